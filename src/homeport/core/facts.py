@@ -1,0 +1,118 @@
+"""Everything that can be told to the core. Facts are values; whoever observes something puts one into the inbox.
+
+Durable facts are in the journal before anybody is answered. Samples are not: losing one only delays a decision.
+Any fact may come late, twice, out of order or never.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .model import ServiceSpec, Strategy
+
+
+class ExitReason(StrEnum):
+    EXITED = "exited"  # ended by itself, exit_code tells how
+    STOPPED = "stopped"  # ended because it was told to
+    OOM = "oom"  # the kernel ended it for its memory limit
+    START_FAILED = "start_failed"  # it never ran: no sandbox could be made (`detail` says which step)
+    LOST = "lost"  # it is gone and nobody saw how
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRequested:
+    """A built manifest is published (one durable fact per deployment)."""
+
+    environment: str
+    app_name: str
+    manifest_digest: str
+    services: tuple[ServiceSpec, ...]
+    strategy: Strategy
+    request_id: str  # made by the client; the same id again is the same deploy
+
+
+@dataclass(frozen=True, slots=True)
+class AppStopRequested:
+    app_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStopRequested:
+    """A person asked for this one container to end; its Server replaces it."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStarted:
+    """The engine accepted the start; the container has an address and is booting."""
+
+    container_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerReady:
+    """Its port accepted a TCP connection (semantics 2.3.2)."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerExited:
+    """Witnessed (or given up on, LOST). Terminal: a container id is never started twice."""
+
+    container_id: str
+    reason: ExitReason
+    exit_code: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerProbed:
+    """Sample: one health check of a ready container (semantics 2.3.4)."""
+
+    container_id: str
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerDrained:
+    """Sample: the router stopped giving it requests, and this many are still in flight."""
+
+    container_id: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineListed:
+    """Sample: every container the engine knows at `asked_at_ms`, ended ones not yet forgotten included.
+
+    A container that the World believes in, asked for before then and not listed, is gone (LOST).
+    """
+
+    asked_at_ms: int
+    container_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityKnown:
+    """Sample: what the machine can promise to containers, sum of requests."""
+
+    cpu_milli: int
+    memory_mib: int
+
+
+Durable = DeployRequested | AppStopRequested | ContainerStopRequested | ContainerStarted | ContainerReady | ContainerExited
+Sample = ContainerProbed | ContainerDrained | EngineListed | CapacityKnown
+Fact = Durable | Sample
+
+DURABLE: tuple[type, ...] = (
+    DeployRequested,
+    AppStopRequested,
+    ContainerStopRequested,
+    ContainerStarted,
+    ContainerReady,
+    ContainerExited,
+)

@@ -1,0 +1,76 @@
+"""The lifecycles: one enum and one table of legal moves each. The only way to change a state is `move`.
+
+The diagrams in docs/states.md are generated from these tables (`python -m homeport.core.states`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+
+class AppState(StrEnum):
+    """Semantics 1.2, as far as deployed Apps go."""
+
+    INITIALIZING = "initializing"  # the first deployment has not become live yet
+    DEPLOYED = "deployed"
+    STOPPING = "stopping"  # no route any more, containers are ending
+    STOPPED = "stopped"
+
+
+class DeploymentState(StrEnum):
+    ROLLING = "rolling"  # published; its containers are coming up beside the old ones
+    LIVE = "live"
+    SUPERSEDED = "superseded"  # a later one took over, or the App was stopped
+    FAILED = "failed"  # it never became live, and the reason is recorded
+
+
+class ContainerState(StrEnum):
+    PENDING = "pending"  # wanted, but no room or not yet time (`reason` says which)
+    STARTING = "starting"
+    READY = "ready"  # its port answers; routed while it stays healthy
+    DRAINING = "draining"  # out of routing, finishing what it has
+    STOPPING = "stopping"  # told to end
+    ENDED = "ended"
+
+
+A, D, C = AppState, DeploymentState, ContainerState
+
+LEGAL_APP: Mapping[AppState, tuple[AppState, ...]] = {
+    A.INITIALIZING: (A.DEPLOYED, A.STOPPING),
+    A.DEPLOYED: (A.STOPPING,),
+    A.STOPPING: (A.STOPPED,),
+    A.STOPPED: (),
+}
+LEGAL_DEPLOYMENT: Mapping[DeploymentState, tuple[DeploymentState, ...]] = {
+    D.ROLLING: (D.LIVE, D.SUPERSEDED, D.FAILED),
+    D.LIVE: (D.SUPERSEDED,),
+    D.SUPERSEDED: (),
+    D.FAILED: (),
+}
+LEGAL_CONTAINER: Mapping[ContainerState, tuple[ContainerState, ...]] = {
+    C.PENDING: (C.STARTING, C.ENDED),
+    C.STARTING: (C.READY, C.STOPPING, C.ENDED),
+    C.READY: (C.DRAINING, C.STOPPING, C.ENDED),
+    C.DRAINING: (C.STOPPING, C.ENDED),
+    C.STOPPING: (C.ENDED,),
+    C.ENDED: (),
+}
+
+State = TypeVar("State", AppState, DeploymentState, ContainerState)
+
+class IllegalMove(AssertionError):
+    """A bug in the core: a lifecycle was asked to go where its table does not let it."""
+
+
+def move(now: State, to: State) -> State:
+    """Returns `to`. Raises IllegalMove where the lifecycle's table does not list it after `now`."""
+    table: Mapping[StrEnum, tuple[StrEnum, ...]] = {
+        AppState: LEGAL_APP,
+        DeploymentState: LEGAL_DEPLOYMENT,
+        ContainerState: LEGAL_CONTAINER,
+    }[type(now)]
+    if to not in table[now]:
+        raise IllegalMove(f"{type(now).__name__}: {now.value} -> {to.value}")
+    return to

@@ -1,0 +1,104 @@
+"""What an App is, as a value: the frozen contract between the user's side and the platform.
+
+Owns the shapes and their units. Refuses to know how they are checked (`checks`), written (`codec`), named (`digest`,
+`names`) or carried out. A manifest holds no secret value, no local path and no time, so equal configurations are equal
+values on every machine. There are no floats: fractions are stored in hundredths or thousandths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One uploaded file. `path` is relative to `/root` in the container, with `/` and without `..`."""
+
+    path: str
+    digest: str  # sha256, hex
+    size_bytes: int
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where the Server's class is found: `/root/<path>` is run (file) or `module` is imported (module)."""
+
+    module: str  # dotted name; for a file its stem
+    qualname: str  # of the class, as `Server` or `Outer.Server`
+    path: str | None = None  # `hello_server.py` when deployed by file
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecipe:
+    """An image as its definition: a base, and Dockerfile lines on top of it."""
+
+    base: str = "debian_slim"
+    python_version: str = "3.11"
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Requests, and hard limits where the user gave a pair (semantics 7.9, 7.10)."""
+
+    cpu_milli: int = 125
+    memory_mib: int = 128
+    cpu_limit_milli: int | None = None
+    memory_limit_mib: int | None = None
+    gpu: tuple[str, ...] = ()  # in order of preference
+    ephemeral_disk_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePolicy:
+    """Autoscaler settings from the code; None means that nothing was said (semantics 2.1.5 to 2.1.9)."""
+
+    target_concurrency_centi: int | None = None  # hundredths of a request
+    max_concurrency: int | None = None
+    min_containers: int | None = None
+    max_containers: int | None = None
+    buffer_containers: int | None = None
+    scaleup_window_s: int | None = None
+    scaledown_window_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """One Server of an App: everything that `@app.server(...)` was told (semantics 2.1)."""
+
+    name: str
+    entry: Entry
+    image: ImageRecipe = field(default_factory=ImageRecipe)
+    resources: Resources = field(default_factory=Resources)
+    scale: ScalePolicy = field(default_factory=ScalePolicy)
+    port: int = 8000
+    startup_timeout_ms: int = 30_000
+    exit_grace_period_ms: int = 0
+    unauthenticated: bool = False
+    h2_enabled: bool = False
+    routing_region: str = "us-east"
+    compute_region: tuple[str, ...] = ()
+    cloud: str | None = None
+    nonpreemptible: bool = False
+    proxy: str | None = None
+    i6pn: bool = False
+    serialized: bool = False
+    enable_memory_snapshot: bool = False
+    env: tuple[tuple[str, str], ...] = ()  # sorted by name
+    secrets: tuple[str, ...] = ()
+    volumes: tuple[tuple[str, str], ...] = ()  # (path in the container, volume name), sorted
+    experimental_options: tuple[tuple[str, str], ...] = ()  # values as JSON, sorted by name
+
+
+@dataclass(frozen=True, slots=True)
+class AppManifest:
+    """One App, whole. Its digest (`digest.of`) names the deployment; `servers` and `files` are sorted by name."""
+
+    name: str
+    servers: tuple[ServerSpec, ...] = ()
+    files: tuple[SourceFile, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    schema: int = SCHEMA_VERSION

@@ -1,0 +1,88 @@
+"""The words between control plane and spawner: JSON objects over a SEQPACKET unix socket, one request, one reply.
+
+Standard library only, no dataclasses, so that both sides can import it cheaply. A request is {"op": ..., ...}; a reply is
+{"ok": true, ...} or {"ok": false, "error": "one line", "step": "what was being done"}.
+
+    op        request                                       reply
+    hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""}}
+    start     {spec: StartSpec}                             {address, shim_pid, existed}   idempotent by spec["id"]
+    stop      {id, kill_after_ms}                           {}          SIGTERM to all its processes, SIGKILL later
+    adopt     {id}                                          {shim_pid}  a new shim for a container whose shim died
+    forget    {id}                                          {}          removes the directory of an ended container
+    exec      {id, argv, env, cwd} + 4 fds                  {pid}       stdin, stdout, stderr, a pipe that gets {"exit_code": n}
+    usage     {id}                                          {memory_bytes, cpu_ns, pids}
+
+StartSpec: {id, layers: [dir...], argv, env: {..}, cwd, binds: [[source, target, read_only]...], hostname, log_path, port,
+            cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms, backend: "crun"}
+
+The directory of a container, `<data dir>/containers/<id>/`, is the truth that outlives every process. Files are written
+to a temporary name and renamed:
+    spec.json    the StartSpec, before anything is started
+    state.json   {id, shim_pid, shim_start, init_pid, init_start, address, netns, cgroups: [dir...], started_at_ms}
+    exit.json    {exit_code|null, signal|null, oom: bool, error: ""|"one line", step: "", ended_at_ms}
+A container whose shim is gone and that has no exit.json ended unseen, or runs without one (look at init_pid).
+
+The log, `spec["log_path"]`, has one line per line of output: `<ms since epoch> <o|e|s> <text>\n` for stdout, stderr and
+system (ours); a line too long is cut into several. At LOG_ROTATE_BYTES it is renamed to `<log_path>.1` (one is kept).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any
+
+MESSAGE_BYTES_MAX = 1 << 17
+LOG_ROTATE_BYTES = 16 << 20
+LOG_LINE_BYTES_MAX = 16 << 10
+
+Message = dict[str, Any]
+
+
+def encode(message: Message) -> bytes:
+    """Raises ValueError for a message that is too large for one packet."""
+    data = json.dumps(message, separators=(",", ":")).encode()
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise ValueError(f"message of {len(data)} bytes is larger than {MESSAGE_BYTES_MAX}")
+    return data
+
+
+def decode(data: bytes) -> Message:
+    """Raises ValueError for anything that is not a JSON object."""
+    message = json.loads(data)
+    if not isinstance(message, dict):
+        raise ValueError("not a JSON object")
+    return message
+
+
+def connect(path: str) -> socket.socket:
+    """A connection to the spawner that listens at `path`. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    try:
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def write_json(path: str, value: Message) -> None:
+    """Durable and atomic: a reader sees the old file or the new one, also after a power cut."""
+    temporary = f"{path}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, json.dumps(value).encode())
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+
+
+def read_json(path: str) -> Message | None:
+    """None when it does not exist. Raises ValueError when it is not JSON."""
+    try:
+        with open(path, "rb") as file:
+            return decode(file.read())
+    except FileNotFoundError:
+        return None
