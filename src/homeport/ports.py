@@ -33,14 +33,17 @@ class Journal(Protocol):
     """The truth. One writer. Everything `append` returned from is there after a power cut."""
 
     def append(self, now_ms: int, records: Sequence[Record], apps: Sequence[App], world: tuple[str, int]) -> None:
-        """In one transaction: the records, the new state of each changed App, and (tag, next id). Returns when durable.
+        """In one transaction: the records, the new state of each changed App, and (tag, next app). Returns when durable.
 
         Raises OSError (disk full, I/O) with nothing written.
         """
         ...
 
     def load(self) -> tuple[list[App], tuple[str, int] | None]:
-        """The last state of every App that is not over, in order of creation, and (tag, next id); None when new."""
+        """The last state of every App, in order of creation, and (tag, next app); None when new.
+
+        An App that is stopped and has no deployment left is not loaded again.
+        """
         ...
 
 
@@ -93,11 +96,17 @@ class Engine(Protocol):
         ...
 
     async def stop(self, container_id: str, kill_after_ms: int) -> None:
-        """SIGTERM to its processes, SIGKILL later. Idempotent; unknown or ended ids are no error (their fact is repeated)."""
+        """SIGTERM to its processes, SIGKILL later. Idempotent.
+
+        Unknown or ended ids are no error: what is known of them is told again.
+        """
         ...
 
     async def forget(self, container_id: str) -> None:
-        """Release what an ended container left (overlay, addresses). Idempotent. Never called for one that runs."""
+        """Release what an ended container left (overlay, addresses). Idempotent.
+
+        Does nothing to one that still runs: the next listing brings it up again.
+        """
         ...
 
     async def list(self) -> list[ContainerStatus]:

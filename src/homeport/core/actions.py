@@ -13,6 +13,7 @@ class StartContainer:
 
     container_id: str
     app_id: str
+    environment: str
     service_id: str
     service_name: str
     version: int

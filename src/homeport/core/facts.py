@@ -27,7 +27,7 @@ class DeployRequested:
     environment: str
     app_name: str
     manifest_digest: str
-    services: tuple[ServiceSpec, ...]
+    services: tuple[ServiceSpec, ...]  # sorted by name
     strategy: Strategy
     request_id: str  # made by the client; the same id again is the same deploy
 
@@ -79,21 +79,24 @@ class ContainerProbed:
 
 @dataclass(frozen=True, slots=True)
 class ContainerDrained:
-    """Sample: the router stopped giving it requests, and this many are still in flight."""
+    """Sample: at `seen_at_ms` the router gave it no new requests, and this many were still in flight."""
 
     container_id: str
     in_flight: int
+    seen_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class EngineListed:
-    """Sample: every container the engine knows at `asked_at_ms`, ended ones not yet forgotten included.
+    """Sample: every container the engine knew when it was asked at `asked_at_ms`.
 
-    A container that the World believes in, asked for before then and not listed, is gone (LOST).
+    A container that the World believes in since before then and that is not listed is gone (LOST); one that is listed
+    and that the World does not know is an orphan: it is stopped, then forgotten.
     """
 
     asked_at_ms: int
-    container_ids: tuple[str, ...]
+    running_ids: tuple[str, ...]
+    ended_ids: tuple[str, ...] = ()  # ended, not forgotten yet
 
 
 @dataclass(frozen=True, slots=True)

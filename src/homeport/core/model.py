@@ -41,7 +41,7 @@ class Service:
 
     service_id: str
     name: str
-    failures: int = 0  # consecutive containers that never became ready, or died young
+    failures: int = 0  # consecutive containers that ended by themselves before they were stable
     retry_at_ms: int = 0  # not before this may the next one start
 
 
@@ -59,6 +59,7 @@ class Deployment:
     settled_at_ms: int = 0  # when it became live or failed
     reason: str = ""  # why it failed, in words
     culprit: str = ""  # the container whose log tells more
+    failures: int = 0  # containers of it that ended by themselves while it was rolling
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,6 @@ class Container:
     created_at_ms: int
     since_ms: int  # when it came into its state
     address: str = ""
-    was_ready: bool = False
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
@@ -78,7 +78,9 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """`deployments` holds the live one and the one that rolls, `containers` those that have not ended."""
+    """`containers` holds those that have not ended; `deployments` the live one, the one that rolls, and those that a
+    container still belongs to, oldest first. A stopped App keeps its last deployment, whose URLs then answer 404.
+    """
 
     app_id: str
     environment: str
@@ -89,7 +91,8 @@ class App:
     services: tuple[Service, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     containers: tuple[Container, ...] = ()
-    stopped_at_ms: int = 0
+    next_container: int = 1
+    yielded: bool = False  # it is over, and another App has one of its URLs now: it answers for none of them any more
     wake_at_ms: int = 0  # the next deadline; 0 is none
 
 
@@ -101,9 +104,9 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All Apps that are not over yet. `tag` makes the ids of two platforms differ."""
+    """All Apps, stopped ones as long as nothing took their URLs over. `tag` makes the ids of two platforms differ."""
 
     tag: str
     apps: dict[str, App] = field(default_factory=dict)  # by app id, in order of creation
-    next_id: int = 1
+    next_app: int = 1
     capacity: Capacity | None = None  # None: not known yet, nothing is refused

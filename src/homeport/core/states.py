@@ -60,17 +60,22 @@ LEGAL_CONTAINER: Mapping[ContainerState, tuple[ContainerState, ...]] = {
 
 State = TypeVar("State", AppState, DeploymentState, ContainerState)
 
+
 class IllegalMove(AssertionError):
     """A bug in the core: a lifecycle was asked to go where its table does not let it."""
 
 
 def move(now: State, to: State) -> State:
     """Returns `to`. Raises IllegalMove where the lifecycle's table does not list it after `now`."""
-    table: Mapping[StrEnum, tuple[StrEnum, ...]] = {
-        AppState: LEGAL_APP,
-        DeploymentState: LEGAL_DEPLOYMENT,
-        ContainerState: LEGAL_CONTAINER,
-    }[type(now)]
-    if to not in table[now]:
+    if to not in _table(now):
         raise IllegalMove(f"{type(now).__name__}: {now.value} -> {to.value}")
     return to
+
+
+def _table(now: StrEnum) -> tuple[StrEnum, ...]:
+    if isinstance(now, AppState):
+        return LEGAL_APP[now]
+    if isinstance(now, DeploymentState):
+        return LEGAL_DEPLOYMENT[now]
+    assert isinstance(now, ContainerState), now
+    return LEGAL_CONTAINER[now]

@@ -4,13 +4,16 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
 {"ok": true, ...} or {"ok": false, "error": "one line", "step": "what was being done"}.
 
     op        request                                       reply
-    hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""}}
+    hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""},
+                                                             notes: {subject: text}}   what is special about this machine
     start     {spec: StartSpec}                             {address, shim_pid, existed}   idempotent by spec["id"]
     stop      {id, kill_after_ms}                           {}          SIGTERM to all its processes, SIGKILL later
     adopt     {id}                                          {shim_pid}  a new shim for a container whose shim died
     forget    {id}                                          {}          removes the directory of an ended container
-    exec      {id, argv, env, cwd} + 4 fds                  {pid}       stdin, stdout, stderr, a pipe that gets {"exit_code": n}
+    exec      {id, argv, env, cwd} + 4 fds                  {pid}       stdin, stdout, stderr, pipe for {"exit_code": n}
     usage     {id}                                          {memory_bytes, cpu_ns, pids}
+    shutdown  {}                                            {}          removes bridge and firewall table, then ends;
+                                                                        refused while containers run
 
 StartSpec: {id, layers: [dir...], argv, env: {..}, cwd, binds: [[source, target, read_only]...], hostname, log_path, port,
             cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms, backend: "crun"}
@@ -20,7 +23,10 @@ to a temporary name and renamed:
     spec.json    the StartSpec, before anything is started
     state.json   {id, shim_pid, shim_start, init_pid, init_start, address, netns, cgroups: [dir...], started_at_ms}
     exit.json    {exit_code|null, signal|null, oom: bool, error: ""|"one line", step: "", ended_at_ms}
-A container whose shim is gone and that has no exit.json ended unseen, or runs without one (look at init_pid).
+    stop.json    {deadline_ms}, on the monotonic clock: SIGTERM was asked for, SIGKILL follows then
+    lock         a shim holds flock(2) on it as long as it lives
+init_pid is 0 until the container runs. A container whose shim is gone and that has no exit.json ended unseen, or runs
+without one (look at init_pid): `adopt` settles both.
 
 The log, `spec["log_path"]`, has one line per line of output: `<ms since epoch> <o|e|s> <text>\n` for stdout, stderr and
 system (ours); a line too long is cut into several. At LOG_ROTATE_BYTES it is renamed to `<log_path>.1` (one is kept).
@@ -31,8 +37,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
+SOCKET_PATH_BYTES_MAX = 100
+VERSION = "1"  # of this protocol
 MESSAGE_BYTES_MAX = 1 << 17
 LOG_ROTATE_BYTES = 16 << 20
 LOG_LINE_BYTES_MAX = 16 << 10
@@ -57,26 +66,46 @@ def decode(data: bytes) -> Message:
 
 
 def connect(path: str) -> socket.socket:
-    """A connection to the spawner that listens at `path`. Raises OSError."""
+    """A connection to the spawner that listens at `path` (of any length). Raises OSError."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     try:
-        sock.connect(path)
+        with_short_path(path, sock.connect)
     except OSError:
         sock.close()
         raise
     return sock
 
 
-def write_json(path: str, value: Message) -> None:
-    """Durable and atomic: a reader sees the old file or the new one, also after a power cut."""
+def with_short_path(path: str, use: Callable[[str], object]) -> None:
+    """Call `use` with a name of the socket that fits in the 108 bytes of sockaddr_un. Raises what `use` raises, OSError."""
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+        use(path)
+        return
+    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        use(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
+    finally:
+        os.close(directory)
+
+
+def write_json(path: str, value: Message, *, durable: bool = True) -> None:
+    """Atomic: a reader sees the old file or the new one; with `durable` also after a power cut. Raises OSError."""
     temporary = f"{path}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, json.dumps(value).encode())
-        os.fsync(fd)
+        write_all(fd, json.dumps(value).encode())
+        if durable:
+            os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(temporary, path)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Every byte, however many calls it takes. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def read_json(path: str) -> Message | None:

@@ -1,0 +1,95 @@
+"""homeport: serverless for machines you own. The public names, and nothing else.
+
+Importing this package does no I/O and loads nothing: each name is loaded when it is first used (PEP 562), because
+containers pay for every import at every cold start.
+"""
+
+from __future__ import annotations
+
+# As `typing.TYPE_CHECKING`, without importing `typing`, which takes longer than the rest of the SDK.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import exception
+    from .client.http import Client
+    from .errors import Error
+    from .sdk.app import App
+    from .sdk.image import Image
+    from .sdk.lifecycle import enter, exit  # noqa: A004 - the public API's name for it
+    from .sdk.markers import (
+        asgi_app,
+        batched,
+        concurrent,
+        fastapi_endpoint,
+        method,
+        parameter,
+        web_server,
+        wsgi_app,
+    )
+    from .sdk.references import Proxy, Secret, Volume
+    from .sdk.remote import is_local
+    from .sdk.server import Server
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "App",
+    "Client",
+    "Error",
+    "Image",
+    "Proxy",
+    "Secret",
+    "Server",
+    "Volume",
+    "__version__",
+    "asgi_app",
+    "batched",
+    "concurrent",
+    "enter",
+    "exception",
+    "exit",
+    "fastapi_endpoint",
+    "is_local",
+    "method",
+    "parameter",
+    "web_server",
+    "wsgi_app",
+]
+
+_HOMES = {
+    "App": "sdk.app",
+    "Client": "client.http",
+    "Error": "errors",
+    "Image": "sdk.image",
+    "Proxy": "sdk.references",
+    "Secret": "sdk.references",
+    "Server": "sdk.server",
+    "Volume": "sdk.references",
+    "asgi_app": "sdk.markers",
+    "batched": "sdk.markers",
+    "concurrent": "sdk.markers",
+    "enter": "sdk.lifecycle",
+    "exit": "sdk.lifecycle",
+    "fastapi_endpoint": "sdk.markers",
+    "is_local": "sdk.remote",
+    "method": "sdk.markers",
+    "parameter": "sdk.markers",
+    "web_server": "sdk.markers",
+    "wsgi_app": "sdk.markers",
+}
+
+
+def __getattr__(name: str) -> object:
+    import sys
+
+    home = f"{__name__}.exception" if name == "exception" else f"{__name__}.{_HOMES[name]}" if name in _HOMES else ""
+    if not home:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __import__(home)
+    module = sys.modules[home]
+    value: object = module if name == "exception" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,53 @@
+"""Publishing a version of an App. Owns reading and checking the request; the platform does the rest."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from ..control.requests import DeployRequest
+from ..core.model import Strategy
+from ..errors import InvalidError
+from ..manifest import checks, codec, names
+from ..manifest.schema import AppManifest
+from . import models
+from .auth import Actor
+from .context import PlatformHere
+from .sse import EventStream
+
+router = APIRouter(prefix="/deployments", tags=["deployments"])
+
+
+@router.post("", response_class=EventStream)
+async def deploy(body: models.DeploymentRequest, platform: PlatformHere, actor: Actor, wait: bool = False) -> EventStream:
+    """Events `progress`, `build`, `published`, and with `wait` also `container` and `settled`.
+
+    A client that disconnects changes nothing: the deployment goes on.
+    """
+    return await EventStream.of(platform.deploy(_request(body, actor), wait), keep_going=True)
+
+
+def _request(body: models.DeploymentRequest, actor: str) -> DeployRequest:
+    if body.strategy not in list(Strategy):
+        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {body.strategy!r}")
+    problem = names.object_name_problem("Environment", body.environment)
+    problem = problem or (names.deployment_tag_problem(body.tag) if body.tag else None)
+    if problem:
+        raise InvalidError(problem)
+    return DeployRequest(
+        manifest=_manifest(body.manifest),
+        strategy=Strategy(body.strategy),
+        environment=body.environment,
+        request_id=body.request_id,
+        actor=actor,
+        tag=body.tag,
+        client_version=body.client_version,
+        commit=dict(body.commit) if body.commit else None,
+    )
+
+
+def _manifest(document: dict[str, object]) -> AppManifest:
+    manifest = codec.from_json(document)
+    problems = checks.problems(manifest)
+    if problems:
+        raise InvalidError(problems[0] + (f" ({len(problems) - 1} more problems.)" if problems[1:] else ""))
+    return manifest

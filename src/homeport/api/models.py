@@ -1,0 +1,191 @@
+"""The shapes of requests and answers (docs/api.md). Owns fields and their types; what is in a manifest is for its codec.
+
+Answers may hold more than is listed here: a client ignores what it doesn't know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DIGESTS_MAX = 100_000
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class BlobsMissingRequest(_Request):
+    digests: list[str] = Field(max_length=DIGESTS_MAX)
+
+
+class DeploymentRequest(_Request):
+    manifest: dict[str, Any]
+    request_id: str = Field(min_length=1, max_length=128)
+    strategy: str = Field("rolling", json_schema_extra={"enum": ["rolling", "recreate"]})
+    environment: str = "main"
+    tag: str = ""
+    client_version: str = Field("", max_length=100)
+    commit: dict[str, str | bool | int | None] | None = None
+
+
+class ExecRequest(_Request):
+    argv: list[str] = Field(min_length=1)
+    stdin: str | None = Field(None, json_schema_extra={"contentEncoding": "base64"})
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class ProblemBody(_Answer):
+    code: str
+    message: str
+
+
+class Problem(_Answer):
+    error: ProblemBody
+
+
+class Health(_Answer):
+    ok: bool
+    version: str
+
+
+class ControlPlane(_Answer):
+    pid: int
+    url: str
+
+
+class RouterStatus(_Answer):
+    pid: int | None
+    url: str
+    http_port: int
+    state: str
+
+
+class SpawnerStatus(_Answer):
+    pid: int | None
+    state: str
+    backends: Any
+
+
+class Status(_Answer):
+    version: str
+    data_dir: str
+    workspace: str
+    domain: str
+    started_at: str
+    control_plane: ControlPlane
+    router: RouterStatus
+    spawner: SpawnerStatus
+    apps: int
+    containers: int
+
+
+class BlobsMissing(_Answer):
+    missing: list[str]
+
+
+class AppSummary(_Answer):
+    app_id: str
+    description: str
+    state: str
+    version: int | None
+    tasks: str
+    created_at: str
+    stopped_at: str | None
+
+
+class Apps(_Answer):
+    apps: list[AppSummary]
+
+
+class Lifecycle(_Answer):
+    state: str
+    version: int | None
+    created_at: str | None
+    created_by: str | None
+    deployed_at: str | None
+    deployed_by: str | None
+    stopped_at: str | None
+    stopped_by: str | None
+
+
+class ServerSummary(_Answer):
+    id: str
+    summary: str
+    url: str
+
+
+class AppInfo(_Answer):
+    description: str
+    app_id: str
+    environment: str
+    lifecycle: Lifecycle
+    functions: dict[str, Any]
+    servers: dict[str, ServerSummary]
+
+
+class HistoryEntry(_Answer):
+    version: int
+    time_deployed: str
+    client: str
+    deployed_by: str
+    commit: dict[str, Any] | None
+    tag: str
+    type: str
+    outcome: str
+    duration_ms: int | None
+    reason: str | None
+
+
+class History(_Answer):
+    history: list[HistoryEntry]
+
+
+class AppStopped(_Answer):
+    app_id: str
+    containers_ended: int
+
+
+class ContainerSummary(_Answer):
+    container_id: str
+    app_id: str
+    app_name: str
+    server: str
+    version: int
+    state: str
+    reason: str | None
+    host: str | None
+    port: int | None
+    started_at: str | None
+    exit_code: int | None
+
+
+class Containers(_Answer):
+    containers: list[ContainerSummary]
+
+
+class ContainerStopped(_Answer):
+    container_id: str
+    state: str
+
+
+class ServerInfo(_Answer):
+    server_name: str
+    object_id: str
+    app_id: str
+    app_name: str
+    url: str
+    port: int
+    unauthenticated: bool
+    h2_enabled: bool
+    routing_region: str
+    startup_timeout: float
+    exit_grace_period: float
+    cpu: Any
+    memory_mib: Any
+    version: int
+    containers: int

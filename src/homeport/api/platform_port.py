@@ -1,0 +1,62 @@
+"""What the API needs of the platform, as one interface. Owns signatures and what each answer must hold; implements nothing.
+
+Answers are JSON objects as in docs/api.md (`models` has their fields). Every method may raise any `homeport.errors.Error`
+or OSError (disk full); what is not asynchronous only reads and takes no longer than a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from ..control.requests import DeployRequest, Event, LogQuery
+from ..store.blobs import Blobs
+
+Answer = dict[str, Any]
+
+
+class Platform(Protocol):
+    @property
+    def blobs(self) -> Blobs: ...
+
+    async def status(self) -> Answer: ...
+
+    def apps(self, environment: str) -> list[Answer]: ...
+
+    async def app_info(self, ref: str, environment: str) -> Answer:
+        """`ref` is an App id or a name in `environment`. Raises NotFoundError."""
+        ...
+
+    def history(self, ref: str, environment: str) -> list[Answer]:
+        """Newest version first. Raises NotFoundError."""
+        ...
+
+    def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
+        """The deployment as it goes on; with `wait` until it is settled. The API reads it to the end in a task of its own,
+        whether or not the client is still there.
+        """
+        ...
+
+    async def stop_app(self, ref: str, environment: str, actor: str) -> Answer:
+        """Returns when nothing of it runs. Raises NotFoundError, ConflictError if it is stopped already."""
+        ...
+
+    def logs(self, query: LogQuery) -> AsyncIterator[Event]:
+        """Events `log`, then `end` unless it follows a live App; closed when the client goes."""
+        ...
+
+    def containers(self, app_ref: str | None, environment: str, ended: bool) -> list[Answer]:
+        """Of one App (None: of all in `environment`); those that ended too if `ended`. Raises NotFoundError for the App."""
+        ...
+
+    async def stop_container(self, container_id: str, actor: str) -> Answer:
+        """Returns when it has ended. Raises NotFoundError."""
+        ...
+
+    def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
+        """Events `stdout` and `stderr`, then `exit`; the process is ended when the iterator is closed."""
+        ...
+
+    def server_info(self, app_ref: str, server: str, environment: str) -> Answer:
+        """Raises NotFoundError."""
+        ...

@@ -1,0 +1,39 @@
+"""What happens while one waits for a deployment, in words. Folds the containers' moves; pure, prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_ORDER = ("ready", "starting", "pending", "draining", "stopping")
+_WORDS = {
+    "pending": "waits for room",
+    "starting": "is starting",
+    "ready": "is ready",
+    "draining": "takes no more requests and finishes those it has",
+    "stopping": "is stopping",
+    "ended": "has ended",
+}
+
+
+class Rollout:
+    """The containers of one App, as far as they moved since the deployment was published."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+
+    def fold(self, move: Mapping[str, Any]) -> str:
+        """Takes one `container` event; returns it as a line, or nothing when it repeats what is known."""
+        container_id, state = str(move["container_id"]), str(move["state"])
+        if self._states.get(container_id) == state:
+            return ""
+        self._states[container_id] = state
+        reason = str(move.get("reason") or "")
+        words = _WORDS.get(state, f"is {state}")
+        return f"{move['server']} v{move['version']}: {container_id} {words}{f' ({reason})' if reason else ''}"
+
+    def summary(self) -> str:
+        """As in `Rolling out... 1 ready, 1 starting`."""
+        states = list(self._states.values())
+        counts = [f"{states.count(state)} {state}" for state in _ORDER if state in states]
+        return "Rolling out... " + ", ".join(counts) if counts else "Rolling out..."

@@ -1,0 +1,175 @@
+"""`Client`: one thin, typed method per route of docs/api.md. Owns connections; what goes wrong becomes an error in words.
+
+Knows no App, file or screen. Safe to use from several threads. The only place, with `stream`, that speaks HTTP.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from .answers import (
+    AppInfo,
+    AppSummary,
+    ContainerInfo,
+    ContainerStopped,
+    HistoryEntry,
+    ServerInfo,
+    Status,
+    Stopped,
+)
+from .config import Target, find
+from .failures import refused, unreachable
+from .stream import Event, events
+
+CONNECT_TIMEOUT_S = 5.0
+DIGESTS_AT_ONCE = 5_000
+ANSWER_TIMEOUT_S = 60.0  # also between two pieces of a stream, which is kept alive every 15 s
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+Parameters = Mapping[str, str | int | bool | None]
+
+
+class Client:
+    """A connection to one platform, as one person. Close it, or use it in a `with` statement."""
+
+    def __init__(self, target: Target, transport: httpx.BaseTransport | None = None) -> None:
+        """transport: something else than the network, for tests."""
+        self.target = target
+        parts = urlsplit(target.server_url)
+        self._http = httpx.Client(
+            base_url=f"{target.server_url}/v1",
+            headers={"Authorization": f"Bearer {target.token_id}.{target.token_secret}"},
+            timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            transport=transport,
+            trust_env=parts.hostname not in _LOOPBACK,  # a company's proxy has no way to this machine's loopback
+            verify=parts.scheme == "https",  # without TLS, loading certificates would cost time for nothing
+        )
+
+    @classmethod
+    def from_env(cls) -> Client:
+        """The platform that this process finds (see `config.find`, which says what it raises)."""
+        return cls(find())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def health(self) -> dict[str, Any]:
+        return self._get("/health")
+
+    def status(self) -> Status:
+        return cast(Status, self._get("/status"))
+
+    def missing_blobs(self, digests: Iterable[str]) -> list[str]:
+        """Those of `digests` whose content the platform does not have."""
+        asked = list(digests)
+        batches = [asked[start : start + DIGESTS_AT_ONCE] for start in range(0, len(asked), DIGESTS_AT_ONCE)]
+        return [str(digest) for batch in batches for digest in self._post("/blobs/missing", {"digests": batch})["missing"]]
+
+    def put_blob(self, digest: str, size_bytes: int, content: Iterator[bytes]) -> None:
+        """Sends `size_bytes` of content. Raises ResourceExhaustedError when the platform's disk is full."""
+        self._call("PUT", f"/blobs/{_part(digest)}", content=content, headers={"Content-Length": str(size_bytes)})
+
+    def deploy(self, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
+        """Publishes a manifest; the events of docs/api.md up to `settled`, or to `published` where nothing will follow."""
+
+        def is_last(event: Event) -> bool:
+            return event.name == "settled" or (event.name == "published" and (not wait or bool(event.data.get("noop"))))
+
+        return self._stream("POST", "/deployments", is_last, params={"wait": wait}, json=dict(request))
+
+    def apps(self, environment: str) -> list[AppSummary]:
+        return cast(list[AppSummary], self._get("/apps", environment=environment)["apps"])
+
+    def app(self, ref: str, environment: str) -> AppInfo:
+        return cast(AppInfo, self._get(f"/apps/{_part(ref)}", environment=environment))
+
+    def history(self, ref: str, environment: str) -> list[HistoryEntry]:
+        return cast(list[HistoryEntry], self._get(f"/apps/{_part(ref)}/history", environment=environment)["history"])
+
+    def stop_app(self, ref: str, environment: str) -> Stopped:
+        """Returns when nothing of it runs any more, however long that takes."""
+        return cast(Stopped, self._post(f"/apps/{_part(ref)}/stop", None, environment=environment))
+
+    def app_logs(self, ref: str, environment: str, parameters: Parameters) -> Iterator[Event]:
+        """Events `log`, and `end` as the last one. parameters: follow, tail, since, until, source, search, container."""
+        return self._stream("GET", f"/apps/{_part(ref)}/logs", _is_end, params=_given(environment=environment, **parameters))
+
+    def containers(self, environment: str, app: str | None = None, include_ended: bool = False) -> list[ContainerInfo]:
+        answer = self._get("/containers", environment=environment, app=app, all=include_ended or None)
+        return cast(list[ContainerInfo], answer["containers"])
+
+    def container_logs(self, container_id: str, parameters: Parameters) -> Iterator[Event]:
+        return self._stream("GET", f"/containers/{_part(container_id)}/logs", _is_end, params=_given(**parameters))
+
+    def stop_container(self, container_id: str) -> ContainerStopped:
+        return cast(ContainerStopped, self._post(f"/containers/{_part(container_id)}/stop", None))
+
+    def exec_container(self, container_id: str, argv: list[str], stdin: bytes | None = None) -> Iterator[Event]:
+        """Events `stdout` and `stderr` with base64 `data`, and `exit` with `exit_code` as the last one."""
+        body = {"argv": argv, "stdin": None if stdin is None else base64.b64encode(stdin).decode()}
+        return self._stream("POST", f"/containers/{_part(container_id)}/exec", lambda event: event.name == "exit", json=body)
+
+    def server(self, app: str, name: str, environment: str) -> ServerInfo:
+        return cast(ServerInfo, self._get(f"/servers/{_part(app)}/{_part(name)}", environment=environment))
+
+    def _get(self, path: str, **params: str | int | bool | None) -> dict[str, Any]:
+        return self._call("GET", path, params=_given(**params))
+
+    def _post(self, path: str, body: object, **params: str | int | bool | None) -> dict[str, Any]:
+        # Stopping something waits for it to end: there the platform says how long, not we.
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S) if path.endswith("/stop") else httpx.USE_CLIENT_DEFAULT
+        return self._call("POST", path, params=_given(**params), json=body, timeout=timeout)
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise unreachable(self.target, error) from None
+        if response.is_error or response.is_redirect:
+            raise refused(self.target, response)
+        return self._object(response)
+
+    def _object(self, response: httpx.Response) -> dict[str, Any]:
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return {}
+        try:
+            value = response.json()
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise refused(self.target, response)
+        return value
+
+    def _stream(self, method: str, path: str, is_last: Callable[[Event], bool], **options: Any) -> Iterator[Event]:
+        try:
+            with self._http.stream(method, path, headers={"Accept": "text/event-stream"}, **options) as response:
+                if not response.is_success:
+                    response.read()
+                    raise refused(self.target, response)
+                yield from events(response.iter_bytes(), is_last)
+        except httpx.TransportError as error:
+            raise unreachable(self.target, error) from None
+
+
+def _given(**params: str | int | bool | None) -> dict[str, str | int | bool]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _is_end(event: Event) -> bool:
+    return event.name == "end"
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,202 @@
+"""Everything that people can ask of a platform, in one place (the API's `Platform`). Owns look-ups by name and waiting;
+what is decided is the kernel's, what is shown is `views`'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import difflib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from .. import __version__
+from ..core.events import AppMoved, ContainerMoved
+from ..core.facts import AppStopRequested, ContainerStopRequested
+from ..core.model import App, Container
+from ..core.states import AppState, ContainerState
+from ..engine.execute import execute
+from ..errors import ConflictError, NotFoundError, PlatformError
+from ..router.haproxy import HAProxyRouter
+from ..runtime.client import SpawnerClient, SpawnerError
+from ..settings import Settings
+from ..store.blobs import Blobs
+from ..store.history import AppRow, ContainerRow, History
+from . import views
+from .chronicle import Input, Origin
+from .logbook import Logbook, Subject
+from .publish import Publisher
+from .requests import DeployRequest, Event, LogQuery
+from .views import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a platform is made of (put together in `daemon.compose`)."""
+
+    settings: Settings
+    started_at_ms: int
+    publisher: Publisher
+    history: History
+    logbook: Logbook
+    router: HAProxyRouter
+    spawner: SpawnerClient
+
+
+class Platform:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._history = parts.history
+        self._loop = parts.publisher.loop
+        self._watchers = parts.publisher.watchers
+
+    @property
+    def blobs(self) -> Blobs:
+        return self._parts.publisher.blobs
+
+    async def status(self) -> Json:
+        settings = self._parts.settings
+        router = await self._parts.router.status()
+        apps = [app for app in self._loop.world.apps.values() if app.state is not AppState.STOPPED]
+        return {
+            "version": __version__,
+            "data_dir": str(settings.data_dir),
+            "workspace": settings.workspace,
+            "domain": settings.domain,
+            "started_at": views.iso(self._parts.started_at_ms),
+            "control_plane": {"pid": os.getpid(), "url": settings.api_url},
+            "router": {"pid": router["master"], "url": settings.server_url(settings.domain), **router},
+            "spawner": await self._spawner(),
+            "apps": len(apps),
+            "containers": sum(c.state is not ContainerState.PENDING for app in apps for c in app.containers),
+        }
+
+    def apps(self, environment: str) -> list[Json]:
+        world = self._loop.world
+        lines = [views.app_line(row, world.apps.get(row.app_id)) for row in self._history.apps(environment)]
+        return sorted(lines, key=lambda line: (int(str(line["tasks"])), str(line["created_at"])), reverse=True)
+
+    async def app_info(self, ref: str, environment: str) -> Json:
+        row = self._find(ref, environment)
+        app = self._loop.world.apps.get(row.app_id)
+        manifest = None
+        if app is not None and app.deployments:
+            digest = app.deployments[-1].manifest_digest
+            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, digest)
+        servers = views.server_lines(app, manifest, self._parts.settings)
+        return views.app_info(row, self._history.history(row.app_id), servers)
+
+    def history(self, ref: str, environment: str) -> list[Json]:
+        row = self._find(ref, environment)
+        return [views.history_line(line) for line in self._history.history(row.app_id)]
+
+    def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
+        return self._parts.publisher.deploy(request, wait)
+
+    async def stop_app(self, ref: str, environment: str, actor: str) -> Json:
+        row = self._find(ref, environment)
+        app = self._loop.world.apps.get(row.app_id)
+        if app is None or app.state is AppState.STOPPED:
+            raise ConflictError(
+                f"App is already stopped. (Stopped at {views.iso(row.stopped_at_ms)} by {row.stopped_by!r})."
+            )
+        with self._watchers.of_app(row.app_id) as happenings:
+            self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
+            while self._loop.world.apps[row.app_id].state is not AppState.STOPPED:
+                event = await happenings.get()
+                if isinstance(event, AppMoved) and event.state is AppState.STOPPED:
+                    break
+        ended = sum(c.state is not ContainerState.PENDING for c in app.containers)
+        return {"app_id": row.app_id, "containers_ended": ended}
+
+    async def logs(self, query: LogQuery) -> AsyncIterator[Event]:
+        subject = self._subject(query)
+        if query.follow and not self._over(subject):
+            async for event in self._parts.logbook.follow(query, subject, lambda: self._over(subject)):
+                yield event
+            return
+        async for event in self._parts.logbook.read(query, subject):
+            yield event
+
+    def containers(self, app_ref: str | None, environment: str, ended: bool) -> list[Json]:
+        if app_ref is not None:
+            row = self._find(app_ref, environment)
+            apps, rows = {row.app_id: row}, self._history.containers(row.app_id, ended=ended)
+        else:
+            apps = {row.app_id: row for row in self._history.apps(environment)}
+            rows = [row for row in self._history.containers(ended=ended) if row.app_id in apps]
+        now = {c.container_id: c for app_id in apps for c in self._containers(app_id)}
+        return [views.container_line(row, apps[row.app_id], now.get(row.container_id)) for row in rows]
+
+    async def stop_container(self, container_id: str, actor: str) -> Json:
+        row = self._find_container(container_id)
+        with self._watchers.of_app(row.app_id) as happenings:
+            self._loop.accept([Input(ContainerStopRequested(container_id), Origin(actor=actor))])
+            while any(c.container_id == container_id for c in self._containers(row.app_id)):
+                event = await happenings.get()
+                moved = event.container if isinstance(event, ContainerMoved) else None
+                if moved and moved.container_id == container_id and moved.state is ContainerState.ENDED:
+                    break
+        return {"container_id": container_id, "state": ContainerState.ENDED.value}
+
+    async def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
+        row = self._find_container(container_id)
+        if not any(c.container_id == container_id for c in self._containers(row.app_id)):
+            raise ConflictError(f"Container {container_id} has ended; see `homeport container list` for those that run.")
+        async for output in execute(self._parts.spawner, container_id, argv, stdin):
+            if output.stream == "exit":
+                yield Event("exit", {"exit_code": output.exit_code})
+            else:
+                yield Event(output.stream, {"data": base64.b64encode(output.data).decode()})
+
+    def server_info(self, app_ref: str, server: str, environment: str) -> Json:
+        row = self._find(app_ref, environment)
+        app = self._loop.world.apps.get(row.app_id)
+        manifest = None
+        if app is not None and app.deployments:
+            manifest = self._parts.publisher.manifests.get(app.deployments[-1].manifest_digest)
+        spec = next((s for s in manifest.servers if s.name == server), None) if manifest else None
+        if app is None or spec is None:
+            there = ", ".join(s.name for s in manifest.servers) if manifest else "none"
+            raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
+        return views.server_info(app, spec, self._parts.settings)
+
+    async def _spawner(self) -> Json:
+        try:
+            hello = await self._parts.spawner.request("hello")
+        except (PlatformError, SpawnerError) as error:
+            return {"pid": 0, "state": f"down: {error.message}", "backends": {}}
+        return {"pid": hello["pid"], "state": "up", "backends": hello.get("backends", {})}
+
+    def _find(self, ref: str, environment: str) -> AppRow:
+        row = self._history.find_app(ref, environment)
+        if row is not None:
+            return row
+        close = difflib.get_close_matches(ref, [app.name for app in self._history.apps(environment)], n=3)
+        hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+        raise NotFoundError(f"No App with name {ref!r} found in the {environment!r} environment.{hint}")
+
+    def _find_container(self, container_id: str) -> ContainerRow:
+        row = self._history.container(container_id)
+        if row is None:
+            raise NotFoundError(f"There is no container {container_id!r}; see `homeport container list --all`.")
+        return row
+
+    def _subject(self, query: LogQuery) -> Subject:
+        if query.app_ref is not None:
+            return Subject(self._find(query.app_ref, query.environment).app_id, query.container_id)
+        assert query.container_id is not None, query
+        return Subject(self._find_container(query.container_id).app_id, query.container_id)
+
+    def _over(self, subject: Subject) -> bool:
+        """Whether no more lines can come."""
+        app: App | None = self._loop.world.apps.get(subject.app_id)
+        if app is None or app.state is AppState.STOPPED:
+            return True
+        wanted = subject.container_id
+        return wanted is not None and all(c.container_id != wanted for c in app.containers)
+
+    def _containers(self, app_id: str) -> tuple[Container, ...]:
+        app = self._loop.world.apps.get(app_id)
+        return app.containers if app else ()

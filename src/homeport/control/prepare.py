@@ -1,0 +1,87 @@
+"""From "start this container" to everything that the engine needs for it: image, files, environment, command.
+
+Owns what a container of ours sees of the platform. Reads manifests, images and sources; starts nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.actions import StartContainer
+from ..errors import NotFoundError
+from ..manifest.schema import AppManifest, ServerSpec
+from ..ports import Bind, ContainerSpec, Image, Images
+from ..settings import Settings
+from ..store.manifests import Manifests
+from ..store.sources import Sources
+
+GUEST_LIB = "/opt/homeport/lib"
+COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """`guest_lib` is the directory that holds our package as containers see it (`daemon.guestlib`)."""
+
+    settings: Settings
+    manifests: Manifests
+    images: Images
+    sources: Sources
+    guest_lib: Path
+
+    async def spec(self, action: StartContainer) -> ContainerSpec:
+        """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
+        manifest = await asyncio.to_thread(self.manifests.get, action.manifest_digest)
+        server = next(s for s in manifest.servers if s.name == action.service_name)
+        image = await self.images.get(server.image)
+        if image is None:
+            raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
+        tree = await asyncio.to_thread(self.sources.materialise, manifest.files)
+        return ContainerSpec(
+            container_id=action.container_id,
+            app_id=action.app_id,
+            service_id=action.service_id,
+            image_layers=image.layers,
+            command=COMMAND,
+            env=environment(self.settings, action, server, image),
+            binds=(Bind(str(self.guest_lib), GUEST_LIB), *source_binds(manifest, tree)),
+            resources=server.resources,
+            port=server.port,
+            hostname=action.container_id.lower(),
+            log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
+        )
+
+
+def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
+    """Logs outlive their containers, so they are kept by App."""
+    return data_dir / "logs" / app_id / f"{container_id}.log"
+
+
+def source_binds(manifest: AppManifest, tree: Path) -> tuple[Bind, ...]:
+    """Each top-level file or package of the source, read-only under /root; the rest of /root is the container's own."""
+    names = sorted({file.path.partition("/")[0] for file in manifest.files})
+    return tuple(Bind(str(tree / name), f"/root/{name}") for name in names)
+
+
+def environment(settings: Settings, action: StartContainer, server: ServerSpec, image: Image) -> tuple[tuple[str, str], ...]:
+    """The image's, then what the platform tells a container (semantics 3.7.14), then the user's own, which wins."""
+    told = {
+        "CLOUD_PROVIDER": "homeport",
+        "ENVIRONMENT": action.environment,
+        "IMAGE_ID": image.image_id,
+        "IS_REMOTE": "1",
+        "REGION": settings.compute_region,
+        "TASK_ID": action.container_id,
+    }
+    merged = {"PATH": DEFAULT_PATH, "HOME": "/root", "PYTHONUNBUFFERED": "1", **dict(image.env)}
+    merged |= {f"{prefix}_{name}": value for prefix in ("MODAL", "HOMEPORT") for name, value in told.items()}
+    merged |= dict(server.env)
+    merged |= {
+        "HOMEPORT_GUEST_MODULE": server.entry.module,
+        "HOMEPORT_GUEST_PATH": server.entry.path or "",
+        "HOMEPORT_GUEST_CLASS": server.entry.qualname,
+    }
+    return tuple(sorted(merged.items()))

@@ -1,0 +1,236 @@
+"""One deployment from the request to its end: check, build, publish, and tell how the rollout goes.
+
+Owns the order of these stages: until the one durable fact is written nothing has changed, and an error before it leaves
+version, containers and traffic as they were. What happens after it is the core's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..core.events import ContainerMoved, DeploymentMoved, DeployUnchanged
+from ..core.events import Event as Happening
+from ..core.facts import DeployRequested
+from ..core.model import App, Deployment, ServiceSpec
+from ..core.states import AppState, DeploymentState
+from ..engine.logs import read_tail
+from ..errors import ConflictError, Error, InvalidError
+from ..manifest import digest, names
+from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
+from ..ports import Images
+from ..settings import Settings
+from ..store.blobs import Blobs
+from ..store.manifests import Manifests
+from ..store.sources import Sources
+from . import views
+from .chronicle import Input, Origin
+from .feasible import Machine, refusals
+from .loop import ControlLoop, machine_capacity
+from .prepare import log_path
+from .requests import DeployRequest, Event
+from .watch import Watchers
+
+LOG_TAIL_LINES = 20
+DEFAULT_ENVIRONMENT = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    settings: Settings
+    loop: ControlLoop
+    watchers: Watchers
+    images: Images
+    blobs: Blobs
+    manifests: Manifests
+    sources: Sources
+
+    async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
+        """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
+        manifest = request.manifest
+        yield _progress("check", f"Checking {manifest.name}")
+        self._check(request)
+        manifest_digest = digest.of(manifest)
+        if self._is_new(request, manifest_digest):
+            async for event in self._build(manifest):
+                yield event
+            await asyncio.to_thread(self.sources.materialise, manifest.files)
+            await asyncio.to_thread(self.manifests.put, manifest)
+        fact = self._fact(request, manifest_digest)
+        origin = Origin(request.actor, request.tag, request.client_version, request.commit)
+        step = self.loop.accept([Input(fact, origin)])
+        unchanged = next((e for e in step.events if isinstance(e, DeployUnchanged)), None)
+        app = unchanged.app if unchanged else _published_app(list(step.world.apps.values()), fact)
+        with self.watchers.of_app(app.app_id) as happenings:
+            yield Event("published", self._published(app, fact, noop=unchanged is not None))
+            if wait and unchanged is None:
+                async for event in self._follow(app, happenings):
+                    yield event
+
+    def service_host(self, app_name: str, environment: str, server: ServerSpec) -> str:
+        suffix = "" if environment == DEFAULT_ENVIRONMENT else environment
+        settings = self.settings
+        return names.server_host(
+            settings.workspace, suffix, app_name, server.name, region=server.routing_region, domain=settings.domain
+        )
+
+    def _check(self, request: DeployRequest) -> None:
+        manifest = request.manifest
+        if problems := refusals(manifest, self._machine()):
+            raise InvalidError(" ".join(problems))
+        if missing := self.blobs.missing({file.digest for file in manifest.files}):
+            paths = sorted(file.path for file in manifest.files if file.digest in missing)
+            raise InvalidError(
+                f"The content of {paths[0]} was not uploaded ({len(missing)} files are missing); deploy again."
+            )
+        hosts = {self.service_host(manifest.name, request.environment, s): s.name for s in manifest.servers}
+        for app in self.loop.world.apps.values():
+            if app.state in (AppState.STOPPING, AppState.STOPPED):
+                continue
+            if (app.environment, app.name) == (request.environment, manifest.name):
+                continue
+            for deployment in app.deployments:
+                _refuse_taken(hosts, app, deployment)
+
+    def _machine(self) -> Machine:
+        capacity = machine_capacity(self.settings.cpu_overcommit)
+        return Machine(
+            cpu_milli=capacity.cpu_milli,
+            memory_mib=capacity.memory_mib,
+            disk_free_mib=shutil.disk_usage(self.settings.data_dir).free >> 20,
+            routing_regions=self.settings.routing_regions,
+            compute_region=self.settings.compute_region,
+        )
+
+    def _is_new(self, request: DeployRequest, manifest_digest: str) -> bool:
+        """What runs already was built already."""
+        states = (DeploymentState.ROLLING, DeploymentState.LIVE)
+        return not any(
+            deployment.manifest_digest == manifest_digest and deployment.state in states
+            for app in self.loop.world.apps.values()
+            if (app.environment, app.name) == (request.environment, request.manifest.name)
+            for deployment in app.deployments
+        )
+
+    async def _build(self, manifest: AppManifest) -> AsyncIterator[Event]:
+        """All images, one after the other; each line of a build as it comes."""
+        for recipe in dict.fromkeys(server.image for server in manifest.servers):
+            if await self.images.get(recipe) is not None:
+                continue
+            yield _progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
+            async for line in self._build_one(recipe):
+                yield Event("build", {"line": line})
+
+    async def _build_one(self, recipe: ImageRecipe) -> AsyncIterator[str]:
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+        build = asyncio.create_task(self.images.ensure(recipe, lines.put_nowait))
+        build.add_done_callback(lambda _: lines.put_nowait(None))
+        try:
+            while (line := await lines.get()) is not None:
+                yield line
+            await build
+        finally:
+            build.cancel()
+
+    def _fact(self, request: DeployRequest, manifest_digest: str) -> DeployRequested:
+        manifest = request.manifest
+        return DeployRequested(
+            environment=request.environment,
+            app_name=manifest.name,
+            manifest_digest=manifest_digest,
+            services=tuple(
+                _service(server, self.service_host(manifest.name, request.environment, server))
+                for server in manifest.servers
+            ),
+            strategy=request.strategy,
+            request_id=request.request_id,
+        )
+
+    def _published(self, app: App, fact: DeployRequested, noop: bool) -> dict[str, object]:
+        ids = {service.name: service.service_id for service in app.services}
+        return {
+            "app_id": app.app_id,
+            "app_name": app.name,
+            "version": app.version if not noop else _target(app).version,
+            "noop": noop,
+            "app_url": f"{self.settings.api_url}/v1/apps/{app.app_id}",
+            "servers": [
+                {"name": spec.name, "object_id": ids[spec.name], "url": self.settings.server_url(spec.host)}
+                for spec in fact.services
+            ],
+        }
+
+    async def _follow(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
+        began_ms = _target(app).published_at_ms
+        for container in app.containers:
+            yield Event("container", views.container_event(container, _service_name(app, container.service_id)))
+        while True:
+            event = await happenings.get()
+            if isinstance(event, ContainerMoved):
+                yield Event("container", views.container_event(event.container, event.service))
+            elif isinstance(event, DeploymentMoved) and event.deployment.version == app.version:
+                yield Event("settled", await self._settled(app.app_id, event.deployment, began_ms))
+                return
+
+    async def _settled(self, app_id: str, deployment: Deployment, began_ms: int) -> dict[str, object]:
+        tail: list[str] = []
+        if deployment.state is DeploymentState.FAILED and deployment.culprit:
+            path = log_path(self.settings.data_dir, app_id, deployment.culprit)
+            lines = await asyncio.to_thread(read_tail, {deployment.culprit: str(path)}, LOG_TAIL_LINES)
+            tail = [line.text for line in lines]
+        return {
+            "version": deployment.version,
+            "state": deployment.state.value,
+            "reason": deployment.reason,
+            "log_tail": tail,
+            "duration_ms": deployment.settled_at_ms - began_ms,
+        }
+
+
+def _progress(stage: str, message: str) -> Event:
+    return Event("progress", {"stage": stage, "message": message})
+
+
+def _refuse_taken(hosts: dict[str, str], app: App, deployment: Deployment) -> None:
+    for spec in deployment.services:
+        if spec.host in hosts:
+            raise ConflictError(
+                f"Server {hosts[spec.host]} would have the address {spec.host}, which belongs to Server {spec.name} of App "
+                f"{app.name!r}; give one of them another name."
+            )
+
+
+def _service(server: ServerSpec, host: str) -> ServiceSpec:
+    scale = server.scale
+    return ServiceSpec(
+        name=server.name,
+        host=host,
+        authenticated=not server.unauthenticated,
+        h2=server.h2_enabled,
+        max_concurrency=scale.max_concurrency or 0,
+        min_containers=scale.min_containers or 0,
+        max_containers=scale.max_containers or 0,
+        cpu_milli=server.resources.cpu_milli,
+        memory_mib=server.resources.memory_mib,
+        startup_timeout_ms=server.startup_timeout_ms,
+        exit_grace_ms=server.exit_grace_period_ms,
+    )
+
+
+def _published_app(apps: list[App], fact: DeployRequested) -> App:
+    mine = (a for a in reversed(apps) if (a.environment, a.name) == (fact.environment, fact.app_name))
+    found = next(mine, None)
+    if found is None:
+        raise Error(f"App {fact.app_name!r} was published and is not there; please report this.")
+    return found
+
+
+def _target(app: App) -> Deployment:
+    states = (DeploymentState.ROLLING, DeploymentState.LIVE)
+    return next(d for d in reversed(app.deployments) if d.state in states or d.version == app.version)
+
+
+def _service_name(app: App, service_id: str) -> str:
+    return next(s.name for s in app.services if s.service_id == service_id)

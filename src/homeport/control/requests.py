@@ -1,0 +1,49 @@
+"""What people ask of the platform, and what it tells them while it works, as values. Owns shapes; knows no HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..core.model import Strategy
+from ..manifest.schema import AppManifest
+
+
+class Event(NamedTuple):
+    """One event of a stream. `data` is JSON; bytes in it are base64 text."""
+
+    name: str
+    data: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRequest:
+    """A valid manifest to be published. `request_id` is the client's: the same id again is the same deploy."""
+
+    manifest: AppManifest
+    strategy: Strategy
+    environment: str
+    request_id: str
+    actor: str
+    tag: str = ""
+    client_version: str = ""
+    commit: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Log lines of one App or (when `container_id` is given and `app_ref` is None) of one container.
+
+    `tail` is the number of last lines (None: all in the range), `since_ms` is inclusive, `until_ms` exclusive, `source` is
+    stdout, stderr or system (None: all), `search` a text that a line must hold.
+    """
+
+    environment: str
+    app_ref: str | None = None
+    container_id: str | None = None
+    follow: bool = False
+    tail: int | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    source: str | None = None
+    search: str | None = None

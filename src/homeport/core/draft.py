@@ -1,0 +1,157 @@
+"""One App while a step works on it: a mutable copy that can be looked at by service and changed only by legal moves.
+
+Owns how a move is carried out (state, times, event, the action that follows from it). Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from . import ids
+from .actions import Action, ForgetContainer, StopContainer
+from .events import AppMoved, ContainerMoved, DeploymentMoved, Event
+from .model import App, Container, Deployment, Service, ServiceSpec
+from .states import AppState, ContainerState, DeploymentState, move
+
+# SIGTERM, then this long for processes and exit handlers, then SIGKILL (semantics 2.3.5).
+KILL_AFTER_MS = 30_000
+ACTIVE = (ContainerState.PENDING, ContainerState.STARTING, ContainerState.READY)
+
+
+class Draft:
+    """Made from an App, ends as an App (`finish`). `actions` and `events` collect what the moves bring about."""
+
+    def __init__(self, app: App, now_ms: int) -> None:
+        self.app = app
+        self.now_ms = now_ms
+        self.services = {service.service_id: service for service in app.services}
+        self.deployments = {deployment.version: deployment for deployment in app.deployments}
+        self.containers = {container.container_id: container for container in app.containers}
+        self.actions: list[Action] = []
+        self.events: list[Event] = []
+
+    def finish(self, wake_at_ms: int) -> App:
+        """The App as it is now. Deployments that nothing needs any more are left out."""
+        needed = {container.version for container in self.containers.values()}
+        last = max(self.deployments, default=0)
+        kept = tuple(
+            deployment
+            for version, deployment in sorted(self.deployments.items())
+            if version in needed
+            or deployment.state in (DeploymentState.ROLLING, DeploymentState.LIVE)
+            or (version == last and self.app.state in (AppState.STOPPING, AppState.STOPPED))
+        )
+        return replace(
+            self.app,
+            services=tuple(self.services.values()),
+            deployments=kept,
+            containers=tuple(self.containers.values()),
+            wake_at_ms=wake_at_ms,
+        )
+
+    # What is there
+
+    def in_state(self, state: DeploymentState) -> Deployment | None:
+        """The newest deployment in that state."""
+        found = [d for d in self.deployments.values() if d.state is state]
+        return max(found, key=lambda d: d.version, default=None)
+
+    def of_service(self, service_id: str) -> Iterator[Container]:
+        return (c for c in list(self.containers.values()) if c.service_id == service_id)
+
+    def spec(self, container: Container) -> ServiceSpec:
+        """What the deployment of this container says about its service."""
+        name = self.services[container.service_id].name
+        return next(s for s in self.deployments[container.version].services if s.name == name)
+
+    def service_named(self, name: str) -> Service:
+        """The lasting object behind a name; made when the App never had one (semantics 1.1.12)."""
+        for service in self.services.values():
+            if service.name == name:
+                return service
+        service = Service(ids.service_id(self.app.app_id, len(self.services) + 1), name)
+        self.services[service.service_id] = service
+        return service
+
+    # What can be done
+
+    def move_app(self, state: AppState) -> None:
+        self.app = replace(self.app, state=move(self.app.state, state))
+        self.events.append(AppMoved(self.app.app_id, self.app.environment, self.app.name, state))
+
+    def move_deployment(self, version: int, state: DeploymentState, *, reason: str = "", culprit: str = "") -> None:
+        old = self.deployments[version]
+        settled = self.now_ms if old.state is DeploymentState.ROLLING else old.settled_at_ms
+        new = replace(
+            old,
+            state=move(old.state, state),
+            settled_at_ms=settled,
+            reason=reason or old.reason,
+            culprit=culprit or old.culprit,
+        )
+        self.deployments[version] = new
+        self.events.append(DeploymentMoved(self.app.app_id, new))
+
+    def create(self, service_id: str, version: int) -> None:
+        number = self.app.next_container
+        self.app = replace(self.app, next_container=number + 1)
+        new = Container(
+            container_id=ids.container_id(self.app.app_id, number),
+            service_id=service_id,
+            version=version,
+            state=ContainerState.PENDING,
+            created_at_ms=self.now_ms,
+            since_ms=self.now_ms,
+        )
+        self.containers[new.container_id] = new
+        self._tell(new)
+
+    def move(self, container: Container, state: ContainerState, *, deadline_ms: int = 0, reason: str = "") -> Container:
+        """Moves to any state but ENDED (that is `end`). STOPPING brings its action with it."""
+        assert state is not ContainerState.ENDED, container
+        new = replace(
+            container,
+            state=move(container.state, state),
+            since_ms=self.now_ms,
+            deadline_ms=deadline_ms,
+            reason=reason,
+            failures=0,
+        )
+        self.containers[new.container_id] = new
+        self._tell(new)
+        if state is ContainerState.STOPPING:
+            self.actions.append(StopContainer(new.container_id, KILL_AFTER_MS))
+        return new
+
+    def amend(self, container: Container, *, tell: bool = False) -> None:
+        """Changes what is not a state: address, deadline, failures, reason. `tell`: people want to know."""
+        assert self.containers[container.container_id].state is container.state, container
+        self.containers[container.container_id] = container
+        if tell:
+            self._tell(container)
+
+    def wait(self, container: Container, reason: str, deadline_ms: int) -> None:
+        """It stays pending, and now it is said why."""
+        self.amend(replace(container, reason=reason, deadline_ms=deadline_ms), tell=True)
+
+    def end(self, container: Container, reason: str, exit_code: int | None = None, detail: str = "") -> None:
+        state = move(container.state, ContainerState.ENDED)
+        ended = replace(container, state=state, since_ms=self.now_ms, deadline_ms=0, reason=reason)
+        del self.containers[container.container_id]
+        self._tell(ended, exit_code, detail)
+        if container.state is not ContainerState.PENDING:
+            self.actions.append(ForgetContainer(container.container_id))
+
+    def retire(self, container: Container, reason: str, grace_ms: int = 0) -> None:
+        """The way out that fits its state: never started ends, booting stops, ready drains for up to `grace_ms`."""
+        if container.state is ContainerState.PENDING:
+            self.end(container, reason)
+        elif container.state is ContainerState.READY and grace_ms > 0:
+            self.move(container, ContainerState.DRAINING, deadline_ms=self.now_ms + grace_ms, reason=reason)
+        elif container.state is not ContainerState.STOPPING:
+            self.move(container, ContainerState.STOPPING, reason=reason)
+
+    def _tell(self, container: Container, exit_code: int | None = None, detail: str = "") -> None:
+        name = self.services[container.service_id].name
+        self.events.append(ContainerMoved(self.app.app_id, container, name, exit_code, detail))

@@ -1,0 +1,45 @@
+"""What a step changed, as values: for the journal, for people who watch, never for decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .model import App, Container, Deployment
+from .states import AppState
+
+
+@dataclass(frozen=True, slots=True)
+class AppMoved:
+    app_id: str
+    environment: str
+    name: str
+    state: AppState
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentMoved:
+    """Also when it is published: then its state is ROLLING and `created` tells whether the App is new."""
+
+    app_id: str
+    deployment: Deployment
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeployUnchanged:
+    """A no-op: `app` runs this very configuration already (semantics 1.1.4)."""
+
+    app: App
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMoved:
+    app_id: str
+    container: Container
+    service: str
+    exit_code: int | None = None
+    detail: str = ""
+
+
+Event = AppMoved | DeploymentMoved | DeployUnchanged | ContainerMoved

@@ -1,0 +1,157 @@
+"""One small function per fact: what is known changes, nothing is decided here that `reconcile` could decide.
+
+Every fact may come late, twice or out of order: whoever cannot place one ignores it, because the next `EngineListed`
+repairs what it should have told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .backoff import STABLE_MS, delay_ms
+from .draft import Draft
+from .events import DeploymentMoved
+from .facts import (
+    ContainerDrained,
+    ContainerExited,
+    ContainerProbed,
+    ContainerReady,
+    ContainerStarted,
+    ContainerStopRequested,
+    DeployRequested,
+    EngineListed,
+    ExitReason,
+)
+from .model import Container, Deployment
+from .states import AppState, ContainerState, DeploymentState
+
+# An unready container is given this long to be accepted by the engine, on top of its startup timeout.
+ACCEPT_MS = 60_000
+
+
+def published(draft: Draft, fact: DeployRequested) -> None:
+    """The next version (semantics 1.1.3). A rollout that is under way is superseded by it."""
+    rolling = draft.in_state(DeploymentState.ROLLING)
+    version = draft.app.version + 1
+    if rolling is not None:
+        draft.move_deployment(rolling.version, DeploymentState.SUPERSEDED, reason=f"superseded by v{version}")
+    deployment = Deployment(
+        version=version,
+        manifest_digest=fact.manifest_digest,
+        services=fact.services,
+        strategy=fact.strategy,
+        state=DeploymentState.ROLLING,
+        request_id=fact.request_id,
+        published_at_ms=draft.now_ms,
+    )
+    draft.app = replace(draft.app, version=version)
+    draft.deployments[version] = deployment
+    draft.events.append(DeploymentMoved(draft.app.app_id, deployment, created=version == 1))
+    for spec in fact.services:
+        draft.service_named(spec.name)
+    for service in list(draft.services.values()):
+        draft.services[service.service_id] = replace(service, failures=0, retry_at_ms=0)
+
+
+def stop_requested(draft: Draft) -> None:
+    """No way back from here (semantics 1.8.1). Asked twice it is the same."""
+    if draft.app.state in (AppState.STOPPING, AppState.STOPPED):
+        return
+    draft.move_app(AppState.STOPPING)
+    for deployment in list(draft.deployments.values()):
+        if deployment.state in (DeploymentState.ROLLING, DeploymentState.LIVE):
+            draft.move_deployment(deployment.version, DeploymentState.SUPERSEDED, reason="the App was stopped")
+
+
+def container_stop_requested(draft: Draft, fact: ContainerStopRequested) -> None:
+    """One that drains is on its way already, and its requests keep their time."""
+    container = draft.containers.get(fact.container_id)
+    if container is not None and container.state is not ContainerState.DRAINING:
+        draft.retire(container, "stopped by a person", draft.spec(container).exit_grace_ms)
+
+
+def started(draft: Draft, fact: ContainerStarted) -> None:
+    """It has an address; from now on its startup timeout counts."""
+    container = draft.containers.get(fact.container_id)
+    if container is None or container.address == fact.address:
+        return
+    deadline_ms = container.deadline_ms
+    if container.state is ContainerState.STARTING:
+        deadline_ms = draft.now_ms + draft.spec(container).startup_timeout_ms
+    draft.amend(replace(container, address=fact.address, deadline_ms=deadline_ms), tell=True)
+
+
+def ready(draft: Draft, fact: ContainerReady) -> None:
+    container = draft.containers.get(fact.container_id)
+    if container is not None and container.state is ContainerState.STARTING and container.address:
+        draft.move(container, ContainerState.READY)
+
+
+def probed(draft: Draft, fact: ContainerProbed) -> None:
+    container = draft.containers.get(fact.container_id)
+    if container is not None and container.state is ContainerState.READY:
+        draft.amend(replace(container, failures=0 if fact.healthy else container.failures + 1))
+
+
+def drained(draft: Draft, fact: ContainerDrained) -> None:
+    """What was seen before this drain began says nothing: it may have served since."""
+    container = draft.containers.get(fact.container_id)
+    if container is None or container.state is not ContainerState.DRAINING or fact.seen_at_ms < container.since_ms:
+        return
+    if fact.in_flight == 0:
+        draft.move(container, ContainerState.STOPPING, reason=container.reason)
+
+
+def exited(draft: Draft, fact: ContainerExited) -> None:
+    """It is over. If nobody asked for that, its service waits a little longer each time before the next one."""
+    container = draft.containers.get(fact.container_id)
+    if container is None:
+        return
+    if container.state is ContainerState.PENDING:
+        return  # it was never asked for: the fact is about something else
+    unasked = container.state in (ContainerState.STARTING, ContainerState.READY)
+    if unasked and fact.reason is not ExitReason.STOPPED:
+        _count_failure(draft, container, fact)
+    draft.end(container, _words(container, fact), fact.exit_code, fact.detail)
+
+
+def listed(draft: Draft, fact: EngineListed) -> None:
+    """Whoever the engine should know and does not is gone."""
+    known = frozenset(fact.running_ids) | frozenset(fact.ended_ids)
+    for container in list(draft.containers.values()):
+        accepted = container.address != "" or container.state is ContainerState.STOPPING
+        gone = container.container_id not in known and container.since_ms < fact.asked_at_ms
+        if accepted and gone:
+            exited(draft, ContainerExited(container.container_id, ExitReason.LOST))
+
+
+def _count_failure(draft: Draft, container: Container, fact: ContainerExited) -> None:
+    service = draft.services[container.service_id]
+    stable = container.state is ContainerState.READY and draft.now_ms - container.since_ms >= STABLE_MS
+    failures = 1 if stable else service.failures + 1
+    retry_at_ms = draft.now_ms + delay_ms(failures)
+    draft.services[service.service_id] = replace(service, failures=failures, retry_at_ms=retry_at_ms)
+    deployment = draft.deployments[container.version]
+    if deployment.state is DeploymentState.ROLLING and fact.reason is not ExitReason.LOST:
+        # a machine that went away says nothing about the version
+        draft.deployments[container.version] = replace(
+            deployment,
+            failures=deployment.failures + 1,
+            reason=f"Server {service.name}: its container {_words(container, fact)}",
+            culprit=container.container_id,
+        )
+
+
+def _words(container: Container, fact: ContainerExited) -> str:
+    if container.state is ContainerState.STOPPING:
+        return container.reason or "stopped"
+    detail = f": {fact.detail}" if fact.detail else ""
+    if fact.reason is ExitReason.OOM:
+        return "ran out of memory and was ended by the kernel; raise memory= or its limit"
+    if fact.reason is ExitReason.START_FAILED:
+        return f"could not be started{detail}"
+    if fact.reason is ExitReason.LOST:
+        return "is gone, and nobody saw how"
+    when = " before its port was open" if container.state is ContainerState.STARTING else ""
+    code = "" if fact.exit_code is None else f" with exit code {fact.exit_code}"
+    return f"ended{code}{when}{detail}"

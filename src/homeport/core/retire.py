@@ -1,0 +1,61 @@
+"""What ends because its time is over: boots that never got ready, drains, containers that stopped answering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import rollout
+from .backoff import delay_ms
+from .draft import Draft
+from .model import Container, Service
+from .states import AppState, ContainerState, DeploymentState
+
+# More consecutive failed health checks than this, and the container is replaced (semantics 2.3.4).
+FAILED_PROBES_MAX = 10
+
+
+def expire(draft: Draft) -> None:
+    for container in list(draft.containers.values()):
+        due = bool(container.deadline_ms) and container.deadline_ms <= draft.now_ms
+        if container.state is ContainerState.STARTING and due:
+            _never_ready(draft, container)
+        elif container.state is ContainerState.PENDING and due:
+            _never_placed(draft, container)
+        elif container.state is ContainerState.DRAINING and due:
+            draft.move(container, ContainerState.STOPPING, reason=f"{container.reason}; its grace period was over")
+        elif container.state is ContainerState.READY and container.failures > FAILED_PROBES_MAX:
+            draft.move(container, ContainerState.STOPPING, reason="failed its health checks: the port does not answer")
+
+
+def stop_all(draft: Draft) -> None:
+    """For an App that is stopping: everything ends now; when nothing is left, so does the App."""
+    for container in list(draft.containers.values()):
+        if container.state is ContainerState.DRAINING:
+            draft.move(container, ContainerState.STOPPING, reason="the App was stopped")
+        else:
+            draft.retire(container, "the App was stopped")
+    if not draft.containers:
+        draft.move_app(AppState.STOPPED)
+
+
+def _never_placed(draft: Draft, container: Container) -> None:
+    deployment = draft.deployments[container.version]
+    draft.amend(replace(container, deadline_ms=0))
+    if deployment.state is DeploymentState.ROLLING:
+        name = draft.services[container.service_id].name
+        rollout.fail(draft, deployment, f"Server {name}: its container could not be started, it {container.reason}")
+
+
+def _never_ready(draft: Draft, container: Container) -> None:
+    """Startup timeout (semantics 2.3.3): a rollout fails at once, a live version tries again later and later."""
+    service, spec = draft.services[container.service_id], draft.spec(container)
+    seconds = f"{spec.startup_timeout_ms / 1000:g}"
+    reason = f"did not become ready within its startup_timeout of {seconds} s"
+    draft.move(container, ContainerState.STOPPING, reason=reason)
+    deployment = draft.deployments[container.version]
+    if deployment.state is DeploymentState.ROLLING:
+        words = f"Server {service.name}: its container {reason}; does the process listen on 0.0.0.0 and the Server's port?"
+        rollout.fail(draft, deployment, words, container.container_id)
+    failures = service.failures + 1
+    retry_at_ms = draft.now_ms + delay_ms(failures)
+    draft.services[service.service_id] = Service(service.service_id, service.name, failures, retry_at_ms)

@@ -1,0 +1,149 @@
+"""How one version takes over from another: who is wanted, who has to go, and when a rollout is over.
+
+A service is looked at alone: the containers of the target version on one side, all others on the other. The old side
+shrinks by one for each new container that serves, so what serves never falls below what served before; where
+`max_containers` leaves no room beside the old ones, they shrink by one more (semantics 1.1.9). A target whose containers
+fail loses its claim, and the live version is brought back to full strength by the same rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .backoff import ROLLOUT_TRIES
+from .draft import ACTIVE, Draft
+from .model import Container, Deployment, ServiceSpec, Strategy
+from .scale import wanted
+from .states import AppState, ContainerState, DeploymentState
+
+# What a redeployment leaves to requests in flight where the Server asks for no grace period of its own: old containers
+# finish what they were assigned, whatever the Server's setting for scaling down is.
+REDEPLOY_GRACE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One service as it should be now."""
+
+    target: Deployment | None  # the version that shall serve alone in the end; None: the service goes away
+    base: Deployment | None  # the live version, kept at strength while the target comes up; None: nothing to keep
+    target_count: int  # containers of the target
+    others_count: int  # ready containers of all other versions that may go on serving
+
+
+def settle(draft: Draft) -> None:
+    """Ends the rollout that is under way if its time has come: failed, or live and the live one superseded."""
+    rolling = draft.in_state(DeploymentState.ROLLING)
+    if rolling is None:
+        return
+    if rolling.failures >= ROLLOUT_TRIES:
+        fail(draft, rolling, f"{rolling.reason} ({rolling.failures} tries)")
+    elif all(_serving(draft, rolling, spec) >= wanted(spec) for spec in rolling.services):
+        _go_live(draft, rolling)
+
+
+def fail(draft: Draft, deployment: Deployment, reason: str, culprit: str = "") -> None:
+    """Nothing of it goes on; an App that never had a live version is over with it (semantics 1.1.11)."""
+    draft.move_deployment(deployment.version, DeploymentState.FAILED, reason=reason, culprit=culprit)
+    if draft.in_state(DeploymentState.LIVE) is None:
+        draft.move_app(AppState.STOPPING)
+
+
+def arrange(draft: Draft) -> None:
+    """Creates the containers that are missing and retires those that are too many, service by service."""
+    for service_id, service in sorted(draft.services.items()):
+        sides = _sides(draft, service_id, service.name)
+        _retire_others(draft, service_id, sides)
+        _resize(draft, service_id, sides.target, sides.target_count)
+        _resize(draft, service_id, sides.base, sides.others_count - _dead_but_ready(draft, service_id, sides))
+
+
+def is_serving(container: Container) -> bool:
+    return container.state is ContainerState.READY and container.failures == 0
+
+
+def _go_live(draft: Draft, rolling: Deployment) -> None:
+    live = draft.in_state(DeploymentState.LIVE)
+    if live is not None:
+        draft.move_deployment(live.version, DeploymentState.SUPERSEDED, reason=f"superseded by v{rolling.version}")
+    draft.move_deployment(rolling.version, DeploymentState.LIVE)
+    if draft.app.state is AppState.INITIALIZING:
+        draft.move_app(AppState.DEPLOYED)
+
+
+def _serving(draft: Draft, deployment: Deployment, spec: ServiceSpec) -> int:
+    service = draft.service_named(spec.name)
+    return sum(c.version == deployment.version and is_serving(c) for c in draft.of_service(service.service_id))
+
+
+def _sides(draft: Draft, service_id: str, name: str) -> Sides:
+    rolling, live = draft.in_state(DeploymentState.ROLLING), draft.in_state(DeploymentState.LIVE)
+    recreate = rolling is not None and rolling.strategy is Strategy.RECREATE
+    target = rolling or live
+    base = live if rolling is not None and not recreate else None
+    spec, base_spec = _spec(target, name), _spec(base, name)
+    if target is None or spec is None:
+        return Sides(None, base if base_spec else None, 0, wanted(base_spec))
+    serving = sum(c.version == target.version and is_serving(c) for c in draft.of_service(service_id))
+    want = wanted(spec)
+    if recreate:
+        return Sides(target, None, want, 0)
+    others = max(0, wanted(base_spec or spec) - serving)
+    if base_spec is None:
+        return Sides(target, None, want, others)
+    if spec.max_containers:
+        others = max(0, min(others, spec.max_containers - serving - 1))
+        active = sum(c.state in ACTIVE and c.version != target.version for c in draft.of_service(service_id))
+        want = max(0, min(want, spec.max_containers - min(others, active)))
+    return Sides(target, base, want, others)
+
+
+def _spec(deployment: Deployment | None, name: str) -> ServiceSpec | None:
+    if deployment is None:
+        return None
+    return next((s for s in deployment.services if s.name == name), None)
+
+
+def _dead_but_ready(draft: Draft, service_id: str, sides: Sides) -> int:
+    """Containers of versions that are neither target nor base, and that serve until somebody replaces them."""
+    named = {d.version for d in (sides.target, sides.base) if d is not None}
+    return sum(is_serving(c) and c.version not in named for c in draft.of_service(service_id))
+
+
+def _retire_others(draft: Draft, service_id: str, sides: Sides) -> None:
+    """Of neither side, or more than may serve: newest of a dead version first, those of the base last."""
+    target_version = sides.target.version if sides.target else 0
+    base_version = sides.base.version if sides.base else 0
+    others = [c for c in draft.of_service(service_id) if c.state in ACTIVE and c.version != target_version]
+    for container in others:
+        if container.state is not ContainerState.READY and container.version != base_version:
+            draft.retire(container, _reason(draft))
+    ready = [c for c in others if c.state is ContainerState.READY]
+    ready.sort(key=lambda c: (is_serving(c), c.version == base_version, c.version, c.container_id))
+    for container in ready[: max(0, len(ready) - sides.others_count)]:
+        draft.retire(container, _reason(draft), _grace_ms(draft, container))
+
+
+def _reason(draft: Draft) -> str:
+    target = draft.in_state(DeploymentState.ROLLING) or draft.in_state(DeploymentState.LIVE)
+    return f"replaced by v{target.version}" if target else "the App was stopped"
+
+
+def _grace_ms(draft: Draft, container: Container) -> int:
+    rolling = draft.in_state(DeploymentState.ROLLING)
+    if rolling is not None and rolling.strategy is Strategy.RECREATE:
+        return 0
+    return draft.spec(container).exit_grace_ms or REDEPLOY_GRACE_MS
+
+
+def _resize(draft: Draft, service_id: str, deployment: Deployment | None, count: int) -> None:
+    """Makes the active containers of this version `count`; of those too many, the youngest and least ready go."""
+    if deployment is None:
+        return
+    active = [c for c in draft.of_service(service_id) if c.state in ACTIVE and c.version == deployment.version]
+    order = {ContainerState.PENDING: 0, ContainerState.STARTING: 1, ContainerState.READY: 2}
+    active.sort(key=lambda c: (order[c.state], -c.created_at_ms, c.container_id))
+    for container in active[: max(0, len(active) - count)]:
+        draft.retire(container, "no longer wanted", _grace_ms(draft, container))
+    for _ in range(count - len(active)):
+        draft.create(service_id, deployment.version)

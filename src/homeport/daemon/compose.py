@@ -1,0 +1,151 @@
+"""The composition root: the only file that names the real adapters. Start and end read from top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+import string
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvicorn
+
+from ..api.app import create_app
+from ..control.kernel import Kernel
+from ..control.logbook import Logbook
+from ..control.loop import ControlLoop, machine_capacity
+from ..control.platform import Parts, Platform
+from ..control.prepare import Preparer
+from ..control.publish import Publisher
+from ..control.watch import Watchers
+from ..core.ids import TAG_LENGTH
+from ..engine.local import LocalEngine
+from ..errors import PlatformError
+from ..images.builder import BuildahImages
+from ..images.settings import ImageSettings
+from ..router.haproxy import HAProxyRouter
+from ..router.settings import RouterSettings
+from ..runtime.client import SpawnerClient
+from ..runtime.processes import identify
+from ..runtime.spawner_process import SpawnerProcess
+from ..settings import Settings
+from ..store.blobs import Blobs
+from ..store.database import Database
+from ..store.datadir import DataDir, open_data_dir
+from ..store.files import write_private
+from ..store.history import History
+from ..store.journal import SqlJournal
+from ..store.lock import Lock
+from ..store.manifests import Manifests
+from ..store.sources import Sources
+from ..store.tokens import TokenStore
+from . import guestlib
+
+SHUTDOWN_LIMIT_S = 2
+CACHE = Path("~/.cache/homeport")
+
+
+class SystemClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+async def serve(settings: Settings, ready: asyncio.Event) -> None:
+    """Runs the control plane until it is told to end (SIGTERM, SIGINT). Containers and router go on without it.
+
+    Raises ConflictError when another control plane has the data directory, PlatformError or InvalidError in words.
+    """
+    directory = open_data_dir(settings.data_dir)
+    async with AsyncExitStack() as exits:
+        lock = Lock(directory.lock, settings.api_url)
+        exits.callback(lock.release)
+        listener = _listen(settings)
+        exits.callback(listener.close)
+        tokens = TokenStore(directory.keys)
+        tokens.ensure_admin()
+        platform = await exits.enter_async_context(_platform(settings, directory))
+        config = uvicorn.Config(
+            create_app(platform, tokens), log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S
+        )
+        server = uvicorn.Server(config)
+        _announce(settings)
+        exits.callback(_withdraw, settings)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event for it
+            await asyncio.sleep(0.005)
+        ready.set()
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
+    clock = SystemClock()
+    database = Database(directory.journal)
+    kernel = Kernel(SqlJournal(database), _new_tag())
+    history = History(database)
+    blobs = Blobs(directory.blobs)
+    manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
+    images = BuildahImages(ImageSettings.under(settings.data_dir, CACHE.expanduser()))
+    router = HAProxyRouter(router_settings(settings))
+    engine = LocalEngine(str(settings.data_dir))
+    guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
+    loop = ControlLoop(kernel, clock, engine, router, Preparer(settings, manifests, images, sources, guest_lib))
+    watchers = Watchers()
+    loop.watchers.append(watchers.tell)
+    await router.start()
+    await SpawnerProcess(str(settings.data_dir)).ensure()
+    await loop.start(machine_capacity(settings.cpu_overcommit))
+    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources)
+    spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
+    logbook = Logbook(settings.data_dir, history)
+    try:
+        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner))
+    finally:
+        await loop.close()
+        await engine.close()
+        await router.close()
+        await spawner.close()
+        database.close()
+
+
+def router_settings(settings: Settings) -> RouterSettings:
+    return RouterSettings(settings.data_dir / "router", settings.http_bind, settings.http_port)
+
+
+def place_file(data_dir: Path) -> Path:
+    """Where a running control plane says how it is reached; clients on this machine look here."""
+    return data_dir / "run" / "platform.json"
+
+
+def _new_tag() -> str:
+    alphabet = string.ascii_letters + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(TAG_LENGTH))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.api_bind, settings.api_port), backlog=256)
+    except OSError as error:
+        raise PlatformError(
+            f"The API's port {settings.api_port} on {settings.api_bind} can't be used ({error.strerror}); "
+            "end what listens there or choose another one with --api-port."
+        ) from None
+
+
+def _announce(settings: Settings) -> None:
+    process = identify(os.getpid())
+    assert process is not None
+    said = {"api_url": settings.api_url, "pid": process.pid, "start": process.start, "http_port": settings.http_port}
+    path = place_file(settings.data_dir)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_private(path, json.dumps(said).encode())
+
+
+def _withdraw(settings: Settings) -> None:
+    place_file(settings.data_dir).unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""The one place where this package starts programs. Owns their lifetime: whoever is cancelled or runs out of time takes
+the program and its children along. Refuses to know what the programs are for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import PlatformError
+
+LINE_BYTES_MAX = 1 << 20
+TAIL_LINES = 40
+TERM_TO_KILL_S = 5.0
+DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")  # also when we are killed with -9: no build goes on unseen
+LineSink = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`tail` holds the last lines of stdout and stderr as they came."""
+
+    returncode: int
+    tail: tuple[str, ...]
+
+    @property
+    def last_words(self) -> str:
+        """The last line that says something; empty if none did."""
+        return next((line.strip() for line in reversed(self.tail) if line.strip()), "")
+
+
+async def run(argv: Sequence[str], on_line: LineSink | None = None, env: Mapping[str, str] | None = None) -> Finished:
+    """Run to the end; each line of output goes to `on_line`. A returncode other than 0 is not an error here.
+
+    `env` is added to the environment. Cancelling ends the program and all its children before it returns.
+    Raises PlatformError if the program isn't installed.
+    """
+    process = await _spawn(argv, env)
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    try:
+        assert process.stdout is not None
+        async for line in _lines(process.stdout):
+            tail.append(line)
+            if on_line is not None:
+                on_line(line)
+        return Finished(await process.wait(), tuple(tail))
+    finally:
+        await _end(process)
+
+
+async def output(argv: Sequence[str]) -> str:
+    """What it wrote, without the last newline. Raises PlatformError with its last words if it fails."""
+    lines: list[str] = []
+    finished = await run(argv, lines.append)
+    if finished.returncode != 0:
+        raise PlatformError(f"`{argv[0]}` failed: {finished.last_words or f'exit status {finished.returncode}'}")
+    return "\n".join(lines)
+
+
+async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None) -> asyncio.subprocess.Process:
+    if shutil.which(argv[0]) is None:
+        raise PlatformError(f"`{argv[0]}` is not installed; `homeport doctor` shows the command that helps")
+    return await asyncio.create_subprocess_exec(
+        *DIES_WITH_US,
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    )
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """Lines of any length; one that is too long is cut into several rather than ending the program."""
+    rest = b""
+    while chunk := await stream.read(1 << 16):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").rstrip("\r")
+        if len(rest) > LINE_BYTES_MAX:
+            yield rest.decode(errors="replace")
+            rest = b""
+    if rest:
+        yield rest.decode(errors="replace").rstrip("\r")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """SIGTERM to its session, so that it can unmount what it mounted, then SIGKILL."""
+    if process.returncode is not None:
+        return
+    _signal(process.pid, signal.SIGTERM)
+    try:
+        await asyncio.wait_for(asyncio.shield(process.wait()), TERM_TO_KILL_S)
+    except TimeoutError:
+        _signal(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)

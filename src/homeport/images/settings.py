@@ -1,0 +1,27 @@
+"""Where images lie and how long a registry may take. Values only; nothing here is read from the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+REGISTRY_DEFAULT = "docker.io/library/python"
+ANSWER_TIMEOUT_S = 10
+REGISTRY_REST_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """`registry` is the reference of the official Python image without its tag; None means that none is asked."""
+
+    root: Path  # containers-storage and our index: `<data dir>/images`
+    runroot: Path  # what need not survive a boot: `<data dir>/run/images`
+    cache: Path  # bootstrapped base images, shared by all platforms of one user
+    registry: str | None = REGISTRY_DEFAULT
+    answer_timeout_s: float = ANSWER_TIMEOUT_S  # until a registry says its first word
+    rest_s: float = REGISTRY_REST_S  # after a registry failed, it is not asked again for so long
+
+    @classmethod
+    def under(cls, data_dir: Path, cache: Path) -> ImageSettings:
+        """The usual places inside a data dir."""
+        return cls(root=data_dir / "images", runroot=data_dir / "run" / "images", cache=cache)

@@ -1,0 +1,214 @@
+"""What makes a manifest valid, whoever wrote it. The platform runs this on every manifest that is posted.
+
+`codec` has seen to types; here are names, ranges (semantics 2.1), paths and whatever must fit together. Whether this
+machine can fulfil it (a GPU, a Secret) is for the platform to say. Answers problems as sentences and raises nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from . import names, paths
+from .schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
+
+STARTUP_TIMEOUT_MS_MAX = 24 * 3600 * 1000
+EXIT_GRACE_MS_MAX = 3600 * 1000
+SCALEDOWN_WINDOW_S = (2, 3600)
+COUNT_MAX = 1_000_000
+ENV_VALUE_BYTES_MAX = 64 * 1024
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_GPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_-]{0,31}!?(:[1-9][0-9]?)?")
+
+
+def problems(manifest: AppManifest) -> list[str]:
+    """Everything that is wrong with `manifest`, as sentences; empty when it is valid."""
+    return [*_app(manifest), *_files(manifest.files), *(p for server in manifest.servers for p in _server(server, manifest))]
+
+
+def setting_problems(server: ServerSpec) -> list[str]:
+    """What is wrong with a Server's settings alone, whatever App it is in: ranges, and what they must have to each other."""
+    found = (
+        names.region_problem(server.routing_region) or "",
+        *_image(server.image),
+        *_limits(server),
+        *_scale(server.scale),
+        *_resources(server.resources),
+        *_environment(server),
+    )
+    return [problem for problem in found if problem]
+
+
+def _app(manifest: AppManifest) -> Iterator[str]:
+    problem = names.app_name_problem(manifest.name)
+    if problem:
+        yield problem
+    yield from filter(None, (names.app_tag_problem(key, value) for key, value in manifest.tags))
+    yield from _sorted_and_single("App tag", [key for key, _ in manifest.tags])
+    yield from _sorted_and_single("Server", [server.name for server in manifest.servers])
+    hosts: dict[str, str] = {}
+    for server in manifest.servers:
+        host = names.server_host("w", "", manifest.name, server.name, region=server.routing_region, domain="d")
+        other = hosts.setdefault(host, server.name)
+        if other != server.name:
+            yield f"Servers {other!r} and {server.name!r} would have the same URL; rename one of them."
+
+
+def _files(files: tuple[SourceFile, ...]) -> Iterator[str]:
+    sizes: dict[str, int] = {}
+    for file in files:
+        problem = paths.relative_problem(file.path)
+        if problem:
+            yield f"Source file {file.path!r} {problem}."
+        if not _SHA256.fullmatch(file.digest):
+            yield f"Source file {file.path!r} has the digest {file.digest!r}, which is not a sha256 in hex."
+        if file.size_bytes < 0 or sizes.setdefault(file.digest, file.size_bytes) != file.size_bytes:
+            yield f"Source file {file.path!r} has a size that can't be: {file.size_bytes} bytes."
+    for path in paths.clashes(file.path for file in files):
+        yield f"Source file {path!r} is listed twice, or is also a folder."
+    if [file.path for file in files] != sorted(file.path for file in files):
+        yield "Source files must be sorted by path."
+
+
+def _server(server: ServerSpec, manifest: AppManifest) -> Iterator[str]:
+    found = [
+        names.object_name_problem("Server", server.name) or "",
+        *_entry(server.entry, server.serialized),
+        *setting_problems(server),
+    ]
+    if server.entry.path is not None and not _has_entry(server, manifest):
+        found.append(f"the entry file {server.entry.path!r} is not among the source files, and no image step brings it.")
+    yield from (f"Server {server.name!r}: {problem}" for problem in found if problem)
+
+
+def _has_entry(server: ServerSpec, manifest: AppManifest) -> bool:
+    return bool(server.image.steps) or any(file.path == server.entry.path for file in manifest.files)
+
+
+def _entry(entry: Entry, serialized: bool) -> Iterator[str]:
+    qualname = entry.qualname.replace(".<locals>.", ".") if serialized else entry.qualname
+    if not _dotted(qualname):
+        yield f"{entry.qualname!r} is not the name of a class in a module."
+    if entry.path is None:
+        if not _dotted(entry.module):
+            yield f"{entry.module!r} is not the name of a module."
+        return
+    problem = paths.relative_problem(entry.path)
+    if problem:
+        yield f"the entry file {entry.path!r} {problem}."
+    elif not entry.path.endswith(".py") or entry.module != entry.path.rpartition("/")[2][:-3]:
+        yield f"the entry file {entry.path!r} must end in .py, and its module be named after it, not {entry.module!r}."
+
+
+def _image(image: ImageRecipe) -> Iterator[str]:
+    if not image.base or any(ord(character) < 33 for character in image.base):
+        yield f"the image's base {image.base!r} is not a name."
+    if not _PYTHON.fullmatch(image.python_version):
+        yield f"the image's Python version {image.python_version!r} must look like '3.11' or '3.11.2'."
+    if any(not step.strip() or "\0" in step for step in image.steps):
+        yield "an image step is empty."
+
+
+def _limits(server: ServerSpec) -> Iterator[str]:
+    if not 1 <= server.port <= 65535:
+        yield "Port must be a positive integer between 1 and 65535."
+    if server.startup_timeout_ms <= 0:
+        yield "The `startup_timeout` argument must be positive."
+    if server.startup_timeout_ms > STARTUP_TIMEOUT_MS_MAX:
+        yield "The `startup_timeout` argument must not exceed 86400 seconds (24 hours)."
+    if server.exit_grace_period_ms < 0:
+        yield "The `exit_grace_period` argument must not be negative."
+    if server.exit_grace_period_ms > EXIT_GRACE_MS_MAX:
+        yield "The `exit_grace_period` argument must not exceed 3600 seconds (1 hour)."
+
+
+def _scale(scale: ScalePolicy) -> Iterator[str]:
+    target, most = scale.target_concurrency_centi, scale.max_concurrency
+    if target is not None and not 100 <= target <= COUNT_MAX * 100:
+        yield f"The `target_concurrency` argument must be between 1 and {COUNT_MAX}."
+    if target is not None and most and target > most * 100:
+        yield "The `target_concurrency` argument cannot be greater than `max_concurrency`."
+    counts = ("max_concurrency", "min_containers", "max_containers", "buffer_containers")
+    for name in counts:
+        count = getattr(scale, name)
+        lowest = 1 if name in ("max_containers", "max_concurrency") else 0
+        if count is not None and not lowest <= count <= COUNT_MAX:
+            yield f"The `{name}` argument must be between {lowest} and {COUNT_MAX}."
+    if scale.min_containers is not None and scale.max_containers is not None and scale.min_containers > scale.max_containers:
+        yield f"`min_containers` ({scale.min_containers}) cannot be greater than `max_containers` ({scale.max_containers})."
+    if scale.scaleup_window_s is not None and not 0 < scale.scaleup_window_s <= COUNT_MAX:
+        yield "`scaleup_window` must be > 0."
+    low, high = SCALEDOWN_WINDOW_S
+    if scale.scaledown_window_s is not None and not low <= scale.scaledown_window_s <= high:
+        yield f"`scaledown_window` must be between {low} and {high} (inclusive)."
+
+
+def _resources(resources: Resources) -> Iterator[str]:
+    pairs = (
+        ("cpu", resources.cpu_milli, resources.cpu_limit_milli),
+        ("memory", resources.memory_mib, resources.memory_limit_mib),
+    )
+    for name, request, limit in pairs:
+        if not 1 <= request <= 2**31 or (limit is not None and not 1 <= limit <= 2**31):
+            yield f"`{name}` must be positive."
+        elif limit is not None and limit < request:
+            yield f"the `{name}` limit ({limit}) cannot be lower than the `{name}` request ({request})."
+    if resources.ephemeral_disk_mib is not None and not 1 <= resources.ephemeral_disk_mib <= 2**31:
+        yield "`ephemeral_disk` must be positive."
+    yield from (
+        f"GPU {gpu!r} is invalid; write it as 'H100' or 'H100:4'." for gpu in resources.gpu if not _GPU.fullmatch(gpu)
+    )
+
+
+def _environment(server: ServerSpec) -> Iterator[str]:
+    for name, value in server.env:
+        too_long = len(value.encode(errors="surrogatepass")) > ENV_VALUE_BYTES_MAX
+        if not name or "=" in name or "\0" in name + value or too_long:
+            yield f"the environment variable {name!r} can't be set: its name or value is not legal."
+    for path, volume in server.volumes:
+        problem = paths.mount_problem(path)
+        if problem:
+            yield f"the Volume path {path!r} {problem}."
+        yield names.object_name_problem("Volume", volume) or ""
+    yield from (names.object_name_problem("Secret", secret) or "" for secret in server.secrets)
+    for kind, word in [
+        ("cloud", server.cloud),
+        ("proxy", server.proxy),
+        *(("compute_region", r) for r in server.compute_region),
+    ]:
+        if word is not None and not _WORD.fullmatch(word):
+            yield f"`{kind}` {word!r} is not a name."
+    yield from (
+        f"experimental option {name!r} is not JSON." for name, value in server.experimental_options if not _json(value)
+    )
+    yield from _sorted_and_single("environment variable", [name for name, _ in server.env])
+    yield from _sorted_and_single("Volume path", [path for path, _ in server.volumes])
+    yield from _sorted_and_single("experimental option", [name for name, _ in server.experimental_options])
+    yield from (f"Secret {name!r} is given twice." for name in sorted(_doubles(server.secrets)))
+
+
+def _sorted_and_single(kind: str, keys: list[str]) -> Iterator[str]:
+    yield from (f"{kind} {key!r} is given twice." for key in sorted(_doubles(keys)))
+    if keys != sorted(keys):
+        yield f"{kind}s must be sorted by name."
+
+
+def _doubles(keys: Iterable[str]) -> set[str]:
+    return {key for key, times in Counter(keys).items() if times > 1}
+
+
+def _dotted(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""Whether paths in a manifest can be laid out as files below a folder. Pure text; touches no file system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PATH_MAX_BYTES = 4096
+PART_MAX_BYTES = 255
+
+
+def relative_problem(path: str) -> str | None:
+    """None, or what is wrong with `path` as one that is relative, normalised and stays below its folder."""
+    if not path:
+        return "is empty"
+    if path.startswith("/"):
+        return "is absolute; it must be relative to /root"
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        return "holds a control character"
+    parts = path.split("/")
+    if ".." in parts:
+        return "leaves its folder by '..'"
+    if "" in parts or "." in parts:
+        return "is not normalised"
+    if _size(path) > PATH_MAX_BYTES or any(_size(part) > PART_MAX_BYTES for part in parts):
+        return "is too long"
+    return None
+
+
+def mount_problem(path: str) -> str | None:
+    """None, or what is wrong with `path` as a place in the container where something is mounted."""
+    if not path.startswith("/"):
+        return "must be absolute"
+    if path in ("/", "/root"):
+        return "would hide the container's own files"
+    problem = relative_problem(path[1:])
+    return problem and problem.replace("; it must be relative to /root", "")
+
+
+def clashes(paths: Iterable[str]) -> list[str]:
+    """Each path that is given twice, or that is a file and, for another path, also a folder; sorted."""
+    seen: set[str] = set()
+    found: set[str] = set()
+    for path in paths:
+        if path in seen:
+            found.add(path)
+        seen.add(path)
+    for path in seen:
+        folder = path.rpartition("/")[0]
+        while folder:
+            if folder in seen:
+                found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return sorted(found)
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))

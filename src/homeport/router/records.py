@@ -1,0 +1,88 @@
+"""One line per request, as a value. Pure; the order of the fields is that of `template.LOG_FORMAT`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from .slots import HostEntry
+
+_FIELDS = 19
+EMPTY = "empty"  # `why` of a request that found no container: demand
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A finished request. Times are milliseconds, -1 where a phase was not reached; sizes are bytes.
+
+    `why` tells what refused it: nohost, stopped, auth, env, empty, full; nothing for a request that was carried.
+    `termination` is HAProxy's two letters (`--` for a normal end).
+    """
+
+    at_ms: int
+    host: str
+    method: str
+    path: str
+    status: int
+    app_id: str
+    service_id: str
+    environment: str
+    container_id: str
+    token_id: str
+    why: str
+    receive_ms: int
+    queue_ms: int
+    connect_ms: int
+    response_ms: int
+    total_ms: int
+    bytes_up: int
+    bytes_down: int
+    termination: str
+    protocol: str
+    client: str
+
+
+def parse(line: bytes) -> RequestRecord | None:
+    """None for a line that is not one of ours (HAProxy's own notices come over the same ring)."""
+    f = line.decode(errors="replace").rstrip("\n").split("\t")
+    if len(f) != _FIELDS:
+        return None
+    try:
+        route = HostEntry.parse(f[1])
+        seconds, _, millis = f[0].partition(".")
+        return RequestRecord(
+            at_ms=int(seconds) * 1000 + int(millis),
+            host=_text(f[16]),
+            method=_dash(f[15]),
+            path=_text(f[17]),
+            status=int(f[3]),
+            app_id=route.app_id if route else "",
+            service_id=route.service_id if route else "",
+            environment=route.environment if route else "",
+            container_id="" if f[2] == "<NOSRV>" else f[2],
+            token_id=_dash(f[13]),
+            why=_dash(f[12]),
+            receive_ms=int(f[4]),
+            queue_ms=int(f[5]),
+            connect_ms=int(f[6]),
+            response_ms=int(f[7]),
+            total_ms=int(f[8].lstrip("+")),
+            bytes_up=int(f[9].lstrip("+")),
+            bytes_down=int(f[10].lstrip("+")),
+            termination=f[11],
+            protocol=f[14],
+            client=f[18],
+        )
+    except ValueError:
+        return None
+
+
+def _dash(field: str) -> str:
+    return "" if field == "-" else field
+
+
+def _text(field: str) -> str:
+    """Undo `json(utf8s)`; a dash is what HAProxy writes for nothing."""
+    if field == "-":
+        return ""
+    return str(json.loads(f'"{field}"')) if "\\" in field else field

@@ -1,0 +1,140 @@
+"""The files a data plane boots from, as text: haproxy.cfg, the side-car's configuration and the three maps.
+
+Pure: values in, text out. The digest covers what only a reload can change; server lines and maps are left out of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import InvalidError
+from . import template
+from .settings import Ports, RouterSettings
+from .slots import WORD, HostEntry, Server, ServerState, Slot
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_REFUSALS = {f"refuse_{why}": text for why, text in template.REFUSALS.items()}
+FDS_RESERVED = 2_000  # checks, listeners, map files, log rings, Lua
+FDS_PER_CONNECTION = 2.6  # both sides, and a pipe for splicing for every fourth
+
+Tokens = Mapping[str, tuple[str, tuple[str, ...]]]  # sha256 of "key:secret" in hex -> (token id, environments or "*")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What only a reload can change, together with what the machine allows."""
+
+    settings: RouterSettings
+    ports: Ports
+    slots: int
+    files_max: int  # the limit of open files the data plane will have
+    drop_root: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Names this shape. A data plane that says another one (`show env HOMEPORT_CONFIG`) needs a reload."""
+        return hashlib.sha256(_render(self, "", (), False).encode()).hexdigest()[:16]
+
+
+def config(shape: Shape, slots: Iterable[Slot], reloaded: bool = False) -> str:
+    """haproxy.cfg. `reloaded`: it is read by a worker that follows another one, which will teach it the sessions."""
+    return _render(shape, shape.digest, slots, reloaded)
+
+
+def sidecar_config(shape: Shape) -> str:
+    return template.SIDECAR.format(
+        user=_user(shape),
+        peer_port=shape.ports.peer,
+        sidecar_port=shape.ports.sidecar,
+        socket_dir=shape.settings.socket_dir,
+    )
+
+
+def hosts_map(hosts: Mapping[str, HostEntry]) -> str:
+    return "".join(f"{host} {entry.text}\n" for host, entry in sorted(hosts.items()))
+
+
+def tokens_map(tokens: Tokens) -> str:
+    return "".join(f"{key} {token_id}\n" for key, (token_id, _) in sorted(tokens.items()))
+
+
+def grants_map(tokens: Tokens) -> str:
+    return "".join(f"{grant} 1\n" for grant in grants(tokens))
+
+
+def grants(tokens: Tokens) -> list[str]:
+    """Every pair of a token and an environment it is valid for, as the data plane looks it up."""
+    return sorted(f"{key}|{environment}" for key, (_, environments) in tokens.items() for environment in environments)
+
+
+def check_tokens(tokens: Tokens) -> None:
+    """Raises InvalidError for what could not stand in a map file."""
+    for key, (token_id, environments) in tokens.items():
+        if not _HASH.fullmatch(key):
+            raise InvalidError(f"Token {token_id!r} is not named by a sha256 in hex.")
+        for word in (token_id, *environments):
+            if word != "*" and not WORD.fullmatch(word):
+                raise InvalidError(f"Token {token_id!r} can't be used: {word!r} is not a plain name.")
+
+
+def server_words(server: Server) -> str:
+    """A server line without the word `server`; the same words follow `add server SLOT/` at run time."""
+    words = [server.container_id, server.address, f"id {server.server_id}"]
+    if server.max_concurrency:
+        words.append(f"maxconn {server.max_concurrency}")
+    if server.h2:
+        words.append("proto h2")
+    return " ".join([*words, template.CHECK, template.POOL])
+
+
+def connections_max(wanted: int, files_max: int) -> int:
+    """`wanted`, lowered to what the limit of open files allows; HAProxy refuses to start with more."""
+    return max(100, min(wanted, int((files_max - FDS_RESERVED) / FDS_PER_CONNECTION)))
+
+
+def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) -> str:
+    settings, ports = shape.settings, shape.ports
+    head = template.GLOBAL.format(
+        threads=settings.threads,
+        max_connections=connections_max(settings.max_connections, shape.files_max),
+        user=_user(shape),
+        admin_socket=settings.admin_socket,
+        hard_stop_s=settings.hard_stop_s,
+        digest=digest,
+        reloaded="    setenv HOMEPORT_RELOADED 1\n" if reloaded else "",
+        lua_file=settings.lua_file,
+        event_port=ports.event,
+        log_port=ports.log,
+        peer_port=ports.peer,
+        sidecar_port=ports.sidecar,
+    )
+    front = template.FRONTEND.format(
+        http_bind=settings.http_bind,
+        http_port=settings.http_port,
+        hosts_map=settings.hosts_map,
+        tokens_map=settings.tokens_map,
+        grants_map=settings.grants_map,
+        **_REFUSALS,
+    )
+    defaults = template.DEFAULTS.format(log_format=template.LOG_FORMAT, errors=template.ERRORS)
+    by_name = {slot.name: slot for slot in slots}
+    names = [f"be{number:04d}" for number in range(shape.slots)]
+    backends = (_backend(name, by_name.get(name)) for name in names)
+    return head + defaults + front + "\n".join(backends)
+
+
+def _backend(name: str, slot: Slot | None) -> str:
+    lines = [template.BACKEND.format(slot=name, **_REFUSALS)]
+    for _, server in sorted(slot.servers.items()) if slot else ():
+        if server.state is not ServerState.LEAVING:
+            disabled = " disabled" if server.state is ServerState.DRAINING else ""
+            lines.append(f"    server {server_words(server)}{disabled}\n")
+    return "".join(lines)
+
+
+def _user(shape: Shape) -> str:
+    """Workers need no rights once their sockets are bound; 65534 is nobody wherever Linux is."""
+    return "    uid 65534\n    gid 65534\n" if shape.drop_root else ""

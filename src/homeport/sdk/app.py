@@ -1,0 +1,195 @@
+"""`App`: what a user's file defines and `deploy` publishes. Runs in containers too, where decorating only keeps the class.
+
+On the user's side settings are checked where they are written; that code is loaded from `options` and `class_checks`.
+"""
+
+from __future__ import annotations
+
+from .remote import is_local
+from .server import Server
+from .twins import twin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..client.http import Client
+    from .image import Image
+    from .options import ServerOptions
+    from .references import Proxy, Secret, Volume
+
+
+class App:
+    """A named group of Servers that is deployed as one (semantics 1.1)."""
+
+    def __init__(  # noqa: PLR0913 - the public API's signature
+        self,
+        name: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        include_source: bool | None = None,
+        image: Image | None = None,
+        secrets: Sequence[Secret] = (),
+        volumes: Mapping[str, Volume] | None = None,
+    ) -> None:
+        """
+        name: at most 64 letters, digits, dashes, periods and underscores; may be given at deploy instead.
+        tags: for people and reports. include_source: whether the Servers' own source is uploaded (default yes).
+        image, secrets, volumes: defaults for, or additions to, those of the App's Servers.
+        Raises InvalidError for anything that is not legal.
+        """
+        self._name = name
+        self._servers: dict[str, Server] = {}
+        self._app_id: str | None = None
+        self._included: list[App] = []
+        self._defaults: dict[str, object] = {}
+        self._tags: dict[str, str] = dict(tags or {})
+        if is_local():
+            from .options import check_app
+
+            self._defaults = {"image": image, "secrets": secrets, "volumes": volumes or {}, "include_source": include_source}
+            check_app(name, self._tags, self._defaults)
+
+    @property
+    def name(self) -> str | None:
+        """The name given in the code, or by the last deploy where the code gives none."""
+        return self._name
+
+    @property
+    def app_id(self) -> str | None:
+        """`ap-…`, once it was deployed from this process."""
+        return self._app_id
+
+    @property
+    def registered_servers(self) -> dict[str, Server]:
+        """The App's Servers by name."""
+        return dict(self._servers)
+
+    def server(  # noqa: PLR0913 - the public API's signature
+        self,
+        misused: object = None,
+        /,
+        *,
+        image: Image | None = None,
+        env: Mapping[str, str | None] | None = None,
+        secrets: Sequence[Secret] | None = None,
+        gpu: str | Sequence[str] | None = None,
+        serialized: bool = False,
+        volumes: Mapping[str, Volume] | None = None,
+        cpu: float | tuple[float, float] | None = None,
+        memory: int | tuple[int, int] | None = None,
+        ephemeral_disk: int | None = None,
+        target_concurrency: float | None = None,
+        max_concurrency: int | None = None,
+        min_containers: int | None = None,
+        max_containers: int | None = None,
+        buffer_containers: int | None = None,
+        scaleup_window: int | None = None,
+        scaledown_window: int | None = None,
+        startup_timeout: int = 30,
+        name: str | None = None,
+        port: int = 8000,
+        unauthenticated: bool = False,
+        h2_enabled: bool = False,
+        exit_grace_period: int = 0,
+        routing_region: str = "us-east",
+        compute_region: str | Sequence[str] | None = None,
+        cloud: str | None = None,
+        nonpreemptible: bool = False,
+        proxy: Proxy | None = None,
+        i6pn: bool | None = None,
+        enable_memory_snapshot: bool = False,
+        include_source: bool | None = None,
+        experimental_options: Mapping[str, object] | None = None,
+    ) -> Callable[[type], Server]:
+        """Decorator: a class becomes a Server. Windows, timeouts and periods are in seconds, memory and disk in MiB,
+        `cpu` in cores; `cpu` and `memory` are a request, or a pair of request and hard limit (semantics 2.1).
+
+        Raises InvalidError for a setting or class that is not legal, TypeError when it is not on a class.
+        """
+        settings = {key: value for key, value in locals().items() if key not in ("self", "misused")}
+        if misused is not None:
+            raise _invalid("Write `@app.server()` with its parentheses.")
+        if not is_local():
+            return lambda user_cls: self._add(Server._of_class(_class(user_cls), None))
+        from .options import ServerOptions
+
+        options = ServerOptions.of(settings, self._defaults)
+        return lambda user_cls: self._add(_checked(_class(user_cls), options))
+
+    def include(self, other: App, inherit_tags: bool = True) -> App:
+        """Takes over the Servers of `other`, and its tags unless told otherwise; returns itself. Own ones win over tags."""
+        if not isinstance(other, App) or other is self:
+            raise _invalid(f"`App.include` takes another App, not {other!r}.")
+        self._included.append(other)
+        for server in other._servers.values():
+            self._add(server)
+        if inherit_tags:
+            self._tags = {**other._tags, **self._tags}
+        return self
+
+    @twin
+    def deploy(
+        self,
+        *,
+        name: str | None = None,
+        environment_name: str | None = None,
+        tag: str = "",
+        client: Client | None = None,
+        strategy: str = "rolling",
+    ) -> App:
+        """Publishes this App and returns it when the new version is live (semantics 1.3).
+
+        Raises InvalidError for what can't be deployed, DeployError when the new version did not become live, and
+        AuthError or ConnectionError as every call to the platform does.
+        """
+        from .deploy import Options, publish
+
+        outcome = publish(self, Options(name=name, environment=environment_name, tag=tag, strategy=strategy), client)
+        self._app_id, self._name = outcome.app_id, outcome.app_name
+        for server in self._servers.values():
+            server._deployed = (self._app_id, environment_name, client)
+        return self
+
+    def function(self, *_args: object, **_settings: object) -> Callable[[object], object]:
+        """Not there yet. Raises InvalidError."""
+        raise _invalid("Functions are not supported by this version of homeport yet; use @app.server().")
+
+    def cls(self, *_args: object, **_settings: object) -> Callable[[object], object]:
+        """Not there yet. Raises InvalidError."""
+        raise _invalid(
+            "Functions are not supported by this version of homeport yet (@app.cls() makes them); use @app.server()."
+        )
+
+    def _add(self, server: Server) -> Server:
+        if server._name in self._servers and is_local():
+            import warnings
+
+            warnings.warn(
+                f"App {self._name or ''!r} defines two Servers called {server._name!r}; the later one wins.", stacklevel=3
+            )
+        self._servers[server._name] = server
+        return server
+
+    def __repr__(self) -> str:
+        return f"App({self._name!r})"
+
+
+def _class(given: object) -> type:
+    if not isinstance(given, type):
+        raise TypeError("The @app.server() decorator must be used on a class.")
+    return given
+
+
+def _checked(user_cls: type, options: ServerOptions) -> Server:
+    from .class_checks import check
+
+    options = options.named_after(user_cls)
+    check(user_cls, options)
+    return Server._of_class(user_cls, options)
+
+
+def _invalid(message: str) -> Exception:
+    from ..errors import InvalidError
+
+    return InvalidError(message)

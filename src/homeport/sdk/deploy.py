@@ -1,0 +1,207 @@
+"""One deploy from start to end: collect, upload what the platform lacks, publish, follow. For the CLI and `app.deploy()`.
+
+Tells what happens as events; shows nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ..client.http import Client
+from ..client.stream import Event as ApiEvent
+from ..errors import ConnectionError, DeployError, InvalidError  # noqa: A004 - the public API's name for it
+from ..manifest import codec
+from ..manifest.names import deployment_tag_problem
+from . import commit, source
+from .app import App
+from .collect import Collected, collect
+from .connect import session
+from .events import (
+    BuildLine,
+    ContainerMoved,
+    DeployedServer,
+    DeployEvent,
+    Mounted,
+    Outcome,
+    Progress,
+    Published,
+    Uploading,
+    Warned,
+)
+from .source import LocalFile
+
+STRATEGIES = ("rolling", "recreate")
+PARALLEL_UPLOADS = 8
+
+
+class RolloutFailedError(DeployError):
+    """A version was published and did not become live; the one before goes on. `log_tail`: last lines of its container."""
+
+    code = "rollout_failed"
+
+    def __init__(self, message: str, log_tail: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.log_tail = log_tail
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to deploy. `name` goes before the App's own; `environment` None is the client's; `wait`: until it is live."""
+
+    name: str | None = None
+    environment: str | None = None
+    tag: str = ""
+    strategy: str = "rolling"
+    wait: bool = True
+
+
+def deploy(app: App, options: Options, client: Client) -> Iterator[DeployEvent]:
+    """Deploys while it is iterated over; the last event is the `Outcome`.
+
+    Raises what `collect` raises; InvalidError for a tag or strategy that is not legal; RolloutFailedError when the new
+    version did not become live; what the platform reports; ConnectionError when it can't be reached.
+    """
+    _check(options)
+    with ThreadPoolExecutor(PARALLEL_UPLOADS) as pool:
+        collected = collect(app, options.name, source.limit_bytes(os.environ))
+        asked = pool.submit(commit.commit_info, collected.folder)
+        yield from (Mounted(mount.local, mount.remote) for mount in collected.mounts)
+        yield from _upload(collected.files, client, pool)
+        info = asked.result()
+    problem = commit.problem(info) if info is not None else None
+    if problem:
+        yield Warned(problem)
+        info = None
+    yield from _publish(collected, info, options, client)
+
+
+def publish(app: App, options: Options, client: Client | None) -> Outcome:
+    """`deploy` without anybody watching. Raises as it does, and what finding the platform raises."""
+    _check(options)
+    with session(client, options.environment) as (connected, _):
+        for event in deploy(app, options, connected):
+            if isinstance(event, Outcome):
+                return event
+    raise ConnectionError("The deployment's stream ended without an outcome; see `homeport app history`.")
+
+
+def _check(options: Options) -> None:
+    if options.strategy not in STRATEGIES:
+        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {options.strategy!r}")
+    problem = deployment_tag_problem(options.tag)
+    if problem:
+        raise InvalidError(problem)
+
+
+def _upload(files: tuple[LocalFile, ...], client: Client, pool: ThreadPoolExecutor) -> Iterator[DeployEvent]:
+    by_digest = {item.file.digest: item for item in files}
+    missing = client.missing_blobs(sorted(by_digest)) if by_digest else []
+    wanted = [by_digest[digest] for digest in missing if digest in by_digest]
+    if not wanted:
+        return
+    yield Uploading(len(wanted), sum(item.file.size_bytes for item in wanted))
+    running = [pool.submit(_put, client, item) for item in wanted]
+    try:
+        for upload in running:
+            upload.result()
+    finally:
+        _cancel(running)
+
+
+def _put(client: Client, item: LocalFile) -> None:
+    client.put_blob(item.file.digest, item.file.size_bytes, source.chunks(item))
+
+
+def _cancel(running: list[Future[None]]) -> None:
+    for upload in running:
+        upload.cancel()
+
+
+def _publish(
+    collected: Collected, info: commit.CommitInfo | None, options: Options, client: Client
+) -> Iterator[DeployEvent]:  # fmt: skip
+    request = {
+        "manifest": codec.to_json(collected.manifest),
+        "strategy": options.strategy,
+        "environment": options.environment or client.target.environment,
+        "tag": options.tag,
+        "request_id": secrets.token_hex(16),
+        "client_version": _version(),
+        "commit": info,
+    }
+    published: Published | None = None
+    for event in client.deploy(request, options.wait):
+        told = _told(event)
+        if isinstance(told, Published):
+            published = told
+        if told is not None:
+            yield told
+        if event.name == "settled":
+            assert published is not None, "settled before published"
+            yield _settled(published, event.data)
+            return
+    assert published is not None, "a deployment's stream that ends has published"
+    yield _outcome(published, "unchanged" if published.noop else "published", 0)
+
+
+def _settled(published: Published, data: dict[str, Any]) -> Outcome:
+    if data["state"] == "failed":
+        reason = str(data.get("reason") or "its containers did not become ready").rstrip(".")
+        before = "" if published.version == 1 else " The version before it goes on."
+        raise RolloutFailedError(
+            f"Version v{published.version} of App {published.app_name!r} did not become live: {reason}.{before}",
+            tuple(str(line) for line in data.get("log_tail") or ()),
+        )
+    return _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0))
+
+
+def _outcome(published: Published, state: str, duration_ms: int) -> Outcome:
+    return Outcome(
+        app_id=published.app_id,
+        app_name=published.app_name,
+        version=published.version,
+        state=state,
+        noop=published.noop,
+        app_url=published.app_url,
+        servers=published.servers,
+        duration_ms=duration_ms,
+    )
+
+
+def _told(event: ApiEvent) -> DeployEvent | None:
+    """The API's event as ours; None for `settled`, which becomes the outcome, and for names that a newer platform has."""
+    data = event.data
+    if event.name == "progress":
+        return Progress(str(data["stage"]), str(data["message"]))
+    if event.name == "build":
+        return BuildLine(str(data["line"]))
+    if event.name == "container":
+        return ContainerMoved(
+            container_id=str(data["container_id"]),
+            server=str(data["server"]),
+            version=int(data["version"]),
+            state=str(data["state"]),
+            reason=str(data.get("reason") or ""),
+        )
+    if event.name == "published":
+        servers = tuple(DeployedServer(str(s["name"]), str(s["object_id"]), str(s["url"])) for s in data["servers"])
+        return Published(
+            app_id=str(data["app_id"]),
+            app_name=str(data["app_name"]),
+            version=int(data["version"]),
+            noop=bool(data["noop"]),
+            app_url=str(data["app_url"]),
+            servers=servers,
+        )
+    return None
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return __version__

@@ -1,0 +1,88 @@
+"""What a deploy tells while it goes on: values only, in the order in which they can come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """This file or folder will be seen there in the container."""
+
+    local: str
+    remote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uploading:
+    """So much has to be sent; not told when the platform has everything."""
+
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something is not as it should be, and the deploy goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """stage: check, image, publish or rollout."""
+
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildLine:
+    """A line of an image build's output."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedServer:
+    name: str
+    object_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The version exists, durably. noop: nothing changed, so it is the one that was live already."""
+
+    app_id: str
+    app_name: str
+    version: int
+    noop: bool
+    app_url: str
+    servers: tuple[DeployedServer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMoved:
+    container_id: str
+    server: str
+    version: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last event. state: live, superseded (by a later deploy), unchanged (a no-op), published (nobody waited)."""
+
+    app_id: str
+    app_name: str
+    version: int
+    state: str
+    noop: bool
+    app_url: str
+    servers: tuple[DeployedServer, ...]
+    duration_ms: int
+
+
+DeployEvent = Mounted | Uploading | Warned | Progress | BuildLine | Published | ContainerMoved | Outcome

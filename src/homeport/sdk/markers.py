@@ -1,0 +1,84 @@
+"""Decorators of the public API that belong to Functions. A Server refuses what carries one; nothing else reads them yet.
+
+Each only leaves a mark, so that a file using them can be loaded and be told in words what a Server can't do
+(semantics 2.1.22 to 2.1.24). Runs in containers too: imports nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+ATTRIBUTE = "_homeport_marker"
+
+
+class Parameter:
+    """A field made by `parameter()`."""
+
+    def __init__(self, default: object, init: bool) -> None:
+        self.default = default
+        self.init = init
+
+
+def parameter(*, default: object = None, init: bool = True) -> Any:
+    """A field of a parametrised class."""
+    return Parameter(default, init)
+
+
+def method(**_settings: object) -> Callable[[F], F]:
+    """A method that can be called remotely."""
+    return _marker("method")
+
+
+def batched(*, max_batch_size: int, wait_ms: int) -> Callable[[F], F]:
+    """A method whose calls are gathered into batches."""
+    return _marker("batched")
+
+
+def concurrent(*, max_inputs: int, target_inputs: int | None = None) -> Callable[[F], F]:
+    """A class or function whose containers take several inputs at a time."""
+    return _marker("concurrent")
+
+
+def fastapi_endpoint(**_settings: object) -> Callable[[F], F]:
+    """A function behind an URL."""
+    return _marker("fastapi_endpoint")
+
+
+def asgi_app(**_settings: object) -> Callable[[F], F]:
+    """A function that returns an ASGI app."""
+    return _marker("asgi_app")
+
+
+def wsgi_app(**_settings: object) -> Callable[[F], F]:
+    """A function that returns a WSGI app."""
+    return _marker("wsgi_app")
+
+
+def web_server(port: int, **_settings: object) -> Callable[[F], F]:
+    """A function that starts a process listening on `port`."""
+    return _marker("web_server")
+
+
+def mark(value: object) -> str:
+    """The name of the decorator that marked `value`, or nothing."""
+    if isinstance(value, Parameter):
+        return "parameter"
+    found = getattr(value, "__dict__", {}).get(ATTRIBUTE, "")
+    return found if isinstance(found, str) else ""
+
+
+def _marker(name: str) -> Callable[[F], F]:
+    def decorate(marked: F) -> F:
+        if getattr(marked, "_user_cls", None) is not None:
+            from .class_checks import refused
+
+            raise refused(name, str(getattr(marked, "_name", "")))
+        setattr(marked, ATTRIBUTE, name)
+        return marked
+
+    return decorate

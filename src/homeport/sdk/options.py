@@ -1,0 +1,132 @@
+"""What `App(...)` and `@app.server(...)` were told, checked where it was written. Never imported inside containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..errors import InvalidError
+from ..manifest import names
+from ..manifest.checks import setting_problems
+from ..manifest.schema import Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec
+from . import readers
+from .image import Image
+
+_NOT_YET = Entry(module="", qualname="")  # `collect` finds the entry, when it is known how the file was loaded
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """A Server's settings. `spec` lacks its entry, and before `named_after` perhaps its name."""
+
+    spec: ServerSpec
+    include_source: bool
+
+    @classmethod
+    def of(cls, settings: Mapping[str, object], app: Mapping[str, object]) -> ServerOptions:
+        """From the arguments of `@app.server(...)` and the App's own. Raises InvalidError for what is not legal."""
+        name = settings["name"]
+        image = settings["image"] if settings["image"] is not None else app["image"]
+        spec = ServerSpec(
+            name="" if name is None else readers.text("name", name),
+            entry=_NOT_YET,
+            image=_recipe(image),
+            resources=_resources(settings),
+            scale=_scale(settings),
+            port=_port(settings["port"]),
+            startup_timeout_ms=readers.scaled("startup_timeout", settings["startup_timeout"], 1000),
+            exit_grace_period_ms=readers.scaled("exit_grace_period", settings["exit_grace_period"], 1000),
+            unauthenticated=readers.flag("unauthenticated", settings["unauthenticated"]),
+            h2_enabled=readers.flag("h2_enabled", settings["h2_enabled"]),
+            routing_region=readers.text("routing_region", settings["routing_region"] or ""),
+            compute_region=readers.texts("compute_region", settings["compute_region"]),
+            cloud=None if settings["cloud"] is None else readers.text("cloud", settings["cloud"]),
+            nonpreemptible=readers.flag("nonpreemptible", settings["nonpreemptible"]),
+            proxy=readers.proxy(settings["proxy"]),
+            i6pn=settings["i6pn"] is not None and readers.flag("i6pn", settings["i6pn"]),
+            serialized=readers.flag("serialized", settings["serialized"]),
+            enable_memory_snapshot=readers.flag("enable_memory_snapshot", settings["enable_memory_snapshot"]),
+            env=readers.environment(settings["env"]),
+            secrets=readers.secrets(app["secrets"], settings["secrets"] or ()),
+            volumes=readers.volumes(app["volumes"], settings["volumes"]),
+            experimental_options=readers.experimental_options(settings["experimental_options"]),
+        )
+        problems = [*_name_problems(spec.name), *setting_problems(spec)]
+        if problems:
+            raise InvalidError(problems[0])
+        return cls(spec, _include_source(settings["include_source"], app["include_source"]))
+
+    def named_after(self, user_cls: type) -> ServerOptions:
+        """With the class's name, where none was given. Raises InvalidError if that is not a legal one."""
+        if self.spec.name:
+            return self
+        problems = _name_problems(user_cls.__name__)
+        if problems:
+            raise InvalidError(f"{problems[0]} Give it another one: @app.server(name=...).")
+        return replace(self, spec=replace(self.spec, name=user_cls.__name__))
+
+
+def check_app(name: object, tags: Mapping[str, str], defaults: Mapping[str, object]) -> None:
+    """What `App(...)` was told. Raises InvalidError for what is not legal."""
+    if name is not None:
+        problem = names.app_name_problem(readers.text("name", name))
+        if problem:
+            raise InvalidError(problem)
+    for key, value in tags.items():
+        problem = names.app_tag_problem(readers.text("tags", key), readers.text(f"tags[{key!r}]", value))
+        if problem:
+            raise InvalidError(problem)
+    _recipe(defaults["image"])
+    readers.secrets(defaults["secrets"])
+    readers.volumes(defaults["volumes"])
+    _include_source(None, defaults["include_source"])
+
+
+def _name_problems(name: str) -> list[str]:
+    problem = names.object_name_problem("Server", name) if name else None
+    return [problem] if problem else []
+
+
+def _recipe(image: object) -> ImageRecipe:
+    if image is None:
+        return Image.debian_slim()._recipe()
+    if not isinstance(image, Image):
+        raise InvalidError(f"`image` must be an Image, as in Image.debian_slim(), not {image!r}.")
+    return image._recipe()
+
+
+def _port(port: object) -> int:
+    if not isinstance(port, int) or isinstance(port, bool):
+        raise InvalidError("Port must be a positive integer between 1 and 65535.")
+    return port
+
+
+def _resources(settings: Mapping[str, object]) -> Resources:
+    plain = Resources()
+    cpu = readers.request_and_limit("cpu", settings["cpu"], 1000, plain.cpu_milli)
+    memory = readers.request_and_limit("memory", settings["memory"], 1, plain.memory_mib)
+    return Resources(
+        cpu_milli=cpu[0],
+        memory_mib=memory[0],
+        cpu_limit_milli=cpu[1],
+        memory_limit_mib=memory[1],
+        gpu=tuple(gpu.upper() for gpu in readers.texts("gpu", settings["gpu"])),
+        ephemeral_disk_mib=readers.whole_or_none("ephemeral_disk", settings["ephemeral_disk"]),
+    )
+
+
+def _scale(settings: Mapping[str, object]) -> ScalePolicy:
+    return ScalePolicy(
+        target_concurrency_centi=readers.target_concurrency_centi(settings["target_concurrency"]),
+        max_concurrency=readers.whole_or_none("max_concurrency", settings["max_concurrency"]) or None,  # 0: no limit
+        min_containers=readers.whole_or_none("min_containers", settings["min_containers"]),
+        max_containers=readers.whole_or_none("max_containers", settings["max_containers"]),
+        buffer_containers=readers.whole_or_none("buffer_containers", settings["buffer_containers"]),
+        scaleup_window_s=readers.whole_or_none("scaleup_window", settings["scaleup_window"]),
+        scaledown_window_s=readers.whole_or_none("scaledown_window", settings["scaledown_window"]),
+    )
+
+
+def _include_source(server: object, app: object) -> bool:
+    said = server if server is not None else app
+    return True if said is None else readers.flag("include_source", said)

@@ -1,0 +1,65 @@
+"""Secrets, Volumes and Proxies by name: what `@app.server(...)` takes and the manifest records. They hold no content;
+whether such an object exists is for the platform to say at deploy. Runs in containers too.
+"""
+
+from __future__ import annotations
+
+from .remote import is_local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class _Reference:
+    """A name of something that lives on the platform."""
+
+    _kind = ""
+
+    def __init__(self) -> None:
+        from ..errors import InvalidError
+
+        raise InvalidError(f"Name a {self._kind} by `{self._kind}.from_name(...)`, not by `{self._kind}()`.")
+
+    @classmethod
+    def from_name(cls, name: str) -> Self:
+        """The one called `name` in the App's environment. Raises InvalidError for a name that is not legal."""
+        if is_local():
+            _check(cls._kind, name)
+        made = object.__new__(cls)
+        made.name = name
+        return made
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{self._kind}.from_name({self.name!r})"
+
+
+class Secret(_Reference):
+    """Environment variables that the platform keeps."""
+
+    _kind = "Secret"
+
+
+class Volume(_Reference):
+    """Files that outlive containers."""
+
+    _kind = "Volume"
+
+
+class Proxy(_Reference):
+    """A fixed address for outbound traffic."""
+
+    _kind = "Proxy"
+
+
+def _check(kind: str, name: object) -> None:
+    from ..errors import InvalidError
+    from ..manifest.names import object_name_problem
+
+    problem = (
+        object_name_problem(kind, name) if isinstance(name, str) else f"The name of a {kind} must be text, not {name!r}."
+    )
+    if problem:
+        raise InvalidError(problem)

@@ -1,0 +1,82 @@
+"""`Server`: what `@app.server()` makes of a class, and a handle to one that is deployed. Runs in containers too.
+
+Making one does no I/O; a deployed Server is looked up when it is first asked something (semantics 2.4).
+"""
+
+from __future__ import annotations
+
+from .twins import twin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..client.answers import ServerInfo
+    from ..client.http import Client
+
+    Deployed = tuple[str, str | None, Client | None]  # App name or id, environment, client
+    from .options import ServerOptions
+
+
+class Server:
+    """Has no constructor for users: decorate a class by `@app.server()`, or use `Server.from_name`."""
+
+    _user_cls: type | None  # the decorated class, which the guest runs
+    _options: ServerOptions | None  # None inside containers
+    _name: str
+    _deployed: Deployed | None  # where to look it up; None for one that was defined here and not deployed
+
+    def __init__(self) -> None:
+        from ..errors import InvalidError
+
+        raise InvalidError("Put `@app.server()` on a class, or use `Server.from_name(app_name, name)`.")
+
+    @classmethod
+    def _of_class(cls, user_cls: type, options: ServerOptions | None) -> Server:
+        made = object.__new__(cls)
+        made._user_cls, made._options, made._deployed = user_cls, options, None
+        made._name = options.spec.name if options is not None else user_cls.__name__
+        made.__doc__, made.__module__ = user_cls.__doc__, user_cls.__module__
+        return made
+
+    @classmethod
+    def from_name(
+        cls, app_name: str, name: str, *, environment_name: str | None = None, client: Client | None = None
+    ) -> Server:
+        """The Server `name` of the deployed App `app_name`. Does no I/O: NotFoundError comes at the first use."""
+        made = object.__new__(cls)
+        made._user_cls, made._options, made._name = None, None, name
+        made._deployed = (app_name, environment_name, client)
+        return made
+
+    @twin
+    def get_url(self) -> str:
+        """The URL, as in `http://home--hello-server.us-east.localhost:8080`.
+
+        Raises NotFoundError when there is no such App or Server, ExecutionError when its App is not deployed yet,
+        and AuthError or ConnectionError as every call to the platform does.
+        """
+        return self._fetch()["url"]
+
+    @twin
+    def info(self) -> ServerInfo:
+        """The settings of the live version, as a dictionary. Raises as `get_url` does."""
+        return self._fetch()
+
+    def _fetch(self) -> ServerInfo:
+        from .connect import session
+
+        if self._deployed is None:
+            from ..errors import ExecutionError
+
+            raise ExecutionError(f"Server {self._name!r} is not deployed yet; deploy its App, or use `Server.from_name`.")
+        app_ref, environment_name, client = self._deployed
+        with session(client, environment_name) as (connected, environment):
+            return connected.server(app_ref, self._name, environment)
+
+    def __repr__(self) -> str:
+        return f"<Server {self._name!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for what is not there: say what a Server can't do instead of naming an internal class.
+        raise AttributeError(f"A Server has no attribute {name!r}; requests are handled by the process on its port.")

@@ -1,0 +1,88 @@
+"""What a platform's owner may choose, as one frozen value, read once. Owns names, defaults and their file.
+
+`<data dir>/settings.toml` holds what lasts; the command line of `homeport up` goes first.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+from .errors import InvalidError
+
+DEFAULT_DATA_DIR = Path("/var/lib/homeport")
+FILE = "settings.toml"
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Ports are TCP; `cpu_overcommit` is how many times the machine's cores may be promised to containers."""
+
+    data_dir: Path = DEFAULT_DATA_DIR
+    api_bind: str = "127.0.0.1"
+    api_port: int = 7300
+    http_bind: str = "0.0.0.0"
+    http_port: int = 8080
+    workspace: str = "home"
+    domain: str = "localhost"
+    routing_regions: tuple[str, ...] = ("us-east", "us-west", "eu-west", "ap-south")
+    compute_region: str = "us-east"
+    cpu_overcommit: int = 1
+
+    @property
+    def api_url(self) -> str:
+        host = "127.0.0.1" if self.api_bind in ("0.0.0.0", "::") else self.api_bind
+        return f"http://{host}:{self.api_port}"
+
+    def server_url(self, host: str) -> str:
+        """The URL of a host name that the router serves."""
+        return f"http://{host}" if self.http_port == 80 else f"http://{host}:{self.http_port}"
+
+
+def load(data_dir: Path, chosen: Mapping[str, object]) -> Settings:
+    """Defaults, then the file, then what was `chosen` now (None: nothing). Raises InvalidError naming the setting."""
+    path = data_dir / FILE
+    try:
+        document = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        document = {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidError(f"{path} is not TOML: {error}. Correct it and try again.") from None
+    settings = _apply(Settings(data_dir=data_dir), document, str(path))
+    return _apply(settings, {name: value for name, value in chosen.items() if value is not None}, "the command line")
+
+
+def _apply(settings: Settings, document: Mapping[str, object], origin: str) -> Settings:
+    defaults = Settings()
+    known = {field.name for field in fields(Settings)} - {"data_dir"}
+    for name, value in document.items():
+        if name not in known:
+            raise InvalidError(
+                f"{origin} has the setting {name!r}, which there is not; there are {', '.join(sorted(known))}."
+            )
+        given = tuple(value) if isinstance(value, list) else value
+        if type(given) is not type(getattr(defaults, name)):
+            raise InvalidError(f"{origin}: {name} has to be like {getattr(defaults, name)!r}, not {value!r}.")
+        settings = replace(settings, **cast("dict[str, Any]", {name: given}))
+    _check(settings, origin)
+    return settings
+
+
+def _check(settings: Settings, origin: str) -> None:
+    for name in ("api_port", "http_port"):
+        if not 1 <= getattr(settings, name) <= 65535:
+            raise InvalidError(f"{origin}: {name} has to be between 1 and 65535, not {getattr(settings, name)}.")
+    if settings.api_port == settings.http_port:
+        raise InvalidError(f"{origin}: api_port and http_port are both {settings.api_port}; they have to differ.")
+    if not _LABEL.fullmatch(settings.workspace):
+        raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
+    if not _DOMAIN.fullmatch(settings.domain):
+        raise InvalidError(f"{origin}: domain {settings.domain!r} is not a domain name.")
+    if settings.cpu_overcommit < 1:
+        raise InvalidError(f"{origin}: cpu_overcommit has to be at least 1.")

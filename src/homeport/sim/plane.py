@@ -1,0 +1,134 @@
+"""The control plane in a simulation: the real kernel, and around it the same order of effects as in `control`.
+
+It can be killed between any two journal records and at any moment in between; the next one starts from what is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..control.chronicle import Input
+from ..control.dispatch import ROUTES_WAIT_MS
+from ..control.kernel import Kernel
+from ..core.actions import Action, ForgetContainer, SetRoutes, StartContainer, StopContainer
+from ..core.facts import CapacityKnown
+from ..core.invariants import broken
+from ..core.model import World
+from ..core.reconcile import Step
+from ..core.routes import Route
+from ..testing.journal import ControlPlaneDied, MemoryJournal
+from .clock import Timeline
+from .engine import SimEngine
+from .router import RouterDown, SimRouter
+
+LIST_MS = 5_000
+RETRY_MS = 200
+
+
+class LawBroken(AssertionError):
+    """A simulated step broke a law, or a world that was left alone did not come to rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All that outlives a control plane."""
+
+    timeline: Timeline
+    engine: SimEngine
+    router: SimRouter
+    journal: MemoryJournal
+    capacity: CapacityKnown | None
+
+
+class Plane:
+    def __init__(self, around: Surroundings, watch: Callable[[World, Step], None], on_death: Callable[[], None]) -> None:
+        self._around = around
+        self._watch = watch
+        self._on_death = on_death
+        self.alive = True
+        self.kernel = Kernel(around.journal, tag="simsim")
+        self._tables: dict[str, tuple[Route, ...]] = {}
+        self._busy_until_ms: dict[str, int] = {}
+        self._behind: set[str] = set()  # apps whose table is not applied yet
+        around.router.retain(list(self.kernel.world.apps))
+        self._perform(self.kernel.resume())
+        if around.capacity is not None:
+            self.accept([Input(around.capacity)])
+        self.accept([])  # deadlines that passed while nobody looked
+        self._list()
+
+    def accept(self, inputs: Sequence[Input]) -> Step | None:
+        """None: it died of it, or the journal could not be written and nothing happened."""
+        if not self.alive:
+            return None
+        before = self.kernel.world
+        try:
+            step = self.kernel.accept(inputs, self._around.timeline.now_ms)
+        except ControlPlaneDied:
+            self.die()
+            return None
+        except OSError:
+            self._later(RETRY_MS, lambda: self.accept([]))
+            return None
+        if problems := broken(before, step):
+            raise LawBroken("; ".join(problems))
+        self._watch(before, step)
+        self._perform(step.actions)
+        if step.wake_at_ms:
+            self._later(step.wake_at_ms - self._around.timeline.now_ms, lambda: self.accept([]))
+        return step
+
+    def die(self) -> None:
+        self.alive = False
+        self._on_death()
+
+    def _later(self, delay_ms: int, what: Callable[[], object]) -> None:
+        def unless_dead() -> None:
+            if self.alive:
+                what()
+
+        self._around.timeline.after(delay_ms, unless_dead)
+
+    def _perform(self, actions: Sequence[Action]) -> None:
+        """Effects take time, but those on one App keep their order (as in `control.dispatch`)."""
+        for action in actions:
+            now_ms = self._around.timeline.now_ms
+            key = action.app_id if isinstance(action, SetRoutes) else action.container_id
+            due_ms = max(now_ms + self._around.timeline.random.randint(0, 30), self._busy_until_ms.get(key, 0))
+            self._busy_until_ms[key] = due_ms
+            if isinstance(action, SetRoutes):
+                self._tables[action.app_id] = action.routes
+                self._behind.add(action.app_id)
+            self._later(due_ms - now_ms, partial(self._act, action))
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case SetRoutes(app_id):
+                self._route(app_id)
+            case StartContainer():
+                self._around.engine.start(action)
+            case StopContainer():
+                self._stop(action, ROUTES_WAIT_MS)
+            case ForgetContainer(container_id):
+                self._around.engine.forget(container_id)
+
+    def _route(self, app_id: str) -> None:
+        try:
+            self._around.router.apply(app_id, self._tables[app_id])
+            self._behind.discard(app_id)
+        except RouterDown:
+            self._later(RETRY_MS, lambda: self._route(app_id))
+
+    def _stop(self, action: StopContainer, patience_ms: int) -> None:
+        """A container is not told to end while the router may still send it requests, for as long as there is hope."""
+        if self._behind and patience_ms > 0:
+            self._later(RETRY_MS, lambda: self._stop(action, patience_ms - RETRY_MS))
+        else:
+            self._around.engine.stop(action.container_id, action.kill_after_ms)
+
+    def _list(self) -> None:
+        listed, facts = self._around.engine.listing()
+        self.accept([Input(fact) for fact in [*facts, listed]])
+        self._later(LIST_MS, self._list)

@@ -1,0 +1,173 @@
+"""One seed, one world: a safety phase with people, traffic and faults, then a liveness phase that must come to rest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from ..control.chronicle import Input
+from ..core import ids
+from ..core.facts import DURABLE, AppStopRequested, CapacityKnown, ContainerStopRequested, DeployRequested, Fact
+from ..core.model import World
+from ..core.reconcile import Step
+from ..testing.journal import MemoryJournal
+from . import options as choices
+from .checkers import Checker
+from .clock import Timeline
+from .engine import SimEngine
+from .people import People
+from .plane import Plane, Surroundings
+from .router import SimRouter
+
+REST_MS = 600_000
+RESTART_MS_MAX = 20_000
+SMALL = CapacityKnown(cpu_milli=2_000, memory_mib=2_048)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    seed: int
+    steps: int
+    deployments: int
+    plane_deaths: int
+    requests_answered: int
+    requests_failed: int
+    trace: str  # digest of every event, equal for equal seeds
+
+
+class Simulation:
+    """Built for one seed, run once. Raises LawBroken (or an assertion of the core) with the seed's world as it was."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.timeline = Timeline(seed)
+        self.options = choices.draw(self.timeline.random)
+        self.people = People(self.timeline.random, self.options)
+        self.router = SimRouter(self.timeline, self.tell)
+        self.engine = SimEngine(self.timeline, self.tell, self.router.container_ended)
+        self.journal = MemoryJournal()
+        capacity = SMALL if self.options.small_machine else None
+        self.around = Surroundings(self.timeline, self.engine, self.router, self.journal, capacity)
+        self.checker = Checker(self.options, self.around)
+        self.faults = True
+        self.steps = self.deaths = 0
+        self._trace = hashlib.sha256()
+        self.plane = Plane(self.around, self._watch, self._died)
+
+    def run(self) -> Report:
+        second = choices.SECOND_MS
+        self.timeline.every(self.options.people_every_ms, self._somebody)
+        self.timeline.every(self.options.requests_every_ms, self._request)
+        self.timeline.every(second, self._mishaps)
+        self.timeline.run(self.timeline.now_ms + self.options.chaos_ms)
+        self._calm()
+        self.timeline.run(self.timeline.now_ms + REST_MS)
+        self.checker.at_rest(self.plane.kernel)
+        return Report(
+            self.seed,
+            self.steps,
+            self.people.asked,
+            self.deaths,
+            self.router.answered,
+            self.checker.requests_failed,
+            self._trace.hexdigest()[:16],
+        )
+
+    def tell(self, fact: Fact) -> None:
+        """A fact on its way: it can be lost, doubled, late and thereby overtaken by others."""
+        if not self.faults:
+            self.timeline.after(1, lambda: self._deliver(fact))
+            return
+        if self.timeline.chance(self.options.lose_fact):
+            return
+        for _ in range(2 if self.timeline.chance(self.options.double_fact) else 1):
+            late = self.timeline.chance(self.options.delay_fact)
+            delay_ms = self.timeline.random.randint(0, self.options.delay_fact_ms) if late else 1
+            self.timeline.after(delay_ms, lambda: self._deliver(fact))
+
+    def _deliver(self, fact: Fact) -> None:
+        if self.faults and isinstance(fact, DURABLE):
+            self._trouble()
+        self.plane.accept([Input(fact)])
+
+    def _trouble(self) -> None:
+        """The next write to the journal may fail, or be the last thing that this control plane does."""
+        if self.timeline.chance(self.options.kill_plane):
+            self.journal.die_after(0, written=self.timeline.chance(500))
+        elif self.timeline.chance(self.options.fail_journal):
+            self.journal.fail_next(OSError(28, "No space left on device"))
+
+    def _somebody(self) -> None:
+        if not self.faults or not self.plane.alive:
+            return
+        wish = self.people.next_wish(self.plane.kernel.world)
+        if wish is None:
+            return
+        self._trouble()
+        apps = self.plane.kernel.world.apps
+        if isinstance(wish, AppStopRequested):
+            self.checker.on_stop(apps[wish.app_id])
+        elif isinstance(wish, ContainerStopRequested):
+            self.checker.on_stop(apps[ids.app_of(wish.container_id)])
+        self.plane.accept([Input(wish)])
+        if isinstance(wish, DeployRequested) and self.timeline.chance(100):
+            self.plane.accept([Input(wish)])  # the client did not hear the answer and asks again
+
+    def _request(self) -> None:
+        routes = self.router.hosts()
+        if not routes:
+            return
+        host = self.timeline.random.choice(routes).host
+        lasts_ms = self.timeline.random.choice((5, 50, 800, 20_000))
+        if self.router.send(host, lasts_ms) is None:
+            self.checker.on_refusal(host)
+        else:
+            self.checker.on_answer(host)
+
+    def _mishaps(self) -> None:
+        if not self.faults:
+            return
+        if self.timeline.chance(self.options.node_loss):
+            self.engine.lose_all()
+        if self.timeline.chance(self.options.router_down):
+            self.router.down = True
+            self.timeline.after(self.timeline.random.randint(100, 8_000), self._router_back)
+        for sandbox in self.engine.running():
+            if self.timeline.chance(self.options.crash_container):
+                self.engine.crash(sandbox.container_id, 137)
+            elif self.timeline.chance(self.options.hang_container):
+                sandbox.hanging = True
+
+    def _router_back(self) -> None:
+        self.router.down = False
+
+    def _died(self) -> None:
+        self.deaths += 1
+        self.timeline.after(self.timeline.random.randint(10, RESTART_MS_MAX), self._restart)
+
+    def _restart(self) -> None:
+        if not self.plane.alive:
+            self.plane = Plane(self.around, self._watch, self._died)
+
+    def _calm(self) -> None:
+        self.faults = False
+        self.journal = self.around.journal
+        self.journal.calm()
+        self._router_back()
+        for sandbox in self.engine.running():
+            sandbox.hanging = False
+
+    def _watch(self, before: World, step: Step) -> None:
+        self.steps += 1
+        for event in step.events:
+            self._trace.update(repr(event).encode())
+        self.checker.on_step(before, step)
+
+
+def simulate(seed: int) -> Report:
+    """Raises LawBroken with the seed in its notes."""
+    try:
+        return Simulation(seed).run()
+    except AssertionError as error:
+        error.add_note(f"seed {seed}: python -m homeport.sim --seed {seed}")
+        raise

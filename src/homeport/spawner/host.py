@@ -1,0 +1,44 @@
+"""What was found out about this machine when the spawner came up, and where the instance keeps things. A value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from . import cgroup_layout
+from .cgroup_layout import Layout
+
+
+class Host(NamedTuple):
+    data_dir: str  # real path
+    tag: str
+    crun: str  # full path, "" when it is not installed
+    layout: Layout  # the cgroups that work here
+    upper_in_memory: bool  # no overlay can be written on the data dir's file system
+    open_files_max: int
+    machine: str  # uname -m
+
+    @property
+    def containers(self) -> str:
+        return f"{self.data_dir}/containers"
+
+    @property
+    def run(self) -> str:
+        return f"{self.data_dir}/run"
+
+    @property
+    def trash(self) -> str:
+        return f"{self.data_dir}/run/trash"
+
+    @property
+    def crun_root(self) -> str:
+        return f"{self.data_dir}/run/crun"
+
+    def cgroups(self, container_id: str) -> list[str]:
+        return cgroup_layout.directories(self.layout, self.tag, container_id)
+
+    def cgroup_parents(self) -> list[str]:
+        return cgroup_layout.parents(self.layout, self.tag)
+
+    def crun_argv(self, log: str, *arguments: str) -> list[str]:
+        """crun with our own cgroups; what goes wrong is also written to `log`."""
+        return [self.crun, "--root", self.crun_root, "--cgroup-manager=disabled", f"--log={log}", *arguments]

@@ -1,0 +1,59 @@
+"""Finds out what this machine can do, once, with real tries; the answer is a `Host` and what is special or off."""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import NamedTuple
+
+from . import cgroup, command, overlay
+from .host import Host
+from .subnet import instance_tag
+
+
+class Findings(NamedTuple):
+    host: Host
+    problem: str  # why no container can be started, or ""
+    notes: dict[str, str]
+
+
+def examine(data_dir: str) -> Findings:
+    """Makes the directories of the instance and its cgroups. Raises OSError when the data directory cannot be written."""
+    real = os.path.realpath(data_dir)
+    for name in ("", "/run", "/run/crun", "/containers"):
+        os.makedirs(f"{real}{name}", 0o711 if not name else 0o700, exist_ok=True)
+    tag = instance_tag(real)
+    notes: dict[str, str] = {}
+    try:
+        cgroup.favour_moves()
+    except OSError as error:
+        notes["favordynmods"] = f"entering a cgroup takes some ms: {error}"
+    layout, problems = cgroup.prepare(cgroup.detect(), tag)
+    if layout.missing:
+        notes["cgroups"] = f"no limits of {', '.join(layout.missing)}: {'; '.join(problems)}"
+    crun = command.find("crun")
+    problem = _crun_problem(crun)
+    on_disk = overlay.probe(f"{real}/run", in_memory=False)
+    in_memory = bool(on_disk)
+    if in_memory:
+        notes["overlay"] = f"what containers write is kept in memory: {on_disk}"
+        problem = problem or _overlay_problem(overlay.probe(f"{real}/run", in_memory=True))
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = files if files != resource.RLIM_INFINITY else 1 << 20
+    return Findings(Host(real, tag, crun, layout, in_memory, most, os.uname().machine), problem, notes)
+
+
+def _crun_problem(crun: str) -> str:
+    if os.geteuid() != 0:
+        return "the spawner must run as root"
+    if not crun:
+        return "crun is not installed: apt-get install crun"
+    try:
+        result = command.run([crun, "--version"])
+    except OSError as error:
+        return f"{crun} cannot be run: {error}"
+    return f"{crun} --version failed: {result.output}" if result.code else ""
+
+
+def _overlay_problem(said: str) -> str:
+    return f"overlayfs does not work here: {said}" if said else ""

@@ -1,0 +1,195 @@
+"""The bridge of one instance in the machine's network namespace, and network namespaces ready to be handed to containers.
+
+A namespace lives as long as something holds it: the pool, then the container's processes. Its link pair goes with it
+(never `ip link del`: 20 ms each), and an address is free again once the link named after it is gone. So nothing has to
+be written down: after a restart the links themselves tell which addresses are in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import firewall, netlink, resolve, subnet, syscalls, wire
+
+POOL_SIZE = 8
+_MTU_DEFAULT = 1500
+_LOOPBACK_INDEX = 1
+_PEER_INDEX = 2  # the second link that a new namespace gets
+
+
+class Lease(NamedTuple):
+    """A network namespace with its address. Whoever takes it closes `netns` (an fd)."""
+
+    address: str
+    netns: int
+    link: str
+
+
+class Network:
+    """`ensure` first; after that `take` gives leases and `refill` keeps some ready."""
+
+    def __init__(self, tag: str, state_path: str) -> None:
+        self.network = ""
+        self._tag = tag
+        self._state_path = state_path
+        self._bridge = subnet.bridge_name(tag)
+        self._bridge_index = 0
+        self._mtu = _MTU_DEFAULT
+        self._pool: list[Lease] = []
+        self._cursor = time.time_ns() % subnet.HOSTS  # so that a new spawner doesn't hand out what just became free
+        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._netlink = netlink.Netlink()
+
+    def ensure(self) -> None:
+        """Bridge, address, forwarding and firewall, whatever of it is there already. Raises OSError."""
+        routes = _read("/proc/net/route")
+        resolvers = resolve.nameservers(_read("/etc/resolv.conf"))
+        self.network = self._choose(routes, resolvers)
+        self._mtu = _mtu_of(subnet.default_link(routes))
+        with _already_there():
+            self._netlink.send(netlink.bridge(self._bridge, subnet.bridge_mac(self._tag)))
+        self._bridge_index = socket.if_nametoindex(self._bridge)
+        with contextlib.suppress(OSError):  # a machine without IPv6
+            _write(f"/proc/sys/net/ipv6/conf/{self._bridge}/disable_ipv6", "1")
+        with _already_there():
+            self._netlink.send(netlink.address(self._bridge_index, subnet.gateway(self.network), subnet.PREFIX))
+        self._netlink.send(netlink.link_up(self._bridge_index))
+        if _read("/proc/sys/net/ipv4/ip_forward").strip() == "0":
+            _write("/proc/sys/net/ipv4/ip_forward", "1")
+        local = [server for server in resolvers if _is_local(server)]
+        firewall.load(firewall.table_text(self._tag, self._bridge, f"{self.network}/{subnet.PREFIX}", local))
+
+    def take(self) -> Lease:
+        """From the pool, else made now. Raises OSError."""
+        return self._pool.pop() if self._pool else self._make()
+
+    def refill(self) -> bool:
+        """Make one more if the pool wants it; True while it wants more. Raises OSError."""
+        if len(self._pool) < POOL_SIZE:
+            self._pool.append(self._make())
+        return len(self._pool) < POOL_SIZE
+
+    def remove(self) -> None:
+        """Pool, firewall table and bridge. Idempotent. Raises OSError."""
+        while self._pool:
+            os.close(self._pool.pop().netns)
+        firewall.remove(self._tag)
+        with contextlib.suppress(OSError):  # there is no bridge
+            self._netlink.send(netlink.link_delete(socket.if_nametoindex(self._bridge)))
+
+    def _choose(self, routes: str, resolvers: list[str]) -> str:
+        """The network of last time if nothing else took it meanwhile, else a free one."""
+        taken = subnet.routed(routes, self._bridge)
+        for server in resolvers:
+            with contextlib.suppress(OSError):  # not IPv4
+                taken.append(subnet.Range(subnet.to_int(server), subnet.to_int(server)))
+        network = self._last_network()
+        if network and (_exists(self._bridge) or not subnet.overlaps(subnet.to_int(network), taken)):
+            return network
+        try:
+            network = subnet.pick(self._tag, taken)
+        except ValueError as error:
+            raise OSError(str(error)) from None
+        wire.write_json(self._state_path, {"network": network, "prefix": subnet.PREFIX})
+        return network
+
+    def _last_network(self) -> str:
+        """ "" when there was none, or when a power failure cut the file off."""
+        try:
+            return str((wire.read_json(self._state_path) or {}).get("network", ""))
+        except ValueError:
+            return ""
+
+    def _make(self) -> Lease:
+        index = self._free_index()
+        name, address = subnet.link_name(self._tag, index), subnet.host_address(self.network, index)
+        netns, inside = self._namespace()
+        try:
+            self._netlink.send(netlink.veth(name, "eth0", netns, self._bridge_index, self._mtu))
+            self._netlink.send(netlink.isolate(socket.if_nametoindex(name)))
+            inside.send(
+                netlink.link_up(_LOOPBACK_INDEX),
+                netlink.address(_PEER_INDEX, address, subnet.PREFIX),
+                netlink.link_up(_PEER_INDEX),
+                netlink.default_route(subnet.gateway(self.network)),
+            )
+        except BaseException:
+            os.close(netns)
+            raise
+        finally:
+            inside.close()
+        return Lease(address, netns, name)
+
+    def _namespace(self) -> tuple[int, netlink.Netlink]:
+        """A new network namespace as an fd, and a socket inside. This process (one thread) visits it for a moment."""
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        try:
+            return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC), netlink.Netlink()
+        finally:
+            syscalls.setns(self._home, syscalls.CLONE_NEWNET)
+
+    def _free_index(self) -> int:
+        for _ in range(subnet.HOSTS):
+            self._cursor = (self._cursor + 1) % subnet.HOSTS
+            if not _exists(subnet.link_name(self._tag, self._cursor)):
+                return self._cursor
+        raise OSError(errno.EADDRNOTAVAIL, f"all {subnet.HOSTS} container addresses of {self.network} are in use")
+
+
+def resolv_conf() -> str:
+    """The text for containers on this machine, now."""
+    return resolve.resolv_text(_read("/etc/resolv.conf"), _read("/run/systemd/resolve/resolv.conf"))
+
+
+@contextlib.contextmanager
+def _already_there() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+
+
+def _exists(link: str) -> bool:
+    try:
+        socket.if_nametoindex(link)
+    except OSError:
+        return False
+    return True
+
+
+def _is_local(address: str) -> bool:
+    """One can be bound to exactly the machine's own addresses."""
+    if address.startswith("127.") or ":" in address:
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _mtu_of(link: str) -> int:
+    text = _read(f"/sys/class/net/{link}/mtu") if link else ""
+    return int(text) if text.strip().isdigit() else _MTU_DEFAULT
+
+
+def _read(path: str) -> str:
+    """ "" when there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)

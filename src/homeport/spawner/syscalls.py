@@ -1,0 +1,145 @@
+"""System calls that Python 3.11 has no name for: namespaces, mounts (old and new interface), prctl, pidfd exit status.
+Owns numbers and errno handling; knows nothing of containers. Everything raises OSError with a sentence in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import struct
+
+CLONE_NEWNS = 0x20000
+CLONE_NEWNET = 0x40000000
+
+MS_NODEV = 4
+MS_NOSUID = 2
+MS_REC = 16384
+MS_SLAVE = 1 << 19
+MNT_DETACH = 2
+MOUNT_ATTR_NODEV = 4
+
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
+
+# The same on every architecture (all system calls added since Linux 5.0 are).
+_SYS_MOVE_MOUNT, _SYS_FSOPEN, _SYS_FSCONFIG, _SYS_FSMOUNT, _SYS_FSPICK = 429, 430, 431, 432, 433
+_FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CREATE, _FSCONFIG_RECONFIGURE = 0, 1, 6, 7
+_CLOEXEC = 1
+_AT_FDCWD = -100
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+
+_PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, struct pidfd_info of 64 bytes), linux/pidfd.h
+_PIDFD_INFO_EXIT = 8
+_PIDFD_INFO_SIZE = 64
+_PIDFD_INFO_EXIT_CODE_OFFSET = 60
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    _check(_libc.setns(fd, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """The classic mount(2); its options must fit in one page."""
+    arguments = [os.fsencode(text) if text else None for text in (source, target, kind)]
+    result = _libc.mount(*arguments, ctypes.c_ulong(flags), os.fsencode(options) if options else None)
+    _check(result, f"mount {kind} on {target}")
+
+
+def umount(target: str) -> None:
+    """Detaches it now; it goes when its last user goes."""
+    _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
+
+
+def prctl(option: int, value: int) -> None:
+    zero = ctypes.c_ulong(0)
+    _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), "prctl")
+
+
+def set_process_name(name: str) -> None:
+    """What `ps` and /proc/PID/comm show; 15 bytes."""
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(buffer))
+
+
+def mount_new(kind: str, options: list[tuple[str, str]], target: str, attributes: int = 0) -> None:
+    """fsopen(2), fsconfig(2) per option, fsmount(2), move_mount(2): no limit on the length of all options together.
+
+    Raises OSError with the kernel's own sentence where it gives one.
+    """
+    context = _syscall(_SYS_FSOPEN, f"fsopen {kind}", kind.encode(), _CLOEXEC)
+    try:
+        _configure(context, options)
+        _fsconfig(context, _FSCONFIG_CREATE, None, None)
+        mounted = _syscall(_SYS_FSMOUNT, "fsmount", context, _CLOEXEC, attributes)
+    finally:
+        os.close(context)
+    try:
+        name = os.fsencode(target)
+        _syscall(_SYS_MOVE_MOUNT, f"move_mount {target}", mounted, b"", _AT_FDCWD, name, _MOVE_MOUNT_F_EMPTY_PATH)
+    finally:
+        os.close(mounted)
+
+
+def reconfigure(target: str, flags: list[str]) -> None:
+    """Set the options of the file system mounted at `target` without touching the flags of the mount."""
+    context = _syscall(_SYS_FSPICK, f"fspick {target}", _AT_FDCWD, os.fsencode(target), _CLOEXEC)
+    try:
+        for flag in flags:
+            _fsconfig(context, _FSCONFIG_SET_FLAG, flag.encode(), None)
+        _fsconfig(context, _FSCONFIG_RECONFIGURE, None, None)
+    finally:
+        os.close(context)
+
+
+def pidfd_exit_status(pidfd: int) -> int | None:
+    """The wait status of a process that was reaped while we held `pidfd`, also when it is no child of ours.
+
+    None where the kernel cannot tell (before Linux 6.15) or has not reaped it yet.
+    """
+    buffer = bytearray(struct.pack("=Q", _PIDFD_INFO_EXIT) + bytes(_PIDFD_INFO_SIZE - 8))
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, buffer, True)
+    except OSError:
+        return None
+    (mask,) = struct.unpack_from("=Q", buffer)
+    if not mask & _PIDFD_INFO_EXIT:
+        return None
+    status: int = struct.unpack_from("=i", buffer, _PIDFD_INFO_EXIT_CODE_OFFSET)[0]
+    return status
+
+
+def _configure(context: int, options: list[tuple[str, str]]) -> None:
+    for key, value in options:
+        _fsconfig(context, _FSCONFIG_SET_STRING, key.encode(), os.fsencode(value))
+
+
+def _fsconfig(context: int, command: int, key: bytes | None, value: bytes | None) -> None:
+    try:
+        _syscall(_SYS_FSCONFIG, "fsconfig", context, command, key, value, 0)
+    except OSError as error:
+        said = ""
+        with contextlib.suppress(OSError):  # nothing to read means that the kernel gave no reason
+            said = os.read(context, 4096).decode(errors="replace").strip()
+        what = b" ".join(part for part in (key, value) if part).decode(errors="replace")
+        raise OSError(error.errno, f"{os.strerror(error.errno or 0)}: {said or what}") from None
+
+
+def _syscall(number: int, what: str, *arguments: int | bytes | None) -> int:
+    values = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    return _check(_libc.syscall(ctypes.c_long(number), *values), what)
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return result

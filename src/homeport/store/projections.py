@@ -1,0 +1,124 @@
+"""What a record means for the tables that people read: pure functions from one record to changes of rows.
+
+Owns the meaning of records for history; performs nothing (`journal` does, in the record's own transaction). Folding all
+records again from the first gives the same rows, and folding one twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table
+
+from ..ports import Record
+from . import records as kinds
+from .tables import app_index, container_index, deployments
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Of the row named by `key`: set `values`, and `first` only where nothing is yet.
+
+    If there is no such row it is made when `make` says so, else nothing happens.
+    """
+
+    table: Table
+    key: dict[str, Any]
+    values: dict[str, Any] = field(default_factory=dict)
+    first: dict[str, Any] = field(default_factory=dict)
+    make: bool = False
+
+
+def changes(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    """The changes that record number `seq`, written at `at_ms`, makes. Kinds without a projection make none.
+
+    Raises KeyError for a known kind whose body lacks something: a bug of the caller, before anything is written.
+    """
+    project = PROJECTORS.get(record.kind)
+    return project(seq, at_ms, record) if project else ()
+
+
+def _published(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    body = record.body
+    key = {"app_id": body["app_id"], "version": body["version"]}
+    copied = {name: body[name] for name in ("client_version", "tag", "commit", "manifest_digest", "type")}
+    deployment = Change(
+        deployments, key, first={"at_ms": at_ms, "actor": record.actor, "outcome": "rolling", **copied}, make=True
+    )
+    if not body["created"]:
+        return (deployment,)
+    first = {
+        "position": seq,
+        "name": body["app_name"],
+        "environment": body["environment"],
+        "state": "initializing",
+        "created_at_ms": at_ms,
+        "created_by": record.actor,
+    }
+    return deployment, Change(app_index, {"app_id": body["app_id"]}, first=first, make=True)
+
+
+def _settled(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    body = record.body
+    key = {"app_id": body["app_id"], "version": body["version"]}
+    values: dict[str, Any] = {"outcome": body["outcome"]}
+    if body["reason"]:
+        values["reason"] = body["reason"]
+    # a live version that is superseded later keeps the moment when it became live: that is how long the rollout took
+    settled = Change(deployments, key, values, first={"settled_at_ms": body["at_ms"]})
+    if body["outcome"] != "live":
+        return (settled,)
+    return settled, Change(app_index, {"app_id": body["app_id"]}, {"state": "deployed"})
+
+
+def _app_stop(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(app_index, {"app_id": record.body["app_id"]}, {"state": "stopping"}, {"stopped_by": record.actor}),)
+
+
+def _app_stopped(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(app_index, {"app_id": record.body["app_id"]}, {"state": "stopped"}, {"stopped_at_ms": at_ms}),)
+
+
+def _created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    first = {name: record.body[name] for name in ("app_id", "service", "version")}
+    first |= {"position": seq, "created_at_ms": at_ms}
+    return (Change(container_index, _container(record), first=first, make=True),)
+
+
+def _started(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    values = {"address": record.body["address"]}
+    return (Change(container_index, _container(record), values, {"started_at_ms": at_ms}),)
+
+
+def _ready(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(container_index, _container(record), first={"ready_at_ms": at_ms}),)
+
+
+def _container_stop(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(container_index, _container(record), first={"stopped_by": record.actor}),)
+
+
+def _ended(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    first = {name: record.body[name] for name in ("reason", "exit_code", "detail")}
+    return (Change(container_index, _container(record), first={**first, "ended_at_ms": at_ms}),)
+
+
+def _container(record: Record) -> dict[str, Any]:
+    return {"container_id": record.body["container_id"]}
+
+
+Projector = Callable[[int, int, Record], tuple[Change, ...]]
+
+PROJECTORS: Mapping[str, Projector] = {
+    kinds.DEPLOYMENT_PUBLISHED: _published,
+    kinds.DEPLOYMENT_SETTLED: _settled,
+    kinds.APP_STOP: _app_stop,
+    kinds.APP_STOPPED: _app_stopped,
+    kinds.CONTAINER_CREATED: _created,
+    kinds.CONTAINER_STARTED: _started,
+    kinds.CONTAINER_READY: _ready,
+    kinds.CONTAINER_STOP: _container_stop,
+    kinds.CONTAINER_ENDED: _ended,
+}

@@ -1,0 +1,88 @@
+"""The tables of the journal's database, as SQLAlchemy Core sees them. Owns names and types; `migrations` makes them.
+
+`records` is the truth and only grows. `apps` and `meta` are the folded state at its end. The others are projections:
+written in the same transaction as the records they come from, and rebuilt from them at any time (`SqlJournal.rebuild`).
+Times are milliseconds since the epoch. `position` is the `seq` of the record that made the row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+
+schema = MetaData()
+
+records = Table(
+    "records",
+    schema,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+apps = Table(
+    "apps",
+    schema,
+    Column("position", Integer, primary_key=True),
+    Column("app_id", String, nullable=False, unique=True),
+    Column("state", String, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+meta = Table("meta", schema, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+deployments = Table(
+    "deployments",
+    schema,
+    Column("app_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("client_version", String, nullable=False),
+    Column("tag", String, nullable=False),
+    Column("commit", JSON(none_as_null=True)),
+    Column("manifest_digest", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("settled_at_ms", BigInteger),
+    Column("reason", Text),
+)
+
+app_index = Table(
+    "app_index",
+    schema,
+    Column("app_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("stopped_at_ms", BigInteger),
+    Column("stopped_by", String),
+    Index("app_index_by_name", "environment", "name"),
+)
+
+container_index = Table(
+    "container_index",
+    schema,
+    Column("container_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("app_id", String, nullable=False),
+    Column("service", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("started_at_ms", BigInteger),
+    Column("ready_at_ms", BigInteger),
+    Column("ended_at_ms", BigInteger),
+    Column("exit_code", Integer),
+    Column("reason", String),
+    Column("detail", Text),
+    Column("address", String),
+    Column("stopped_by", String),
+    Index("container_index_by_app", "app_id"),
+)
+PROJECTIONS = (deployments, app_index, container_index)

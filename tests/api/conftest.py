@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from homeport.api.app import create_app
+from homeport.store.tokens import TokenStore
+
+from .client import Client
+from .fakes import FakePlatform
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> FakePlatform:
+    return FakePlatform(tmp_path)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> TokenStore:
+    return TokenStore(tmp_path)
+
+
+@pytest.fixture
+def authorization(tokens: TokenStore) -> str:
+    token = tokens.ensure_admin()
+    return f"Bearer {token.token_id}.{token.secret}"
+
+
+@pytest.fixture
+def app(platform: FakePlatform, tokens: TokenStore) -> FastAPI:
+    return create_app(platform, tokens)
+
+
+@pytest.fixture
+def client(app: FastAPI, authorization: str) -> Client:
+    return Client(app, {"Authorization": authorization})

@@ -1,0 +1,160 @@
+"""`homeport app` against a platform that answers from a table."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from homeport.cli.main import run
+
+from .conftest import FakePlatform, Result
+
+Cli = Callable[..., Result]
+HELLO, OTHER = "ap-0123456789abcdefghijkl", "ap-abcdefghijkl0123456789"
+LIFE = {
+    "state": "deployed",
+    "version": 3,
+    "created_at": "2026-11-21T09:00:00Z",
+    "created_by": "ann",
+    "deployed_at": "2026-11-21T10:00:00Z",
+    "deployed_by": "bob",
+    "stopped_at": None,
+    "stopped_by": None,
+}
+INFO = {
+    "description": "hello",
+    "app_id": HELLO,
+    "environment": "main",
+    "lifecycle": LIFE,
+    "functions": {},
+    "servers": {"Server": {"id": "fu-1", "summary": "CPU · Unauthenticated", "url": "http://hello.localhost:8080"}},
+}
+
+
+def an_app(app_id: str, name: str, tasks: str, **changed: Any) -> dict[str, Any]:
+    told = {"app_id": app_id, "description": name, "state": "deployed", "version": 1, "tasks": tasks}
+    return {**told, "created_at": "2026-11-21T10:00:00Z", "stopped_at": None, **changed}
+
+
+def a_version(number: int, **changed: Any) -> dict[str, Any]:
+    told = {"version": number, "time_deployed": "2026-11-21T10:00:00Z", "client": "0.1.0", "deployed_by": "bob"}
+    more = {"commit": None, "tag": "", "type": "standard", "outcome": "live", "duration_ms": 1, "reason": ""}
+    return {**told, **more, **changed}
+
+
+def test_apps_are_listed_busiest_first(cli: Cli, platform: FakePlatform) -> None:
+    stopped = an_app(OTHER, "other", "0", state="stopped", stopped_at="2026-11-21T11:00:00Z")
+    platform.answers["GET /v1/apps"] = {"apps": [stopped, an_app(HELLO, "hello", "10")]}
+    result = cli("app", "list")
+    assert result.out == (
+        "App ID                     Description  State     Tasks  Created at                 Stopped at\n"
+        f"{HELLO}  hello        deployed  10     2026-11-21 10:00:00+00:00\n"
+        f"{OTHER}  other        stopped   0      2026-11-21 10:00:00+00:00  2026-11-21 11:00:00+00:00\n"
+    )
+    assert platform.asked[0].query == {"environment": "main"}
+    assert platform.asked[0].token == "Bearer ak-test.as-test"
+
+
+def test_the_list_as_json_has_the_documented_keys_and_follows_limit(cli: Cli, platform: FakePlatform) -> None:
+    platform.answers["GET /v1/apps"] = {"apps": [an_app(OTHER, "other", "0"), an_app(HELLO, "hello", "1")]}
+    [only] = cli("app", "list", "--json", "--limit", "1", "-e", "dev").json
+    assert only["app_id"] == HELLO
+    assert {"app_id", "description", "state", "tasks", "created_at", "stopped_at"} <= set(only)
+    assert only["tasks"] == "1"
+    assert platform.asked[0].query == {"environment": "dev"}
+
+
+def test_info_shows_the_live_version_and_the_servers(cli: Cli, platform: FakePlatform) -> None:
+    platform.answers["GET /v1/apps/hello"] = INFO
+    assert cli("app", "info", "hello").out == (
+        "App:         hello\n"
+        f"App ID:      {HELLO}\n"
+        "State:       deployed\n"
+        "Deployment:  v3 · 2026-11-21 10:00:00+00:00 · bob\n"
+        "Created:     2026-11-21 09:00:00+00:00 · ann\n"
+        "Servers (1):\n"
+        "  Server  fu-1  CPU · Unauthenticated\n"
+        "    http://hello.localhost:8080\n"
+    )
+    assert cli("app", "info", "hello", "--json").json == INFO
+
+
+def test_history_leaves_out_the_tag_column_when_nothing_has_a_tag(cli: Cli, platform: FakePlatform) -> None:
+    platform.answers["GET /v1/apps/hello/history"] = {"history": [a_version(2), a_version(1, outcome="superseded")]}
+    lines = cli("app", "history", "hello").out.splitlines()
+    assert lines[0].split() == ["Version", "Time", "deployed", "Client", "Deployed", "by", "Commit", "Outcome"]
+    assert lines[2].split() == ["v1", "2026-11-21", "10:00:00+00:00", "0.1.0", "bob", "superseded"]
+
+
+def test_history_marks_dirty_commits_and_tells_why_a_version_failed(cli: Cli, platform: FakePlatform) -> None:
+    commit = {"vcs": "git", "commit_hash": "0123456789" * 4, "dirty": True}
+    failed = a_version(2, commit=commit, tag="v1", outcome="failed", reason="port 8000 never opened")
+    platform.answers["GET /v1/apps/hello/history"] = {"history": [failed, a_version(1)]}
+    out = cli("app", "history", "hello").out
+    assert "0123456*" in out
+    assert "failed: port 8000 never opened" in out
+    assert out.endswith("* - repo had uncommitted changes\n")
+    first, _ = cli("app", "history", "hello", "--json").json
+    assert {"version", "time_deployed", "client", "deployed_by", "commit", "tag"} <= set(first)
+
+
+@pytest.fixture
+def stoppable(platform: FakePlatform) -> FakePlatform:
+    platform.answers = {
+        "GET /v1/apps/hello": INFO,
+        "GET /v1/containers": {"containers": [{}, {}]},
+        f"POST /v1/apps/{HELLO}/stop": {"app_id": HELLO, "containers_ended": 2},
+    }
+    return platform
+
+
+def test_stop_without_a_terminal_asks_and_does_nothing(cli: Cli, stoppable: FakePlatform) -> None:
+    result = cli("app", "stop", "hello")
+    assert result.out == (
+        "Are you sure you want to stop App 'hello' in the 'main' environment?\n"
+        "This will immediately terminate 2 running container(s).\n"
+    )
+    assert result.err == "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.\n"
+    assert result.code == 1
+    assert all(request.method == "GET" for request in stoppable.asked)
+
+
+def test_stop_says_when_nothing_runs(cli: Cli, stoppable: FakePlatform) -> None:
+    stoppable.answers["GET /v1/containers"] = {"containers": []}
+    assert "No containers are currently running." in cli("app", "stop", "hello").out
+
+
+def test_stop_with_yes_stops_it(cli: Cli, stoppable: FakePlatform) -> None:
+    result = cli("app", "stop", "hello", "-y")
+    assert (result.code, result.out) == (0, "✓ App 'hello' is stopped. 2 containers ended.\n")
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code", "stopped"), [(b"y\n", 0, True), (b"n\n", 1, False), (b"", 1, False)])
+def test_stop_on_a_terminal_asks(
+    stoppable: FakePlatform, monkeypatch: pytest.MonkeyPatch, typed: bytes, *, code: int, stopped: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(io.BytesIO(typed)))
+    assert run(["app", "stop", "hello"]) == code
+    assert (f"POST /v1/apps/{HELLO}/stop" in stoppable.paths()) is stopped
+
+
+def test_stopping_what_is_stopped_says_since_when(cli: Cli, stoppable: FakePlatform) -> None:
+    words = "App is already stopped. (Stopped at 2026-11-21 by 'x')."
+    stoppable.answers["GET /v1/apps/hello"] = {**INFO, "lifecycle": {**LIFE, "state": "stopped"}}
+    stoppable.answers[f"POST /v1/apps/{HELLO}/stop"] = (409, "conflict", words)
+    assert cli("app", "stop", "hello").err == f"Error: {words}\n"
+
+
+def test_an_unknown_app_is_one_line(cli: Cli, platform: FakePlatform) -> None:
+    platform.answers["GET /v1/apps/x"] = (404, "not_found", "No App with name 'x' found in the 'main' environment.")
+    result = cli("app", "info", "x")
+    assert (result.code, result.out, result.err) == (1, "", "Error: No App with name 'x' found in the 'main' environment.\n")

@@ -1,0 +1,77 @@
+"""Probing ports of this machine's loopback: what is open, what is not, and what is told about it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from homeport.engine.probe import Boots, Health, connects
+
+
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def opened(address: str = "127.0.0.1:0") -> tuple[socket.socket, str]:
+    host, _, port = address.rpartition(":")
+    server = socket.create_server((host, int(port)), backlog=50)
+    return server, f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_open_and_closed_ports_are_told_apart_in_one_go() -> None:
+    server, address = opened()
+    with server:
+        targets = [("a", address), ("b", closed_port()), ("c", address)]
+        assert asyncio.run(connects(targets, 500)) == [True, False, True]
+
+
+def test_a_port_that_swallows_everything_is_not_open() -> None:
+    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    with server, socket.create_connection(server.getsockname()), socket.socket() as second:
+        second.setblocking(False)
+        second.connect_ex(server.getsockname())  # fills the queue: from now on SYNs are dropped
+        assert asyncio.run(connects([("a", f"127.0.0.1:{server.getsockname()[1]}")], 20)) == [False]
+
+
+def test_waiting_for_a_port_ends_when_it_opens() -> None:
+    address = closed_port()
+
+    async def scenario() -> None:
+        waiting = asyncio.create_task(Boots().opened(address))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        server, _ = opened(address)
+        with server:
+            await asyncio.wait_for(waiting, 20)
+
+    asyncio.run(scenario())
+
+
+def test_every_failure_and_the_first_success_after_one_are_told() -> None:
+    told: list[tuple[str, bool]] = []
+    health = Health(lambda container_id, healthy: told.append((container_id, healthy)))
+    address = closed_port()
+    health.add("ta-1", address)
+    target = [("ta-1", address)]
+
+    async def scenario() -> None:
+        await health.check(target)
+        await health.check(target)
+        server, _ = opened(address)
+        with server:
+            await health.check(target)
+            await health.check(target)
+
+    asyncio.run(scenario())
+    assert told == [("ta-1", False), ("ta-1", False), ("ta-1", True)]
+
+
+def test_a_container_that_was_removed_meanwhile_is_not_told() -> None:
+    told: list[tuple[str, bool]] = []
+    health = Health(lambda container_id, healthy: told.append((container_id, healthy)))
+    address = closed_port()
+    health.add("ta-1", address)
+    health.remove("ta-1")
+    asyncio.run(health.check([("ta-1", address)]))
+    assert told == []

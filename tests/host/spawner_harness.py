@@ -1,0 +1,181 @@
+"""A real spawner for tests: starts it, talks to it, waits with a deadline, and removes all it made."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from homeport.spawner import wire
+
+T = TypeVar("T")
+MAIN = Path(wire.__file__).with_name("__main__.py")
+
+
+def wait_until(look: Callable[[], T], what: str, seconds: float = 20) -> T:
+    """What `look` returns, once it is true. Fails the test at the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.005)
+
+
+class SpawnerHarness:
+    def __init__(self, data_dir: str) -> None:
+        self.data_dir = data_dir
+        self.process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+
+    # the spawner itself
+
+    def up(self) -> None:
+        argv = [sys.executable, "-I", "-S", str(MAIN), "--data-dir", self.data_dir]
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        wait_until(self._connect, "the spawner's socket")
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def clean(self) -> None:
+        """Ends every container of this spawner, then the spawner, with all that belongs to the instance."""
+        if self.process is None or self.process.poll() is not None:
+            self.up()
+        for name in os.listdir(f"{self.data_dir}/containers"):
+            self.request(op="stop", id=name, kill_after_ms=0)
+        for name in os.listdir(f"{self.data_dir}/containers"):
+            self.ending(name)
+            self.forget(name)
+        wait_until(lambda: self.ask(op="shutdown")["ok"], "the shutdown")
+        assert self.process is not None
+        assert self.process.wait(20) == 0
+
+    # requests
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        """The reply, also when it is an error."""
+        assert self._socket is not None
+        self._socket.send(wire.encode(message))
+        return wire.decode(self._socket.recv(wire.MESSAGE_BYTES_MAX))
+
+    def request(self, **message: Any) -> dict[str, Any]:
+        reply = self.ask(**message)
+        assert reply["ok"], reply
+        return reply
+
+    def start(self, container_id: str, rootfs: str, argv: list[str], **more: Any) -> str:
+        """Its address."""
+        spec = self.spec(container_id, rootfs, argv, **more)
+        return str(self.request(op="start", spec=spec)["address"])
+
+    def spec(self, container_id: str, rootfs: str, argv: list[str], **more: Any) -> dict[str, Any]:
+        common = {
+            "id": container_id,
+            "layers": [rootfs],
+            "argv": argv,
+            "env": {"PYTHONUNBUFFERED": "1"},
+            "cwd": "/root",
+            "binds": [],
+            "hostname": container_id,
+            "log_path": f"{self.data_dir}/logs/{container_id}.log",
+            "port": 8000,
+            "cpu_milli": 125,
+            "cpu_limit_milli": None,
+            "memory_mib": 64,
+            "memory_limit_mib": None,
+            "stop_after_ms": 10_000,
+            "backend": "crun",
+        }
+        return {**common, **more}
+
+    def python(self, container_id: str, rootfs: str, program: str, **more: Any) -> str:
+        return self.start(container_id, rootfs, ["/usr/bin/python3", "-c", program], **more)
+
+    def stop(self, container_id: str, kill_after_ms: int) -> None:
+        self.request(op="stop", id=container_id, kill_after_ms=kill_after_ms)
+
+    def forget(self, container_id: str) -> None:
+        self.request(op="forget", id=container_id)
+
+    def exec(self, container_id: str, argv: list[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """(exit code, stdout, stderr)."""
+        pipes = [os.pipe() for _ in range(4)]
+        theirs = [pipes[0][0], pipes[1][1], pipes[2][1], pipes[3][1]]
+        message = {"op": "exec", "id": container_id, "argv": argv, "env": {}, "cwd": ""}
+        assert self._socket is not None
+        socket.send_fds(self._socket, [wire.encode(message)], theirs)
+        reply = wire.decode(self._socket.recv(wire.MESSAGE_BYTES_MAX))
+        for fd in theirs:
+            os.close(fd)
+        assert reply["ok"], reply
+        with open(pipes[0][1], "wb") as file:
+            file.write(stdin)
+        out, err, code = (_read_to_end(pipe[0]) for pipe in pipes[1:])
+        return int(json.loads(code)["exit_code"]), out, err
+
+    # what is in the container's directory
+
+    def read(self, container_id: str, name: str) -> dict[str, Any] | None:
+        return wire.read_json(f"{self.data_dir}/containers/{container_id}/{name}")
+
+    def state(self, container_id: str) -> dict[str, Any]:
+        """Once its first process runs."""
+
+        def running() -> dict[str, Any] | None:
+            state = self.read(container_id, "state.json")
+            return state if state and state["init_pid"] else None
+
+        return wait_until(running, f"{container_id} to run") or {}
+
+    def ending(self, container_id: str) -> dict[str, Any]:
+        """Once it ended."""
+        return wait_until(lambda: self.read(container_id, "exit.json"), f"the end of {container_id}") or {}
+
+    def log(self, container_id: str) -> list[tuple[str, str]]:
+        """(stream, text) of each line so far."""
+        path = Path(self.data_dir, "logs", f"{container_id}.log")
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return [(stream, text) for _, stream, text in (line.split(" ", 2) for line in lines)]
+
+    def wait_for_line(self, container_id: str, text: str) -> None:
+        wait_until(lambda: any(text in line for _, line in self.log(container_id)), f"{text!r} in the log")
+
+    def kill_shim(self, container_id: str) -> int:
+        pid = int(self.state(container_id)["shim_pid"])
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def _connect(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the spawner ended at once"
+        try:
+            self._socket = wire.connect(f"{self.data_dir}/run/spawner.sock")
+        except OSError:
+            return False
+        return True
+
+
+def _read_to_end(fd: int) -> bytes:
+    with open(fd, "rb") as file:
+        return file.read()
+
+
+def connects(address: str, port: int = 8000) -> bool:
+    try:
+        socket.create_connection((address, port), 1).close()
+    except OSError:
+        return False
+    return True

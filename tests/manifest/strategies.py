@@ -1,0 +1,61 @@
+"""Random manifests: any value that the schema's types allow, valid or not."""
+
+from hypothesis import strategies as st
+
+from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
+
+texts = st.text(max_size=12)
+numbers = st.integers(-(2**53), 2**53)
+maybe_numbers = st.none() | numbers
+pairs = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
+several = st.lists(texts, max_size=3).map(tuple)
+
+entries = st.builds(Entry, module=texts, qualname=texts, path=st.none() | texts)
+images = st.builds(ImageRecipe, base=texts, python_version=texts, steps=several)
+resources = st.builds(
+    Resources,
+    cpu_milli=numbers,
+    memory_mib=numbers,
+    cpu_limit_milli=maybe_numbers,
+    memory_limit_mib=maybe_numbers,
+    gpu=several,
+    ephemeral_disk_mib=maybe_numbers,
+)
+scales = st.builds(
+    ScalePolicy,
+    target_concurrency_centi=maybe_numbers,
+    max_concurrency=maybe_numbers,
+    min_containers=maybe_numbers,
+    max_containers=maybe_numbers,
+    buffer_containers=maybe_numbers,
+    scaleup_window_s=maybe_numbers,
+    scaledown_window_s=maybe_numbers,
+)
+servers = st.builds(
+    ServerSpec,
+    name=texts,
+    entry=entries,
+    image=images,
+    resources=resources,
+    scale=scales,
+    port=numbers,
+    startup_timeout_ms=numbers,
+    exit_grace_period_ms=numbers,
+    unauthenticated=st.booleans(),
+    routing_region=texts,
+    compute_region=several,
+    cloud=st.none() | texts,
+    proxy=st.none() | texts,
+    env=pairs,
+    secrets=several,
+    volumes=pairs,
+    experimental_options=pairs,
+)
+files = st.builds(SourceFile, path=texts, digest=texts, size_bytes=numbers, executable=st.booleans())
+manifests = st.builds(
+    AppManifest,
+    name=texts,
+    servers=st.lists(servers, max_size=3).map(tuple),
+    files=st.lists(files, max_size=3).map(tuple),
+    tags=pairs,
+)
