@@ -23,6 +23,10 @@ from homeport.router.settings import RouterSettings
 from homeport.testing.router import FakeRouter
 
 DEADLINE_S = 20.0
+SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 
 
 async def until(true: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -106,7 +110,7 @@ class FakeBench:
 
 
 class Backend:
-    """A container's stand-in. /id says its name, /hold waits for `gate`, /sse sends `events`, /ws echoes, /headers shows them."""
+    """A container's stand-in: /id says its name, /hold waits for `gate`, /sse sends `events`, /ws echoes, /headers shows."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -119,7 +123,7 @@ class Backend:
 
     async def open(self, port: int = 0) -> Backend:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, backlog=512)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def die(self) -> None:
@@ -143,7 +147,7 @@ class Backend:
 
     async def _answer(self, path: str, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if path == "/ws":
-            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            writer.write(SWITCHING)
             while data := await reader.read(1000):
                 writer.write(data)
             raise EOFError

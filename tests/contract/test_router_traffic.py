@@ -21,7 +21,7 @@ def play(scenario: Scenario, **settings: int) -> None:
     async def run() -> None:
         bench = await HAProxyBench(**settings).open(*NAMES)
         try:
-            async with asyncio.timeout(100):
+            async with asyncio.timeout(60):
                 await scenario(bench)
         finally:
             await bench.clean()
@@ -312,7 +312,7 @@ def test_an_http2_container_is_spoken_to_in_cleartext_http2() -> None:
             writer.close()
 
         server = await asyncio.start_server(greet, "127.0.0.1", 0)
-        bench.backends["ta-1"].address = "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        bench.backends["ta-1"].address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         await bench.serve("ta-1", h2=True)
         await bench.get()
         assert await preface == b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -345,8 +345,9 @@ async def _in_flight(bench: HAProxyBench, requests: int) -> bool:
 async def _connect(bench: HAProxyBench, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection through the router, once the head of the answer is over."""
     reader, writer = await asyncio.open_connection("127.0.0.1", bench.settings.http_port)
-    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n" if path == "/ws" else ""
+    key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    upgrade = f"Connection: Upgrade\r\nUpgrade: websocket\r\n{key}" if path == "/ws" else ""
     writer.write(f"GET {path} HTTP/1.1\r\nHost: a.localhost\r\n{upgrade}\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.split()[1] in (b"101", b"200"), head
     return reader, writer
-

@@ -11,6 +11,7 @@ import pytest
 
 from homeport.daemon import preflight, probes
 from homeport.daemon.preflight import Check, Plan
+from homeport.store.datadir import MARKER
 
 MISSING = [
     Check("crun", False, "not installed", ">= 1.4", "apt-get install -y crun", ("crun",)),
@@ -101,7 +102,7 @@ def test_a_data_dir_is_ours_new_or_empty_and_nothing_else(tmp_path: Path) -> Non
     (tmp_path / "thesis.tex").touch()
     assert not verdict(tmp_path)
     assert not verdict(tmp_path / "thesis.tex")
-    (tmp_path / preflight.MARKER).write_text("{}")
+    (tmp_path / MARKER).write_text("{}")
     assert verdict(tmp_path)
 
 

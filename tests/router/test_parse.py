@@ -12,11 +12,13 @@ srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_
 3 be0000 8 ta-2 10.3.0.2 0 1 1 1 4 6 3 2 6 0 0 1 - 8000 - 0 0 - - 0
 4 be0001 9 ta-3 10.3.0.3 0 0 1 1 9 8 2 0 7 0 0 1 - 8000 - 0 0 - - 0
 """
-SERVERS_CONN = """# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim idle_cur idle_per_thr[2]
+SERVERS_CONN = """# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb \
+idle_lim idle_cur idle_per_thr[2]
 be0000/ta-1 3/7 127.0.0.1 9999 - 5000 4 9 4 0 0 -1 0 0 0
 be0001/ta-3 4/9 10.3.0.3 8000 - 5000 0 1 0 0 1 -1 1 1 0
 """
-STAT = """# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,\
+STAT = """# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,\
+wretr,wredis,status,weight,act,bck,chkfail,\
 chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,
 be0000,ta-1,0,0,3,5,,0,0,0,,0,,0,0,0,0,UP 1/2,1,1,0,0,0,0,0,,1,3,7,,
 be0000,ta-2,0,0,1,5,,0,0,0,,0,,0,0,0,0,MAINT,1,1,0,0,0,0,0,,1,3,8,,

@@ -10,7 +10,24 @@ from homeport.router.events import DEMAND_PAUSE_S, Demand, EmptyPool, Frames
 from homeport.router.records import RequestRecord, parse
 
 ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1"
-FIELDS = ["1795259039.422", ROUTE, "ta-1", "200", "0", "1", "2", "3", "6", "114", "255", "--", "-", "tk-1", "HTTP/1.1", "GET"]
+FIELDS = [
+    "1795259039.422",
+    ROUTE,
+    "ta-1",
+    "200",
+    "0",
+    "1",
+    "2",
+    "3",
+    "6",
+    "114",
+    "255",
+    "--",
+    "-",
+    "tk-1",
+    "HTTP/1.1",
+    "GET",
+]
 
 
 def line(*changes: tuple[int, str], path: str = "/") -> bytes:

@@ -29,7 +29,10 @@ def test_a_new_route_takes_a_free_slot_and_each_container_a_server_line_with_an_
     table = SlotTable(2)
     table.assign("ap-1", (route("a", "ta-1", "ta-2"), route("b", "ta-3")))
     ids = [server.server_id for _, server in table.servers(ServerState.SERVING)]
-    assert [(slot.name, slot.state) for slot in table.slots()] == [("be0000", SlotState.ACTIVE), ("be0001", SlotState.ACTIVE)]
+    assert [(slot.name, slot.state) for slot in table.slots()] == [
+        ("be0000", SlotState.ACTIVE),
+        ("be0001", SlotState.ACTIVE),
+    ]
     assert ids == [1, 2, 3]
 
 
@@ -119,7 +122,9 @@ def test_a_host_that_two_apps_claim_belongs_to_the_one_that_runs() -> None:
 def test_what_a_surviving_data_plane_serves_is_adopted_with_its_ids() -> None:
     table = SlotTable(2)
     entry = HostEntry("be0001", "main", True, 0, False, False, "ap-1", "fu-a")
-    table.adopt("a", entry, [Server("ta-1", "10.3.0.1:8000", 7, state=ServerState.DRAINING), Server("ta-2", "10.3.0.2:8000", 3)])
+    table.adopt(
+        "a", entry, [Server("ta-1", "10.3.0.1:8000", 7, state=ServerState.DRAINING), Server("ta-2", "10.3.0.2:8000", 3)]
+    )
     table.assign("ap-1", (route("a", "ta-1~", "ta-2", "ta-3"),))
     ids = {server.container_id: server.server_id for _, server in table.servers(*ServerState)}
     assert (only(table, "a").name, ids) == ("be0001", {"ta-1": 7, "ta-2": 3, "ta-3": 8})

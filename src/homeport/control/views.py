@@ -78,14 +78,12 @@ def summary(server: ServerSpec) -> str:
 
 
 def history_line(row: DeploymentRow) -> Json:
-    commit = row.commit or {}
-    digits = str(commit.get("commit_hash", ""))[:7]
     return {
-        "version": f"v{row.version}",
+        "version": row.version,
         "time_deployed": iso(row.at_ms),
         "client": row.client_version,
         "deployed_by": row.actor,
-        "commit": f"{digits}*" if digits and commit.get("dirty") else digits,
+        "commit": row.commit,
         "tag": row.tag,
         "type": row.type,
         "outcome": row.outcome,

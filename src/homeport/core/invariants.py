@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from . import routing
 from .actions import Action, SetRoutes, StartContainer
 from .model import App, Container, Strategy, World
 from .place import used
@@ -101,6 +102,29 @@ def an_unready_version_takes_no_traffic(before: World, step: Step) -> Iterator[s
             yield f"{app.app_id}: v{max(newly)} failed and took {[c.container_id for c in lost]} with it"
 
 
+def what_is_replaced_drains_first(before: World, step: Step) -> Iterator[str]:
+    """Old containers finish what they were assigned (the rolling strategy); only `recreate` ends them at once."""
+    for app in _touched(before, step):
+        old = before.apps.get(app.app_id)
+        recreate = any(d.state is DeploymentState.ROLLING and d.strategy is Strategy.RECREATE for d in app.deployments)
+        was = {c.container_id: c.state for c in _containers(old)}
+        for container in app.containers:
+            replaced = container.reason.startswith("replaced by") and container.state is ContainerState.STOPPING
+            if replaced and was.get(container.container_id) is ContainerState.READY and not recreate:
+                yield f"{container.container_id} was serving and was told to end without a drain"
+
+
+def a_host_has_one_owner(_before: World, step: Step) -> Iterator[str]:
+    """Two Apps never claim one host, whether for containers or for the answer that an App was stopped."""
+    if not any(_set_routes(step.actions)):
+        return
+    owners: dict[str, str] = {}
+    for app in step.world.apps.values():
+        for route in routing.table(app):
+            if owners.setdefault(route.host, app.app_id) != app.app_id:
+                yield f"{route.host} belongs to {owners[route.host]} and to {app.app_id}"
+
+
 def capacity_is_never_oversubscribed(_before: World, step: Step) -> Iterator[str]:
     capacity = step.world.capacity
     if capacity is None or not any(isinstance(action, StartContainer) for action in step.actions):
@@ -133,6 +157,8 @@ LAWS: Sequence[Law] = (
     history_grows_by_one,
     a_rollout_takes_nothing_away,
     an_unready_version_takes_no_traffic,
+    what_is_replaced_drains_first,
+    a_host_has_one_owner,
     capacity_is_never_oversubscribed,
     a_container_starts_once,
     every_wait_has_an_end,

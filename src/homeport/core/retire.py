@@ -54,7 +54,7 @@ def _never_ready(draft: Draft, container: Container) -> None:
     draft.move(container, ContainerState.STOPPING, reason=reason)
     deployment = draft.deployments[container.version]
     if deployment.state is DeploymentState.ROLLING:
-        words = f"Server {service.name}: its container {reason}; does the process listen on 0.0.0.0 and the Server's port?"
+        words = f"Server {service.name}: its container {reason}; make sure that it listens on 0.0.0.0, at the Server's port"
         rollout.fail(draft, deployment, words, container.container_id)
     failures = service.failures + 1
     retry_at_ms = draft.now_ms + delay_ms(failures)

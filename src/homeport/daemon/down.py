@@ -74,14 +74,16 @@ def _control_plane(data_dir: Path) -> ProcessId | None:
 async def _end_containers(data_dir: Path, link: SpawnerLink) -> None:
     files = ContainerFiles(str(data_dir))
 
-    def running() -> list[Record]:
+    def living() -> list[Record]:
+        """Ended ones whose shim still cleans up are among them: the spawner does not leave before they are done."""
         records = [files.read(container_id) for container_id in files.ids()]
-        return [r for r in records if r is not None and r.exit is None and _lives(r)]
+        return [r for r in records if r is not None and _lives(r)]
 
-    for record in running():
-        print(f"Ending container {record.container_id}")
-        await link.request("stop", id=record.container_id, kill_after_ms=KILL_AFTER_MS)
-    await _until(lambda: not running(), CONTAINERS_LIMIT_S, "a container")
+    for record in living():
+        if record.exit is None:
+            print(f"Ending container {record.container_id}")
+            await link.request("stop", id=record.container_id, kill_after_ms=KILL_AFTER_MS)
+    await _until(lambda: not living(), CONTAINERS_LIMIT_S, "a container")
 
 
 def _lives(record: Record) -> bool:

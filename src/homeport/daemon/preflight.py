@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..store.datadir import MARKER
 from . import probes
 
-MARKER = "homeport.json"  # written into every data dir of ours by `homeport up`
 CRUN_OLDEST = (1, 4)
 HAPROXY_SERIES = (2, 8)
 PYTHON_OLDEST = (3, 11)

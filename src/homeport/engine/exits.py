@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from ..core.facts import ContainerExited, ExitReason
 from ..runtime.containers import Exit
 
@@ -24,4 +26,14 @@ def exited(container_id: str, ending: Exit, stop_asked: bool) -> ContainerExited
         return ContainerExited(
             container_id, ExitReason.LOST, None, "it ended while nobody watched; the exit code is unknown"
         )
-    return ContainerExited(container_id, ExitReason.EXITED, code)
+    return ContainerExited(container_id, ExitReason.EXITED, code, _signal_words(ending.signal))
+
+
+def _signal_words(number: int | None) -> str:
+    """Empty if no signal ended it. Real-time signals have no name of their own."""
+    if number is None:
+        return ""
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"

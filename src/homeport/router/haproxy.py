@@ -209,7 +209,8 @@ class HAProxyRouter:
     async def _keep(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._look_now.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):  # `wait_for` of Python 3.11 may swallow the cancellation by `close`
+                    await self._look_now.wait()
                 await asyncio.sleep(LOOK_SOON_S)
             except TimeoutError:
                 pass

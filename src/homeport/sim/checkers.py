@@ -9,6 +9,7 @@ from ..control.kernel import Kernel, lasting
 from ..core import routing
 from ..core.actions import SetRoutes
 from ..core.events import ContainerMoved, DeployUnchanged
+from ..core.facts import DeployRequested, Fact
 from ..core.model import App, Strategy, World
 from ..core.reconcile import Step
 from ..core.scale import wanted
@@ -28,6 +29,7 @@ class Checker:
         self._options = options
         self._around = around
         self._served: set[str] = set()  # hosts that once had a serving container and must not lose them all
+        self._unchanged: App | None = None
         self._excused_until_ms: dict[str, int] = {}
         self.requests_failed = 0
 
@@ -44,6 +46,22 @@ class Checker:
                 case _:
                     pass
 
+    def before_wish(self, wish: Fact, world: World) -> None:
+        """Remembers whether what somebody is about to ask for is there already."""
+        self._unchanged = None
+        if isinstance(wish, DeployRequested):
+            for app in world.apps.values():
+                states = (DeploymentState.ROLLING, DeploymentState.LIVE)
+                newest = [d for d in app.deployments if d.state in states][-1:]
+                same = app.name == wish.app_name and any(d.manifest_digest == wish.manifest_digest for d in newest)
+                self._unchanged = app if same else self._unchanged
+
+    def after_wish(self, wish: Fact, world: World) -> None:
+        before = self._unchanged
+        after = world.apps.get(before.app_id) if before else None
+        if before is not None and after is not None and after.version != before.version:
+            raise LawBroken(f"{wish} changes nothing, and made v{after.version}")
+
     def on_refusal(self, host: str) -> None:
         """A request found no container."""
         self.requests_failed += 1
@@ -56,9 +74,7 @@ class Checker:
 
     def on_stop(self, app: App) -> None:
         """Somebody stopped it, or a container of it: its hosts may be empty for a while."""
-        for host in {spec.host for d in app.deployments for spec in d.services}:
-            self._served.discard(host)
-            self._excused_until_ms[host] = self._around.timeline.now_ms + EXCUSE_MS
+        self._excuse({spec.host for d in app.deployments for spec in d.services})
 
     def at_rest(self, kernel: Kernel) -> None:
         """After a time without faults or people: everything has come to an end, and all sides agree."""
@@ -82,7 +98,12 @@ class Checker:
     def _forget_removed(self, old: App | None, hosts: set[str]) -> None:
         """A Server that a version took out may come back later, with an empty pool at first."""
         if old is not None:
-            self._served -= {route.host for route in routing.table(old)} - hosts
+            self._excuse({route.host for route in routing.table(old)} - hosts)
+
+    def _excuse(self, hosts: set[str]) -> None:
+        for host in hosts:
+            self._served.discard(host)
+            self._excused_until_ms[host] = self._around.timeline.now_ms + EXCUSE_MS
 
     def _history_is_whole(self) -> None:
         """Versions from 1 without a gap, and each of them came to exactly one end or is the live one."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 START_MS = 1_000_000_000_000
+AT_ONCE_MAX = 2_000
 
 
 class Timeline:
@@ -30,8 +31,13 @@ class Timeline:
         self.after(self.random.randint(0, period_ms), again)
 
     def run(self, until_ms: int) -> None:
+        """Raises AssertionError when so much happens at one moment that time seems to stand still."""
+        at_once = 0
         while self._heap and self._heap[0][0] <= until_ms:
-            self.now_ms, _, what = heapq.heappop(self._heap)
+            due_ms, _, what = heapq.heappop(self._heap)
+            at_once = at_once + 1 if due_ms == self.now_ms else 0
+            assert at_once < AT_ONCE_MAX, f"time stands still at {self.now_ms}"
+            self.now_ms = due_ms
             what()
         self.now_ms = until_ms
 

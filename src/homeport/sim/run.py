@@ -109,7 +109,9 @@ class Simulation:
             self.checker.on_stop(apps[wish.app_id])
         elif isinstance(wish, ContainerStopRequested):
             self.checker.on_stop(apps[ids.app_of(wish.container_id)])
+        self.checker.before_wish(wish, self.plane.kernel.world)
         self.plane.accept([Input(wish)])
+        self.checker.after_wish(wish, self.plane.kernel.world)
         if isinstance(wish, DeployRequested) and self.timeline.chance(100):
             self.plane.accept([Input(wish)])  # the client did not hear the answer and asks again
 
@@ -154,8 +156,6 @@ class Simulation:
         self.journal = self.around.journal
         self.journal.calm()
         self._router_back()
-        for sandbox in self.engine.running():
-            sandbox.hanging = False
 
     def _watch(self, before: World, step: Step) -> None:
         self.steps += 1

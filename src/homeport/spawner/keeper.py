@@ -154,7 +154,7 @@ class Keeper:
         return {
             "exit_code": code if code is not None and code >= 0 else None,
             "signal": killed_by,
-            "oom": killed_by == signal.SIGKILL and recent and not self._killed,
+            "oom": (killed_by == signal.SIGKILL or code == _CHILD_KILLED) and recent and not self._killed,
         }
 
 

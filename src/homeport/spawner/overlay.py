@@ -25,12 +25,10 @@ def mount(layers: list[str], scratch: str, target: str, *, in_memory: bool) -> N
     options = [*(("lowerdir+", layer) for layer in layers), ("upperdir", upper), ("workdir", work)]
     try:
         syscalls.mount_new("overlay", options, target, syscalls.MOUNT_ATTR_NODEV)
-    except OSError:
-        if not _fits_classic(layers):
-            raise
-        # Before Linux 6.7 there is no "lowerdir+"; if the classic call fails too, its error is as good as the first.
-        text = f"lowerdir={':'.join(layers)},upperdir={upper},workdir={work}"
-        syscalls.mount("overlay", target, "overlay", syscalls.MS_NODEV, text)
+    except OSError as error:
+        # Before Linux 6.7 there is no "lowerdir+". When the classic call fails too, the first error says more.
+        if not _mount_classic(layers, upper, work, target):
+            raise error from None
 
 
 def private_mounts(hidden: str) -> None:
@@ -67,6 +65,17 @@ def probe(directory: str, *, in_memory: bool) -> str:
     os.waitpid(pid, 0)
     shutil.rmtree(base, ignore_errors=True)
     return text
+
+
+def _mount_classic(layers: list[str], upper: str, work: str, target: str) -> bool:
+    text = f"lowerdir={':'.join(layers)},upperdir={upper},workdir={work}"
+    try:
+        if _fits_classic(layers):
+            syscalls.mount("overlay", target, "overlay", syscalls.MS_NODEV, text)
+            return True
+    except OSError:  # the caller reports its own
+        pass
+    return False
 
 
 def _fits_classic(layers: list[str]) -> bool:

@@ -1,0 +1,168 @@
+"""Cold start: from the action `StartContainer` to the first 200, through the real preparation, engine, spawner and guest.
+
+In each round every kind of container is started beside a bare process, and all are polled in the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import bare
+from report import Figure, Target
+
+from homeport.control.prepare import Preparer
+from homeport.core.actions import StartContainer
+from homeport.core.facts import ContainerExited, ContainerStarted
+from homeport.daemon import guestlib
+from homeport.daemon.compose import CACHE
+from homeport.engine.local import LocalEngine
+from homeport.images.builder import BuildahImages
+from homeport.images.settings import ImageSettings
+from homeport.runtime.spawner_link import SpawnerLink
+from homeport.sdk import load, ref
+from homeport.sdk.collect import collect
+from homeport.settings import Settings
+from homeport.store.blobs import Blobs
+from homeport.store.datadir import open_data_dir
+from homeport.store.manifests import Manifests
+from homeport.store.sources import Sources
+
+PORT = 8000
+LIMIT_S = 60.0
+SOURCE_BYTES_MAX = 1 << 20
+TARGET = Target(1.3)
+
+F = TypeVar("F", ContainerStarted, ContainerExited)
+
+# The second one is served by the process of the enter method itself.
+SERVERS = '''
+import homeport as modal
+
+app = modal.App("cold-start")
+
+@app.server(unauthenticated=True)
+class Popen:
+    @modal.enter()
+    def startup(self):
+        import subprocess
+        subprocess.Popen("python -m http.server -d / 8000", shell=True)
+
+@app.server(unauthenticated=True)
+class Inside:
+    @modal.enter()
+    def startup(self):
+        import functools, threading
+        from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+        serve = ThreadingHTTPServer(("", 8000), functools.partial(SimpleHTTPRequestHandler, directory="/"))
+        threading.Thread(target=serve.serve_forever, daemon=True).start()
+'''
+KINDS = {
+    "container, enter() runs Popen(\"python -m http.server\")": "Popen",
+    "container, http.server inside enter()": "Inside",
+    "container of `python -m http.server` alone": "",
+}
+
+
+def measure(work: Path, rounds: int) -> list[Figure]:
+    """Three figures. Needs root, crun and buildah."""
+    ours, theirs = asyncio.run(_measure(work, rounds))
+    return [
+        Figure.of((f"cold start: {name}", "ms", "bare process"), ours[name], theirs, TARGET if kind else None)
+        for name, kind in KINDS.items()
+    ]
+
+
+async def _measure(work: Path, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
+    ours: dict[str, list[float]] = {name: [] for name in KINDS}
+    theirs: list[float] = []
+    async with _bench(work / "data", work) as bench:
+        interpreter = bare.python(bench.python_version)
+        for number in range(rounds + 1):
+            each = {name: await bench.cold_start_ms(kind) for name, kind in KINDS.items()}
+            plain = await asyncio.to_thread(bare.cold_start_s, interpreter, Path("/")) * 1000
+            if number:  # the first one warms the caches up for all
+                theirs.append(plain)
+                for name, took in each.items():
+                    ours[name].append(took)
+    return ours, theirs
+
+
+@dataclass
+class Bench:
+    """One machine with containers, without control loop and router."""
+
+    engine: LocalEngine
+    preparer: Preparer
+    manifest_digest: str
+    python_version: str
+    started: int = 0
+
+    async def cold_start_ms(self, server: str) -> float:
+        """`server` is the class; "" is the command of the first one replaced by the plain process."""
+        self.started += 1
+        action = StartContainer(
+            f"ta-bench{self.started:04d}", "ap-bench", "main", "fu-bench", server or "Popen", 1, self.manifest_digest
+        )
+        begun = time.perf_counter()
+        spec = await self.preparer.spec(action)
+        if not server:
+            spec = replace(spec, command=("python3", "-m", "http.server", "-d", "/", str(PORT)))
+        await self.engine.start(spec)
+        address = (await self._fact(action.container_id, ContainerStarted)).address
+        await asyncio.to_thread(bare.until_200, address.rpartition(":")[0], PORT)
+        took_ms = (time.perf_counter() - begun) * 1000
+        await self.engine.stop(action.container_id, 0)
+        await self._fact(action.container_id, ContainerExited)
+        await self.engine.forget(action.container_id)
+        return took_ms
+
+    async def _fact(self, container_id: str, kind: type[F]) -> F:
+        async with asyncio.timeout(LIMIT_S):
+            async for fact in self.engine.facts():
+                if isinstance(fact, kind) and fact.container_id == container_id:
+                    return fact
+                if isinstance(fact, ContainerExited) and fact.container_id == container_id:
+                    raise RuntimeError(f"{container_id} ended before it answered: {fact.detail or fact.reason}")
+        raise RuntimeError("the engine was closed")
+
+
+@contextlib.asynccontextmanager
+async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
+    """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own."""
+    directory = open_data_dir(data_dir)
+    blobs = Blobs(directory.blobs)
+    manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
+    images = BuildahImages(ImageSettings.under(data_dir, CACHE.expanduser()))
+    file = work / "servers.py"
+    file.write_text(SERVERS)
+    collected = collect(load.load(ref.parse(str(file), False)).app, None, SOURCE_BYTES_MAX)
+    blobs.add(file.read_bytes())
+    recipe = collected.manifest.servers[0].image
+    await images.ensure(recipe, print)
+    settings = Settings(data_dir=data_dir)
+    preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir))
+    link = SpawnerLink(str(data_dir))
+    engine = LocalEngine(str(data_dir), link)
+    try:
+        yield Bench(engine, preparer, manifests.put(collected.manifest), recipe.python_version)
+    finally:
+        await _end(engine, link)
+
+
+async def _end(engine: LocalEngine, link: SpawnerLink) -> None:
+    """Everything that still runs after a failure, then the spawner."""
+    for status in await engine.list():
+        await engine.stop(status.container_id, 0)
+    async with asyncio.timeout(LIMIT_S):
+        while any(status.running for status in await engine.list()):
+            await asyncio.sleep(0.02)
+    for status in await engine.list():
+        await engine.forget(status.container_id)  # waits for its shim, which the spawner would not leave behind
+    await link.request("shutdown")
+    await engine.close()

@@ -1,0 +1,73 @@
+"""Load and what it costs: one run of wrk, read as a value, and the CPU time of a process meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_UNITS_US = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6}
+_LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`requests` were answered in `seconds`; latencies are microseconds; `cpu_us` is that of the watched process per request."""
+
+    requests: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+    cpu_us: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Wrk:
+    """One client thread on `core` (None: anywhere), for `seconds` per run."""
+
+    seconds: float
+    core: int | None
+
+    def run(self, url: str, connections: int, headers: Sequence[str] = (), watched: int = 0) -> Result:
+        """`watched`: the pid whose CPU time is counted. Raises RuntimeError when not every answer was a good one."""
+        argv = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds:g}s", "--latency", *(f"-H{header}" for header in headers), url]
+        before = cpu_s(watched) if watched else 0.0
+        said = subprocess.run(pinned(argv, self.core), check=True, stdout=subprocess.PIPE, text=True).stdout
+        spent_s = cpu_s(watched) - before if watched else 0.0
+        return parse(said, spent_s)
+
+
+def parse(said: str, spent_s: float) -> Result:
+    """What wrk printed. `spent_s` is CPU time in seconds. Raises RuntimeError for answers other than 2xx and 3xx."""
+    total = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", said)
+    if total is None or "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(f"wrk met errors:\n{said}")
+    requests, seconds = int(total[1]), float(total[2]) * _UNITS_US[total[3]] / 1e6
+    at = {percent: float(number) * _UNITS_US[unit] for percent, number, unit in _LATENCY.findall(said)}
+    return Result(requests, seconds, at["50"], at["99"], spent_s * 1e6 / max(1, requests))
+
+
+def pinned(argv: Sequence[str], core: int | None) -> list[str]:
+    return list(argv) if core is None else ["taskset", "-c", str(core), *argv]
+
+
+def pin(pids: Iterable[int], core: int | None) -> None:
+    """All threads of running processes. Raises OSError."""
+    if core is None:
+        return
+    for pid in pids:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(thread), {core})
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process so far, in seconds. Raises OSError."""
+    with open(f"/proc/{pid}/stat") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,278 @@
+"""A whole platform for tests: the real command line on a data directory of its own, a real HTTP client, and a look at what is
+left behind. Waits with deadlines only; ends nothing but what the test started.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from homeport.spawner.subnet import instance_tag
+
+T = TypeVar("T")
+HOMEPORT = Path(sys.executable).with_name("homeport")
+COMMAND_LIMIT_S = 120
+REQUEST_LIMIT_S = 15
+POLL_S = 0.02
+
+
+def wait_until(look: Callable[[], T], what: str, seconds: float = 20) -> T:
+    """What `look` returns, once it is true. Fails the test at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(POLL_S)
+    return found
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    text: str
+
+
+class Box:
+    """One platform. `root` is a directory for it alone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data_dir = (root / "data").absolute()
+        self.api_port, self.http_port = free_ports(2)
+
+    # the command line
+
+    def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> Done:
+        """What a person types, without a terminal."""
+        with self.begin(*arguments, cwd=cwd, **environment) as process:
+            out, err = process.communicate(timeout=COMMAND_LIMIT_S)
+        return Done(process.returncode, out, err)
+
+    def begin(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        """The same, not waiting for its end."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [HOMEPORT, *arguments],
+            env={**self._environment(), **environment},
+            **{"cwd": cwd or self.root, "text": True, "stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe},
+        )
+
+    def ok(self, *arguments: str, cwd: Path | None = None) -> str:
+        """What it printed on stdout; fails the test unless it succeeded."""
+        done = self.run(*arguments, cwd=cwd)
+        assert done.code == 0, f"homeport {' '.join(arguments)}: {done}"
+        return done.out
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.ok(*arguments, "--json"))
+
+    # the platform
+
+    def up(self) -> None:
+        self.ok("up", "--detach", "--api-port", str(self.api_port), "--http-port", str(self.http_port))
+
+    def down(self) -> None:
+        self.ok("down")
+
+    def pids(self) -> dict[str, int]:
+        """Of control plane, spawner, and HAProxy's supervisor, master, side-car and worker."""
+        status = self.json("status")
+        router = {name: status["router"][name] for name in ("supervisor", "master", "sidecar", "worker")}
+        return {"control": status["control_plane"]["pid"], "spawner": status["spawner"]["pid"], **router}
+
+    def kill_control_plane(self) -> None:
+        kill(self.pids()["control"])
+
+    # Apps
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def deploy(self, name: str, text: str, *options: str) -> str:
+        """Its URL. The file is called after the App."""
+        published = json.loads(self.ok("deploy", str(self.write(f"{name}.py", text)), "--json", *options))
+        return str(published["servers"][0]["url"])
+
+    def containers(self, app: str, *options: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.json("container", "list", "--app", app, *options)
+        return found
+
+    def container(self, app: str) -> dict[str, Any]:
+        """The one of this App that is ready."""
+        (found,) = [each for each in self.containers(app) if each["state"] == "ready"]
+        return found
+
+    def replaced(self, app: str, old: Mapping[str, Any]) -> dict[str, Any]:
+        """Waits until another container has taken the place of `old`; how that one ended."""
+        gone = old["container_id"]
+        wait_until(lambda: [c for c in self.containers(app) if c["state"] == "ready" and c["container_id"] != gone], "another")
+        return wait_until(lambda: self.ending(app, gone), f"the end of {gone}")
+
+    def ending(self, app: str, container_id: str) -> dict[str, Any] | None:
+        everything = self.containers(app, "--all")
+        return next((c for c in everything if c["container_id"] == container_id and c["state"] == "ended"), None)
+
+    def inside(self, app: str, program: str) -> Done:
+        """A Python program run in the App's container."""
+        return self.run("container", "exec", self.container(app)["container_id"], "python3", "-c", program)
+
+    def processes_of(self, container_id: str) -> dict[str, int]:
+        """Its shim and its first process, as the spawner wrote them down."""
+        state = json.loads((self.data_dir / "containers" / container_id / "state.json").read_text())
+        return {"shim": state["shim_pid"], "init": state["init_pid"]}
+
+    # requests
+
+    def get(self, url: str, path: str = "/") -> Answer:
+        connection = connect(url)
+        try:
+            return ask(connection, url, path)
+        finally:
+            connection.close()
+
+    def answers(self, url: str, text: str) -> None:
+        """Waits until the URL answers with just this text."""
+        wait_until(lambda: self.get(url) == Answer(200, text), f"{text!r} from {url}")
+
+    # what is left
+
+    def leftovers(self) -> list[str]:
+        """Processes, links, tables, cgroups and mounts of this platform."""
+        tag = instance_tag(os.path.realpath(self.data_dir))
+        tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+        cgroups = [*Path("/sys/fs/cgroup").glob(f"homeport-{tag}"), *Path("/sys/fs/cgroup").glob(f"*/homeport-{tag}")]
+        found = [f"process {pid}: {command}" for pid, command in processes_naming(str(self.data_dir)).items()]
+        found += [f"link {path.name}" for path in Path("/sys/class/net").glob(f"*{tag}*")]
+        found += [f"nft {line}" for line in tables.splitlines() if tag in line]
+        found += [f"cgroup {path}" for path in cgroups]
+        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        return found + [f"mount {line}" for line in mounts if str(self.data_dir) in line]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOMEPORT_", "MODAL_"))}
+        return {**kept, "HOMEPORT_DATA_DIR": str(self.data_dir)}
+
+
+@dataclass
+class Load:
+    """People who keep asking, some over one connection and some with a new one for each request. Use as a context."""
+
+    url: str
+    path: str = "/"
+    keep_alive: int = 3
+    fresh: int = 2
+    answers: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Load:
+        kinds = [True] * self.keep_alive + [False] * self.fresh
+        self._threads = [threading.Thread(target=self._client, args=(kind,), daemon=True) for kind in kinds]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(REQUEST_LIMIT_S + 5)
+
+    def more(self, count: int = 100) -> None:
+        """Waits for so many more answers."""
+        end = self.answers.total() + count
+        wait_until(lambda: self.answers.total() >= end, f"{count} more answers (failures: {self.failures[:3]})")
+
+    def until(self, text: str, count: int = 20) -> None:
+        """Waits until this was answered so often."""
+        wait_until(lambda: self.answers[text] >= count, f"{text!r} {count} times")
+
+    def _client(self, keep_alive: bool) -> None:
+        connection = connect(self.url)
+        while not self._over.wait(0.002):
+            try:
+                answer = ask(connection, self.url, self.path)
+                if answer.status == 200:
+                    self.answers[answer.text] += 1
+                else:
+                    self.failures.append(f"{answer.status} {answer.text}")
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"{type(error).__name__}: {error}")
+                connection.close()
+            if not keep_alive:
+                connection.close()
+        connection.close()
+
+
+def connect(url: str) -> http.client.HTTPConnection:
+    """To the address itself, so that `*.localhost` needs no resolver."""
+    return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=REQUEST_LIMIT_S)
+
+
+def ask(connection: http.client.HTTPConnection, url: str, path: str = "/") -> Answer:
+    connection.request("GET", path, headers={"Host": urlsplit(url).netloc})
+    response = connection.getresponse()
+    return Answer(response.status, response.read().decode().strip())
+
+
+def kill(pid: int) -> None:
+    """kill -9, and wait until it is gone."""
+    handle = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        wait_until(lambda: not lives(pid), f"the end of process {pid}")
+    finally:
+        os.close(handle)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def processes_naming(text: str) -> dict[int, str]:
+    """Those with this text in their command line, but for this one."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has just ended
+            continue
+        if text in command and int(path.parent.name) != os.getpid():
+            found[int(path.parent.name)] = command
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now; all are held until the last is chosen, so they differ."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(listener.getsockname()[1]) for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports

@@ -1,0 +1,74 @@
+"""The user's files that the tests deploy, as text."""
+
+from __future__ import annotations
+
+# As the documents print it; only `import` and the App's name are added.
+DOCUMENTS_EXAMPLE = '''
+{imports}
+
+app = modal.App("{name}")
+
+
+@app.server(unauthenticated=True)
+class Server:
+
+    @modal.enter()
+    def startup(self):
+        import subprocess
+        subprocess.Popen("python -m http.server -d / 8000", shell=True)
+'''
+
+SERVER = '''
+import os
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import homeport
+
+app = homeport.App("{name}")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(1)
+        body = {text!r}.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(host="0.0.0.0"):
+    server = ThreadingHTTPServer((host, 8000), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@app.server(unauthenticated=True{options})
+class Server:
+    @homeport.enter()
+    def start(self):
+        {enter}
+
+    @homeport.exit()
+    def stop(self):
+        print("the exit method ran", flush=True)
+'''
+
+
+def documents_example(name: str, imports: str) -> str:
+    return DOCUMENTS_EXAMPLE.format(name=name, imports=imports)
+
+
+def server(name: str, text: str = "one", *, enter: str = "serve()", options: str = "") -> str:
+    """A Server that answers with `text`, at /slow after a second. `enter` is the one line of its enter method."""
+    return SERVER.format(name=name, text=text, enter=enter, options=f", {options}" if options else "")
