@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := src tests examples bench
 
-.PHONY: setup system demo test check bench clean
+.PHONY: setup system demo test check bench docs clean
 
 setup: system $(READY)
 
@@ -33,6 +33,9 @@ check: setup
 
 bench: setup
 	@$(BIN)/python bench/run.py
+
+docs: setup
+	@$(BIN)/python -c 'from homeport.core.states import document; print(document(), end="")' > docs/states.md
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

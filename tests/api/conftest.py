@@ -1,3 +1,5 @@
+"""A platform of fakes behind the real API, for all tests of the routes."""
+
 from __future__ import annotations
 
 from pathlib import Path

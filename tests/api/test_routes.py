@@ -1,3 +1,5 @@
+"""Each route: what it answers, to whom, and what it says when it refuses."""
+
 from __future__ import annotations
 
 import base64

@@ -292,11 +292,13 @@ def test_a_reload_for_more_slots_under_load_loses_no_request_and_moves_no_sessio
         assert sum((await bench.real.observe()).values()) >= 1, "the old worker's WebSocket is counted"
         socket[1].write(b"still")
         assert await socket[0].readexactly(5) == b"still"
-        await bench.serve("ta-3")
+        await bench.serve("ta-1~", "ta-2~", "ta-3")
+        assert {(await bench.get()).text for _ in range(20)} == {"ta-3"}, "old workers follow too"
         going.clear()
         assert set(await clients) <= {"ta-1", "ta-2", "ta-3"}
-        assert {(await bench.get()).text for _ in range(20)} == {"ta-3"}, "old workers follow too"
         socket[1].close()
+        await bench.facts.told("ta-1", 0)
+        await bench.facts.told("ta-2", 0)
 
     play(scenario, slots=4)
 

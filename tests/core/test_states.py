@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from homeport.core.states import (
     ContainerState,
     DeploymentState,
     IllegalMove,
+    document,
     move,
 )
 from homeport.manifest.names import is_app_id
@@ -44,6 +46,10 @@ def test_an_illegal_move_raises_and_names_both_states() -> None:
         move(AppState.STOPPED, AppState.DEPLOYED)
     with pytest.raises(IllegalMove):
         move(DeploymentState.FAILED, DeploymentState.LIVE)
+
+
+def test_the_diagrams_in_the_docs_are_those_of_the_tables() -> None:
+    assert (Path(__file__).parents[2] / "docs" / "states.md").read_text() == document()
 
 
 def test_ids_have_the_form_of_the_semantics_and_lead_back_to_their_app() -> None:  # 3.7.13

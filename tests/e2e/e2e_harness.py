@@ -129,7 +129,9 @@ class Box:
     def replaced(self, app: str, old: Mapping[str, Any]) -> dict[str, Any]:
         """Waits until another container has taken the place of `old`; how that one ended."""
         gone = old["container_id"]
-        wait_until(lambda: [c for c in self.containers(app) if c["state"] == "ready" and c["container_id"] != gone], "another")
+        wait_until(
+            lambda: [c for c in self.containers(app) if c["state"] == "ready" and c["container_id"] != gone], "another"
+        )
         return wait_until(lambda: self.ending(app, gone), f"the end of {gone}")
 
     def ending(self, app: str, container_id: str) -> dict[str, Any] | None:
@@ -155,8 +157,15 @@ class Box:
             connection.close()
 
     def answers(self, url: str, text: str) -> None:
-        """Waits until the URL answers with just this text."""
-        wait_until(lambda: self.get(url) == Answer(200, text), f"{text!r} from {url}")
+        """Waits until the URL answers with just this text, also while nothing listens there."""
+
+        def answers() -> bool:
+            try:
+                return self.get(url) == Answer(200, text)
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_until(answers, f"{text!r} from {url}")
 
     # what is left
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # As the documents print it; only `import` and the App's name are added.
-DOCUMENTS_EXAMPLE = '''
+DOCUMENTS_EXAMPLE = """
 {imports}
 
 app = modal.App("{name}")
@@ -16,9 +16,9 @@ class Server:
     def startup(self):
         import subprocess
         subprocess.Popen("python -m http.server -d / 8000", shell=True)
-'''
+"""
 
-SERVER = '''
+SERVER = """
 import os
 import subprocess
 import sys
@@ -37,6 +37,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
             time.sleep(1)
+        if self.path == "/leave":
+            os._exit(3)
+        if self.path == "/eat":
+            self.hoard = [bytearray(1 << 20) for _ in range(1000)]
         body = {text!r}.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -62,7 +66,7 @@ class Server:
     @homeport.exit()
     def stop(self):
         print("the exit method ran", flush=True)
-'''
+"""
 
 
 def documents_example(name: str, imports: str) -> str:

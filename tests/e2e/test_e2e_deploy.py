@@ -104,7 +104,9 @@ def test_the_example_of_the_documents_deploys_as_printed(box: Box, name: str, im
 def test_a_package_is_deployed_by_its_module_name_and_lies_below_root(box: Box) -> None:
     box.write("shop/__init__.py", "")
     box.write("shop/words.py", 'TEXT = "from the package"\n')
-    box.write("shop/web.py", server("by-module").replace("'one'", "TEXT").replace("import os\n", "from .words import TEXT\n"))
+    box.write(
+        "shop/web.py", server("by-module").replace("'one'", "TEXT").replace("import os\n", "from .words import TEXT\n")
+    )
     lines = box.ok("deploy", "-m", "shop.web").splitlines()
     assert f"├── 🔨 Mounted {box.root}/shop at /root/shop" in lines
     assert box.get(box.json("server", "info", "by-module/Server")["url"]) == Answer(200, "from the package")

@@ -67,7 +67,10 @@ def test_a_port_that_never_opens_fails_the_deploy_and_leaves_nothing_running(box
     done = box.run("deploy", str(path))
     assert done.code == 1
     assert done.err.splitlines()[-1].startswith("Error: ")
-    assert "8000" in done.err.splitlines()[-1], done.err
+    assert done.err.splitlines()[-1].endswith(
+        "its container did not become ready within its startup_timeout of 2 s; "
+        "make sure that it listens on 0.0.0.0, at the Server's port."
+    )
     assert "    here I sit" in done.err.splitlines()
     wait_until(lambda: box.containers(name) == [], "the end of its containers")
     assert box.json("app", "history", name)[0]["outcome"] == "failed"

@@ -47,11 +47,6 @@ def _ended_by_any_drain_fact(work: draft.Draft, fact: ContainerDrained) -> None:
         work.move(container, ContainerState.STOPPING, reason=container.reason)
 
 
-def _drained_without_looking_at_the_time(work: draft.Draft, fact: ContainerDrained) -> None:
-    if fact.in_flight == 0:
-        _ended_by_any_drain_fact(work, fact)
-
-
 def _exits_do_not_count(work: draft.Draft, container: Container, fact: ContainerExited) -> None:
     service = work.services[container.service_id]
     work.services[service.service_id] = replace(service, failures=0, retry_at_ms=0)
@@ -95,7 +90,6 @@ MUTANTS = (
     Mutant("a rollout waits for room for ever", retire, "_never_placed", _nothing),
     Mutant("a stopped App keeps its containers", retire, "stop_all", _nothing),
     Mutant("a drain ends at its first fact", observe, "drained", _ended_by_any_drain_fact),
-    Mutant("an old drain fact is believed", observe, "drained", _drained_without_looking_at_the_time),
     Mutant("a lost container is waited for", observe, "listed", _nothing),
     Mutant("failures are not counted", observe, "_count_failure", _exits_do_not_count),
     Mutant("a version number is left out", observe, "published", _published_over_it),
@@ -106,7 +100,6 @@ MUTANTS = (
     Mutant("a redeploy cuts requests", rollout, "_grace_ms", lambda *_: 0),
     Mutant("old versions are never retired", rollout, "_retire_others", _nothing),
     Mutant("requests for capacity are oversubscribed", place, "used", lambda *_: Capacity(0, 0)),
-    Mutant("nobody is told of room", reconcile._Work, "_wake_waiting", _nothing),
     Mutant("the same configuration makes a new version", reconcile, "_unchanged", _nothing),
     Mutant("two Apps claim one URL", reconcile._Work, "_take_over", _nothing),
     Mutant("nothing is said again after a restart", reconcile, "resume", lambda _: ()),

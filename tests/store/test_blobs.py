@@ -1,3 +1,5 @@
+"""Blobs: verified on arrival and when read, and nothing kept of what failed."""
+
 from __future__ import annotations
 
 import asyncio

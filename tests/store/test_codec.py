@@ -1,3 +1,5 @@
+"""Apps to JSON and back, whatever they hold."""
+
 from __future__ import annotations
 
 import json

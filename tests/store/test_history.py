@@ -1,3 +1,5 @@
+"""What people read of the past, from the records that tell it."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""The journal on a real disk: durable, chained, and honest about failures."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""Source trees: laid out once, whole, and mended when damaged."""
+
 from __future__ import annotations
 
 import os

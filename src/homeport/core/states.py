@@ -1,6 +1,6 @@
 """The lifecycles: one enum and one table of legal moves each. The only way to change a state is `move`.
 
-The diagrams in docs/states.md are generated from these tables (`python -m homeport.core.states`).
+The diagrams in docs/states.md are `document()`, made from these tables (`make docs`).
 """
 
 from __future__ import annotations
@@ -79,3 +79,21 @@ def _table(now: StrEnum) -> tuple[StrEnum, ...]:
         return LEGAL_DEPLOYMENT[now]
     assert isinstance(now, ContainerState), now
     return LEGAL_CONTAINER[now]
+
+
+def document() -> str:
+    """docs/states.md: what each state means and a diagram of the moves, from the tables."""
+    parts = ["# States\n\nMade from the tables in `src/homeport/core/states.py` by `make docs`; a test compares them.\n"]
+    tables: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
+        dict(LEGAL_APP),
+        dict(LEGAL_DEPLOYMENT),
+        dict(LEGAL_CONTAINER),
+    )
+    for table in tables:
+        first = next(iter(table))
+        lines = [f"    [*] --> {first}"]
+        for state, targets in table.items():
+            lines += [f"    {state} --> {target}" for target in targets] or [f"    {state} --> [*]"]
+        diagram = "\n".join(lines)
+        parts.append(f"## {type(first).__name__}\n\n```mermaid\nstateDiagram-v2\n{diagram}\n```\n")
+    return "\n".join(parts)

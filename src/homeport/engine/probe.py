@@ -73,6 +73,9 @@ class Health:
         self.remove(container_id)
         min(self._slices, key=len)[container_id] = address
 
+    def failing(self, container_id: str) -> bool:
+        return container_id in self._failing
+
     def remove(self, container_id: str) -> None:
         for one in self._slices:
             one.pop(container_id, None)

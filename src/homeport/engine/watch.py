@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..core.facts import ContainerExited, ContainerReady, ContainerStarted, ExitReason, Fact
+from ..core.facts import ContainerExited, ContainerProbed, ContainerReady, ContainerStarted, ExitReason, Fact
 from ..errors import Error, PlatformError
 from ..ports import ContainerSpec, ContainerStatus
 from ..runtime.client import SpawnerError
@@ -99,7 +99,11 @@ class Watch:
             facts = [self.exit]
         elif self._address:
             facts = [ContainerStarted(self.container_id, self._address)]
-            facts += [ContainerReady(self.container_id)] if self._ready else []
+            if self._ready:
+                facts.append(ContainerReady(self.container_id))
+                # good news is told once, and facts may be lost: so it is repeated with the rest
+                well = not self._tools.health.failing(self.container_id)
+                facts += [ContainerProbed(self.container_id, healthy=True)] if well else []
         return ContainerStatus(self.container_id, self.exit is None, self._address, self._pid, tuple(facts))
 
     async def close(self) -> None:

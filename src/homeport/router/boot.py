@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import resource
+import shutil
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
@@ -78,6 +79,8 @@ class Boot:
 
     async def end_all(self) -> None:
         await launch.end_all(self._settings)
+        if self._settings.socket_dir != self._settings.run_dir:
+            shutil.rmtree(self._settings.socket_dir, ignore_errors=True)
         if self._supervisor is not None:
             self._supervisor.poll()
             self._supervisor = None

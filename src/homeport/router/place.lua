@@ -7,7 +7,7 @@ local TABLE = "homeport/sessions"
 local REMEMBER_S = 3600      -- a first response may take this long
 local REMEMBER_MAX = 200000  -- bound of memory: forget all beyond it
 local POOL_WHOLE = 16        -- pools up to this size are compared completely, larger ones by a sample of it
-local LEARN_S, LEARN_STEPS, LEARN_STEP_MS = 2, 30, 10
+local LEARN_S, LEARN_STEPS, LEARN_STEP_MS = 2, 50, 10
 
 local pending, pending_count = {}, 0
 local names_by_backend = {}

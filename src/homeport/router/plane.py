@@ -17,7 +17,7 @@ from .settings import RouterSettings
 from .slots import Server, Slot
 
 RELOAD_S_MAX = 15.0
-TEACHING_S_MAX = 7.0
+TEACHING_S_MAX = 15.0
 CONFIG_VARIABLE = "HOMEPORT_CONFIG"
 
 
@@ -128,7 +128,7 @@ class DataPlane:
             return False
 
     async def _wait_for_teaching(self) -> None:
-        """A worker teaches its sessions only after its own first resync is over, some seconds after a cold start."""
+        """A worker teaches its sessions only after its own first resync is over, up to 7 s after a cold start."""
         deadline = time.monotonic() + TEACHING_S_MAX
         while time.monotonic() < deadline:
             tables, peers = await self._changes.run(["show table", "show peers"])

@@ -152,5 +152,5 @@ class Checker:
         for spec in live.services:
             service = next(s for s in app.services if s.name == spec.name)
             serving = [c for c in app.containers if c.service_id == service.service_id]
-            if len(serving) != wanted(spec) or any(c.state is not ContainerState.READY for c in serving):
+            if len(serving) != wanted(spec) or any(c.state is not ContainerState.READY or c.failures for c in serving):
                 raise LawBroken(f"{app.app_id}/{spec.name} has {[c.state.value for c in serving]} of {wanted(spec)}")

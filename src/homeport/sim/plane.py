@@ -25,6 +25,7 @@ from .router import RouterDown, SimRouter
 
 LIST_MS = 5_000
 RETRY_MS = 200
+LATE_MS_MAX = 2_000
 
 
 class LawBroken(AssertionError):
@@ -48,6 +49,8 @@ class Plane:
         self._watch = watch
         self._on_death = on_death
         self.alive = True
+        self._awake = False  # from now on a deadline has to be noticed when it comes
+        self._alarm_ms = 0
         self.kernel = Kernel(around.journal, tag="simsim")
         self._tables: dict[str, tuple[Route, ...]] = {}
         self._busy_until_ms: dict[str, int] = {}
@@ -58,12 +61,15 @@ class Plane:
             self.accept([Input(around.capacity)])
         self.accept([])  # deadlines that passed while nobody looked
         self._list()
+        self._awake = True
 
     def accept(self, inputs: Sequence[Input]) -> Step | None:
         """None: it died of it, or the journal could not be written and nothing happened."""
         if not self.alive:
             return None
         before = self.kernel.world
+        if self._awake:
+            self._punctual(before)
         try:
             step = self.kernel.accept(inputs, self._around.timeline.now_ms)
         except ControlPlaneDied:
@@ -76,9 +82,29 @@ class Plane:
             raise LawBroken("; ".join(problems))
         self._watch(before, step)
         self._perform(step.actions)
-        if step.wake_at_ms:
-            self._later(step.wake_at_ms - self._around.timeline.now_ms, lambda: self.accept([]))
+        self._wake(step.wake_at_ms)
         return step
+
+    def _wake(self, at_ms: int) -> None:
+        """One alarm at a time: a later one takes the place of the one before."""
+        if at_ms == self._alarm_ms:
+            return
+        self._alarm_ms = at_ms
+
+        def ring() -> None:
+            if self._alarm_ms == at_ms:
+                self._alarm_ms = 0
+                self.accept([])
+
+        if at_ms:
+            self._later(at_ms - self._around.timeline.now_ms, ring)
+
+    def _punctual(self, world: World) -> None:
+        now_ms = self._around.timeline.now_ms
+        for app in world.apps.values():
+            for container in app.containers:
+                if container.deadline_ms and container.deadline_ms < now_ms - LATE_MS_MAX:
+                    raise LawBroken(f"{container.container_id}: its deadline passed {now_ms - container.deadline_ms} ms ago")
 
     def die(self) -> None:
         self.alive = False

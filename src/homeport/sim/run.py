@@ -20,6 +20,7 @@ from .plane import Plane, Surroundings
 from .router import SimRouter
 
 REST_MS = 600_000
+RECOVERY = 250  # per mille and second: some containers that hang come back by themselves
 RESTART_MS_MAX = 20_000
 SMALL = CapacityKnown(cpu_milli=2_000, memory_mib=2_048)
 
@@ -137,8 +138,8 @@ class Simulation:
         for sandbox in self.engine.running():
             if self.timeline.chance(self.options.crash_container):
                 self.engine.crash(sandbox.container_id, 137)
-            elif self.timeline.chance(self.options.hang_container):
-                sandbox.hanging = True
+            elif self.timeline.chance(RECOVERY if sandbox.hanging else self.options.hang_container):
+                sandbox.hanging = not sandbox.hanging
 
     def _router_back(self) -> None:
         self.router.down = False

@@ -21,6 +21,7 @@ from .logpipe import LineSplitter, LogFile, now_ms
 _READ_BYTES = 1 << 16
 _SIGNAL_ROUNDS_MAX = 5
 _OOM_RECENT_MS = 2_000
+_CHILD_KILLED = 128 + signal.SIGKILL  # how the first process says that its child, which is the user's, was killed
 
 
 class Init(NamedTuple):

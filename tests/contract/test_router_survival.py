@@ -1,0 +1,248 @@
+"""What HAProxy, its supervisor and the control plane survive when one of them is killed, and who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import httpx
+import pytest
+from router_bench import HAProxyBench, free_port, until
+
+from homeport.errors import PlatformError
+from homeport.router.haproxy import HAProxyRouter
+from homeport.router.settings import RouterSettings
+
+pytestmark = pytest.mark.host
+Scenario = Callable[[HAProxyBench], Awaitable[None]]
+
+
+def play(scenario: Scenario) -> None:
+    """Runs a scenario on a fresh data plane, and removes what it left."""
+
+    async def run() -> None:
+        bench = await HAProxyBench().open("ta-1", "ta-2")
+        try:
+            async with asyncio.timeout(60):
+                await scenario(bench)
+        finally:
+            await bench.clean()
+
+    asyncio.run(run())
+
+
+async def pid(bench: HAProxyBench, name: str) -> int:
+    found = (await bench.real.status())[name]
+    assert isinstance(found, int)
+    return found
+
+
+async def answers(bench: HAProxyBench, text: str) -> None:
+    """Wait until requests are answered by this container again."""
+
+    async def answered() -> bool:
+        try:
+            return (await bench.get()).text == text
+        except httpx.TransportError:
+            return False
+
+    await until(answered, f"an answer by {text}")
+
+
+async def up(bench: HAProxyBench, but: int) -> None:
+    """Wait for a live worker that is another one than `but`."""
+
+    async def other() -> bool:
+        status = await bench.real.status()
+        return status["state"] == "up" and status["worker"] != but
+
+    await until(other, "another worker")
+
+
+@pytest.mark.parametrize("victim", ["worker", "master"])
+def test_killed_haproxy_is_back_by_itself_with_what_was_applied_last(victim: str) -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve("ta-1")
+        await answers(bench, "ta-1")
+        before = await pid(bench, "worker")
+        await bench.serve("ta-2")
+        await bench.real.close()  # no control plane: supervisor and files alone
+        os.kill(await pid(bench, victim), signal.SIGKILL)
+        await answers(bench, "ta-2")
+        assert await pid(bench, "worker") != before
+
+    play(scenario)
+
+
+def test_sessions_stay_with_their_containers_over_a_crash() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve("ta-1", "ta-2")
+        keys = [str(number) for number in range(30)]
+        homes = {key: (await bench.get(modal_session_id=key)).text for key in keys}
+        await until(lambda: _written(bench, "ta-2"), "the files are current")
+        before = await pid(bench, "worker")
+        os.kill(before, signal.SIGKILL)
+        await up(bench, before)
+        assert {key: (await bench.get(modal_session_id=key)).text for key in keys} == homes
+
+    play(scenario)
+
+
+def test_changes_while_haproxy_is_away_are_refused_and_followed_when_it_is_back() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve("ta-1")
+        supervisor, master = await pid(bench, "supervisor"), await pid(bench, "master")
+        os.kill(supervisor, signal.SIGSTOP)
+        os.kill(master, signal.SIGKILL)
+        with pytest.raises(OSError, match="HAProxy"):
+            while True:  # the worker ends a moment after its master
+                await bench.serve("ta-2")
+        assert "ta-2 127.0.0.1" in bench.settings.config_file.read_text()
+        assert (await bench.real.status())["state"] == "down"
+        os.kill(supervisor, signal.SIGCONT)
+        await answers(bench, "ta-2")
+        await bench.serve("ta-1")
+        assert (await bench.get()).text == "ta-1"
+
+    play(scenario)
+
+
+def test_a_drain_goes_on_after_a_crash() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve("ta-1")
+        await bench.hold("a.localhost", "ta-1")
+        await bench.serve("ta-1~", "ta-2")
+        await bench.facts.told("ta-1", 1)
+        await until(lambda: _written(bench, "disabled"), "the files are current")
+        os.kill(await pid(bench, "worker"), signal.SIGKILL)
+        await bench.facts.told("ta-1", 0)
+        assert {(await bench.get()).text for _ in range(10)} == {"ta-2"}
+        with pytest.raises(httpx.TransportError):
+            await bench.held()
+
+    play(scenario)
+
+
+def test_a_new_supervisor_adopts_a_running_haproxy_and_restarts_it_when_it_dies() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve("ta-1")
+        supervisor, worker = await pid(bench, "supervisor"), await pid(bench, "worker")
+        os.kill(supervisor, signal.SIGKILL)
+
+        async def replaced() -> bool:
+            return await pid(bench, "supervisor") not in (0, supervisor)
+
+        await until(replaced, "another supervisor")
+        assert await pid(bench, "worker") == worker
+        assert (await bench.get()).text == "ta-1"
+        os.kill(worker, signal.SIGKILL)
+        await up(bench, worker)
+        await answers(bench, "ta-1")
+
+    play(scenario)
+
+
+def test_a_new_control_plane_takes_over_without_a_change() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.real.set_tokens({"ab" * 32: ("tk-1", ("main",))})
+        await bench.serve("ta-1")
+        await bench.hold("a.localhost", "ta-1")
+        await bench.serve("ta-1~", "ta-2", max_concurrency=7)
+        before = await bench.real.status()
+        await bench.restart()
+        assert await bench.real.status() == before
+        await bench.facts.told("ta-1", 1)
+        assert await bench.real.observe() == {"ta-1": 1, "ta-2": 0}
+        assert "ab" * 32 in bench.settings.tokens_map.read_text()
+        assert f"ta-2 {bench.backends['ta-2'].address} id 2 maxconn 7" in bench.settings.config_file.read_text()
+        await bench.serve("ta-1~", "ta-2")
+        await bench.real.retain(["ap-1"])
+        await bench.release("ta-1")
+        assert [answer.status_code for answer in await bench.held()] == [200]
+        await bench.real.retain([])
+        assert (await bench.get()).status_code == 404
+
+    play(scenario)
+
+
+def test_other_settings_are_taken_up_by_a_reload() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve("ta-1")
+        before = await pid(bench, "master")
+        bench.settings = replace(bench.settings, http_port=free_port())
+        await bench.restart()
+        assert await pid(bench, "master") == before
+        answer = await bench.client.get(f"{bench.url}/id", headers={"host": "a.localhost"})
+        assert answer.text == "ta-1"
+
+    play(scenario)
+
+
+def test_a_second_supervisor_is_refused() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        argv = [
+            sys.executable,
+            "-m",
+            "homeport.router.supervisor",
+            "--run-dir",
+            str(bench.settings.run_dir),
+            "--binary",
+            "x",
+        ]
+        second = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=20)
+        assert (second.returncode, second.stderr) == (3, f"A supervisor already runs on {bench.settings.run_dir}.\n")
+        assert await pid(bench, "supervisor")
+
+    play(scenario)
+
+
+def test_stop_leaves_no_process() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        status = await bench.real.status()
+        await bench.real.stop()
+        pids = [status[name] for name in ("supervisor", "master", "sidecar", "worker")]
+        assert [found for found in pids if os.path.exists(f"/proc/{found}/exe") and _runs(int(str(found)))] == []
+        with open(bench.settings.run_dir / "supervisor.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    play(scenario)
+
+
+def test_a_port_in_use_is_named_and_nothing_is_left_running() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        other = RouterSettings(bench.directory / "other", "127.0.0.1", bench.settings.http_port)
+        with pytest.raises(PlatformError, match=f"Port {bench.settings.http_port} on 127.0.0.1 is in use"):
+            await HAProxyRouter(other).start()
+        assert not (other.run_dir / "supervisor.json").exists()
+
+    play(scenario)
+
+
+def test_sockets_of_a_long_directory_lie_in_a_short_one() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        settings = RouterSettings(bench.directory / ("long" * 30), "127.0.0.1", free_port())
+        router = HAProxyRouter(settings)
+        await router.start()
+        try:
+            assert (await router.status())["state"] == "up"
+            assert settings.socket_dir.stat().st_mode & 0o777 == 0o700
+        finally:
+            await router.stop()
+        assert not settings.socket_dir.exists()
+
+    play(scenario)
+
+
+async def _written(bench: HAProxyBench, text: str) -> bool:
+    return text in bench.settings.config_file.read_text() and "a.localhost" in bench.settings.hosts_map.read_text()
+
+
+def _runs(found: int) -> bool:
+    with open(f"/proc/{found}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,41 @@
+"""Settings: defaults, the file, the command line, and what each refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from homeport.errors import InvalidError
+from homeport.settings import FILE, load
+
+
+def test_the_command_line_goes_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('workspace = "lab"\napi_port = 9000\nrouting_regions = ["us-east", "eu-west"]\n')
+    settings = load(tmp_path, {"api_port": 9001, "http_port": None})
+    assert (settings.workspace, settings.api_port, settings.http_port) == ("lab", 9001, 8080)
+    assert settings.routing_regions == ("us-east", "eu-west")
+    assert settings.data_dir == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("workspace = ", "is not TOML"),
+        ('colour = "red"', "'colour'"),
+        ('api_port = "many"', "api_port has to be like 7300"),
+        ("api_port = 0", "between 1 and 65535"),
+        ("api_port = 8080", "have to differ"),
+        ('workspace = "My Place"', "lower-case"),
+        ("cpu_overcommit = 0", "at least 1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_naming_it(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(InvalidError, match=words):
+        load(tmp_path, {})
+
+
+def test_an_url_names_its_port_unless_it_is_the_usual_one(tmp_path: Path) -> None:
+    assert load(tmp_path, {"http_port": 80}).server_url("a.localhost") == "http://a.localhost"
+    assert load(tmp_path, {}).server_url("a.localhost") == "http://a.localhost:8080"
