@@ -115,7 +115,7 @@ class FakePlatform:
             self.cancelled = True
             raise
 
-    def status(self) -> dict[str, Any]:
+    async def status(self) -> dict[str, Any]:
         self._asked("status")
         return STATUS
 

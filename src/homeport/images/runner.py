@@ -35,13 +35,18 @@ class Finished:
         return next((line.strip() for line in reversed(self.tail) if line.strip()), "")
 
 
-async def run(argv: Sequence[str], on_line: LineSink | None = None, env: Mapping[str, str] | None = None) -> Finished:
+async def run(
+    argv: Sequence[str],
+    on_line: LineSink | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> Finished:
     """Run to the end; each line of output goes to `on_line`. A returncode other than 0 is not an error here.
 
     `env` is added to the environment. Cancelling ends the program and all its children before it returns.
     Raises PlatformError if the program isn't installed.
     """
-    process = await _spawn(argv, env)
+    process = await _spawn(argv, env, cwd)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
         assert process.stdout is not None
@@ -54,16 +59,16 @@ async def run(argv: Sequence[str], on_line: LineSink | None = None, env: Mapping
         await _end(process)
 
 
-async def output(argv: Sequence[str]) -> str:
+async def output(argv: Sequence[str], cwd: str | None = None) -> str:
     """What it wrote, without the last newline. Raises PlatformError with its last words if it fails."""
     lines: list[str] = []
-    finished = await run(argv, lines.append)
+    finished = await run(argv, lines.append, cwd=cwd)
     if finished.returncode != 0:
         raise PlatformError(f"`{argv[0]}` failed: {finished.last_words or f'exit status {finished.returncode}'}")
     return "\n".join(lines)
 
 
-async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None) -> asyncio.subprocess.Process:
+async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> asyncio.subprocess.Process:
     if shutil.which(argv[0]) is None:
         raise PlatformError(f"`{argv[0]}` is not installed; `homeport doctor` shows the command that helps")
     return await asyncio.create_subprocess_exec(
@@ -74,6 +79,7 @@ async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None) -> asyncio.
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, **(env or {})},
         start_new_session=True,
+        cwd=cwd,
     )
 
 

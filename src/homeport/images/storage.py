@@ -77,7 +77,8 @@ class Storage:
             (place / layout.blob_path(digest)).symlink_to(tar.absolute())
             for path, content in layout.documents(layer, env, platform.machine()).items():
                 (place / path).write_bytes(content)
-            said = await runner.output(self._argv("pull", "--quiet", f"oci:{place}:{layout.REF}"))
+            # By a path of its own it would get that path as a name, which not every temporary directory is fit for.
+            said = await runner.output(self._argv("pull", "--quiet", f"oci:{place.name}:{layout.REF}"), cwd=work)
         await runner.output(self._argv("tag", said.splitlines()[-1], name))
 
     async def pull(self, reference: str, answer_timeout_s: float, progress: Progress) -> str:
