@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 POLL_S = 0.0005
@@ -19,18 +21,25 @@ def python(version: str) -> str:
     return shutil.which(f"python{version}", path="/usr/bin:/usr/local/bin") or sys.executable
 
 
-def cold_start_s(interpreter: str, folder: Path) -> float:
-    """From the start of the process to its first 200."""
+@contextlib.contextmanager
+def serving(interpreter: str, folder: Path) -> Iterator[int]:
+    """The port of a process that has just been started; it is killed with the block."""
     port = free_ports(1)[0]
     argv = [interpreter, "-m", "http.server", "-d", str(folder), str(port)]
-    begun = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until_200("127.0.0.1", port)
-        return time.perf_counter() - begun
+        yield port
     finally:
         process.kill()
         process.wait()
+
+
+def cold_start_s(interpreter: str, folder: Path) -> float:
+    """From the start of the process to its first 200."""
+    begun = time.perf_counter()
+    with serving(interpreter, folder) as port:
+        until_200("127.0.0.1", port)
+        return time.perf_counter() - begun
 
 
 def until_200(host: str, port: int) -> None:

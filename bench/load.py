@@ -14,7 +14,7 @@ _LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`requests` were answered in `seconds`; latencies are microseconds; `cpu_us` is that of the watched process per request."""
+    """`requests` answered in `seconds`; latencies in microseconds; `cpu_us`: of the watched process, per request."""
 
     requests: int
     seconds: float
@@ -36,7 +36,15 @@ class Wrk:
 
     def run(self, url: str, connections: int, headers: Sequence[str] = (), watched: int = 0) -> Result:
         """`watched`: the pid whose CPU time is counted. Raises RuntimeError when not every answer was a good one."""
-        argv = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds:g}s", "--latency", *(f"-H{header}" for header in headers), url]
+        argv = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{self.seconds:g}s",
+            "--latency",
+            *(f"-H{header}" for header in headers),
+            url,
+        ]
         before = cpu_s(watched) if watched else 0.0
         said = subprocess.run(pinned(argv, self.core), check=True, stdout=subprocess.PIPE, text=True).stdout
         spent_s = cpu_s(watched) - before if watched else 0.0

@@ -36,7 +36,13 @@ def describe(haproxy: str) -> dict[str, str]:
     """`haproxy` is the path of the binary in use."""
     named = {**VERSIONS, "haproxy": (haproxy, "-v")}
     versions = {name: _first_line(argv) for name, argv in named.items() if shutil.which(argv[0])}
-    return {"cpu": _cpu(), "cores": str(os.cpu_count()), "kernel": platform.release(), "python": sys.version.split()[0], **versions}
+    return {
+        "cpu": _cpu(),
+        "cores": str(os.cpu_count()),
+        "kernel": platform.release(),
+        "python": sys.version.split()[0],
+        **versions,
+    }
 
 
 def wait_until_quiet() -> bool:

@@ -30,7 +30,9 @@ class Figure:
     target: Target | None = None
 
     @classmethod
-    def of(cls, title: tuple[str, str, str], ours: Sequence[float], theirs: Sequence[float], target: Target | None = None) -> Figure:
+    def of(
+        cls, title: tuple[str, str, str], ours: Sequence[float], theirs: Sequence[float], target: Target | None = None
+    ) -> Figure:
         """From the single rounds; `title` is (name, unit, companion). Raises ValueError when rounds are missing."""
         if not ours or len(ours) != len(theirs):
             raise ValueError(f"{title[0]}: {len(ours)} rounds beside {len(theirs)}")

@@ -21,8 +21,10 @@ import machine
 from load import Result, Wrk
 from report import Figure, Target
 
-from homeport.core.routes import Route, Target as Container
+from homeport.core.routes import Route
+from homeport.core.routes import Target as Container
 from homeport.router.haproxy import HAProxyRouter
+from homeport.router.launch import find_binary
 from homeport.router.settings import RouterSettings
 
 SECONDS = 2.0
@@ -113,7 +115,10 @@ def _figures(runs: Runs) -> list[Figure]:
     cpu, rate = "cpu_us", "per_second"
     figures = [
         Figure.of(
-            ("router: CPU per request", "µs", "bare HAProxy"), runs.of("router", many, cpu), runs.of("bare", many, cpu), Target(1.7)
+            ("router: CPU per request", "µs", "bare HAProxy"),
+            runs.of("router", many, cpu),
+            runs.of("bare", many, cpu),
+            Target(1.7),
         )
     ]
     for connections in CONNECTIONS:
@@ -139,11 +144,9 @@ def _nginx(work: Path, port: int, core: int | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bare(work: Path, settings: RouterSettings, ports: tuple[int, int], core: int | None) -> Iterator[Way]:
-    from homeport.router.process import binary
-
     config = work / "bare.cfg"
     config.write_text(BARE.format(port=ports[0], upstream=ports[1]))
-    with _process(load.pinned([binary(settings.binary), "-db", "-f", str(config)], core), ports[0]) as pid:
+    with _process(load.pinned([find_binary(settings), "-db", "-f", str(config)], core), ports[0]) as pid:
         yield Way(ports[0], pid)
 
 

@@ -17,12 +17,13 @@ import cold_start
 import deploy
 import machine
 import report
-import router
 import stage
 
+import router
 from homeport import __version__
 from homeport.errors import Error
-from homeport.router.process import binary
+from homeport.router.launch import find_binary
+from homeport.router.settings import RouterSettings
 
 Measure = Callable[[Path, int], list[report.Figure]]
 
@@ -41,7 +42,7 @@ def main() -> int:
     for name in arguments.only or BENCHMARKS:
         measure, rounds, quick = BENCHMARKS[name]
         figures += _run(name, measure, quick if arguments.quick else rounds, notes)
-    about = {"homeport": __version__, **machine.describe(binary())}
+    about = {"homeport": __version__, **machine.describe(find_binary(RouterSettings(Path())))}
     print("\n" + "\n".join(report.table(figures)))
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
     print("Medians over interleaved rounds. " + " ".join([*notes, report.verdict(figures)]))

@@ -152,4 +152,3 @@ def test_down_ends_everything_and_up_brings_the_deployed_apps_back(own_box: Box)
 def _all_live(box: Box, name: str, old: int) -> dict[str, int] | None:
     pids = box.pids()
     return pids if pids[name] not in (0, old) and all(map(lives, pids.values())) else None
-

@@ -95,6 +95,28 @@ def test_stop_lets_the_program_end_in_its_own_way(spawner: SpawnerHarness, rootf
     assert spawner.ending("polite")["exit_code"] == 3
 
 
+def test_a_stop_that_comes_before_the_program_handles_it_is_not_lost(spawner: SpawnerHarness, rootfs: str) -> None:
+    program = (
+        "import signal, sys, time\nprint('up')\ntime.sleep(0.3)\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n"
+    )
+    spawner.python("early", rootfs, program + "time.sleep(600)")
+    spawner.stop("early", 20_000)
+    assert spawner.ending("early")["exit_code"] == 3
+
+
+def test_a_first_process_that_passes_the_signal_on_is_the_only_one_told(spawner: SpawnerHarness, rootfs: str) -> None:
+    child = "signal.signal(signal.SIGTERM, lambda *_: print('child told', flush=True))\ntime.sleep(600)"
+    program = (
+        "import os, signal, sys, time\nif os.fork() == 0:\n    "
+        + child.replace("\n", "\n    ")
+        + "\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\nprint('up')\ntime.sleep(600)"
+    )
+    spawner.python("alone", rootfs, program)
+    spawner.stop("alone", 20_000)
+    assert spawner.ending("alone")["exit_code"] == 3
+    assert ("o", "child told") not in spawner.log("alone")
+
+
 def test_stop_reaches_children_of_a_shell_that_forwards_nothing(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.start("shell", rootfs, ["sh", "-c", "python3 -c 'print(1, flush=True); import time; time.sleep(600)'; exit 5"])
     spawner.wait_for_line("shell", "1")

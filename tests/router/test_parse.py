@@ -87,6 +87,13 @@ def test_table_headings_tell_how_many_sessions_there_are() -> None:
     assert parse.table_used("") == 0
 
 
+def test_a_worker_teaches_its_sessions_only_after_its_own_resync() -> None:
+    line = "0x9ded530: [21/Nov/2026:21:25:08] id=homeport disabled=0 flags=0x{} resync_timeout={} task_calls=29\n"
+    assert parse.peers_ready(line.format("6833", "<PAST>"))
+    assert not parse.peers_ready(line.format("6811", "4s"))
+    assert not parse.peers_ready("")
+
+
 def test_server_lines_are_read_from_a_configuration() -> None:
     text = "backend be0003\n    balance leastconn\n    server ta-1 10.3.0.1:8000 id 4 maxconn 9 proto h2 check disabled\n"
     (found,) = parse.config_servers(text)

@@ -7,7 +7,6 @@ from typing import Any
 
 _ORDER = ("ready", "starting", "pending", "draining", "stopping")
 _WORDS = {
-    "pending": "waits for room",
     "starting": "is starting",
     "ready": "is ready",
     "draining": "takes no more requests and finishes those it has",
@@ -24,13 +23,15 @@ class Rollout:
 
     def fold(self, move: Mapping[str, Any]) -> str:
         """Takes one `container` event; returns it as a line, or nothing when it repeats what is known."""
-        container_id, state = str(move["container_id"]), str(move["state"])
-        if self._states.get(container_id) == state:
+        container_id, state, reason = str(move["container_id"]), str(move["state"]), str(move.get("reason") or "")
+        known, self._states[container_id] = self._states.get(container_id), state
+        who = f"{move['server']} v{move['version']}: {container_id}"
+        if state == "pending":
+            return f"{who} {reason}" if reason else ""  # without a reason it is on its way already
+        if known == state:
             return ""
-        self._states[container_id] = state
-        reason = str(move.get("reason") or "")
         words = _WORDS.get(state, f"is {state}")
-        return f"{move['server']} v{move['version']}: {container_id} {words}{f' ({reason})' if reason else ''}"
+        return f"{who} {words}{f' ({reason})' if reason else ''}"
 
     def summary(self) -> str:
         """As in `Rolling out... 1 ready, 1 starting`."""

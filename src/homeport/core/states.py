@@ -5,7 +5,7 @@ The diagrams in docs/states.md are `document()`, made from these tables (`make d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -82,18 +82,18 @@ def _table(now: StrEnum) -> tuple[StrEnum, ...]:
 
 
 def document() -> str:
-    """docs/states.md: what each state means and a diagram of the moves, from the tables."""
-    parts = ["# States\n\nMade from the tables in `src/homeport/core/states.py` by `make docs`; a test compares them.\n"]
-    tables: tuple[Mapping[StrEnum, tuple[StrEnum, ...]], ...] = (
-        dict(LEGAL_APP),
-        dict(LEGAL_DEPLOYMENT),
-        dict(LEGAL_CONTAINER),
+    """docs/states.md: a diagram of the moves of each lifecycle, from the tables."""
+    head = "# States\n\nMade from the tables in `src/homeport/core/states.py` by `make docs`; a test compares them.\n"
+    return "\n".join(
+        [head, _diagram(LEGAL_APP.items()), _diagram(LEGAL_DEPLOYMENT.items()), _diagram(LEGAL_CONTAINER.items())]
     )
-    for table in tables:
-        first = next(iter(table))
-        lines = [f"    [*] --> {first}"]
-        for state, targets in table.items():
-            lines += [f"    {state} --> {target}" for target in targets] or [f"    {state} --> [*]"]
-        diagram = "\n".join(lines)
-        parts.append(f"## {type(first).__name__}\n\n```mermaid\nstateDiagram-v2\n{diagram}\n```\n")
-    return "\n".join(parts)
+
+
+def _diagram(moves: Iterable[tuple[StrEnum, tuple[StrEnum, ...]]]) -> str:
+    rows = list(moves)
+    first = rows[0][0]
+    lines = [f"    [*] --> {first}"]
+    for state, targets in rows:
+        lines += [f"    {state} --> {target}" for target in targets] or [f"    {state} --> [*]"]
+    diagram = "\n".join(lines)
+    return f"## {type(first).__name__}\n\n```mermaid\nstateDiagram-v2\n{diagram}\n```\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 REPLY_BYTES_MAX = 64 << 20
 CONNECT_PATIENCE_S = 1.5  # the socket moves to the new worker during a reload
+GREETING_PATIENCE_S = 0.5  # a connection to a worker that just stopped accepting is never answered: make another
 REPLY_PATIENCE_S = 10.0
 _PROMPT = b"\n> "
 
@@ -61,7 +62,7 @@ class Session:
         deadline = asyncio.get_running_loop().time() + patience_s
         while True:
             try:
-                async with asyncio.timeout(REPLY_PATIENCE_S):
+                async with asyncio.timeout(GREETING_PATIENCE_S):
                     self._streams = await self._greet()
                 return self._streams
             except (OSError, EOFError) as error:
@@ -81,13 +82,13 @@ class Session:
         return reader, writer
 
 
-async def ask_master(path: Path, command: str) -> str:
+async def ask_master(path: Path, command: str, patience_s: float = REPLY_PATIENCE_S) -> str:
     """One command to the master process (`@!PID ...` passes it on to a worker), on a connection of its own.
 
-    Raises DataPlaneError; also for some milliseconds during a reload, when the master executes itself again.
+    Raises DataPlaneError; also when it is asked while it executes itself again (a reload): then it may never answer.
     """
     try:
-        async with asyncio.timeout(REPLY_PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             reader, writer = await asyncio.open_unix_connection(path, limit=REPLY_BYTES_MAX)
             try:
                 writer.write(f"{command}\n".encode())

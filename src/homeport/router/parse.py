@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 _FORCED_MAINTENANCE = 0x01
+_RESYNC_OVER = 0x03  # from the local peer and from remote ones
+_PEERS_LINE = re.compile(r" id=homeport disabled=0 flags=0x([0-9a-f]+) ")
 _SERVER_LINE = re.compile(r"^ +server (?P<name>\S+) (?P<address>\S+) id (?P<id>\d+)(?P<rest>.*)$")
 
 
@@ -147,8 +149,8 @@ def table_used(text: str) -> int:
 
 def peers_ready(text: str) -> bool:
     """Whether the worker's own first resync is over: before that it teaches its sessions to nobody (HAProxy up to 2.8)."""
-    line = next((line for line in text.splitlines() if " id=homeport " in line), "")
-    return "resync_timeout=<PAST>" in line or "flags=0x3" in line
+    found = _PEERS_LINE.search(text)
+    return found is not None and int(found[1], 16) & _RESYNC_OVER == _RESYNC_OVER
 
 
 def error(reply: str) -> str:

@@ -16,6 +16,7 @@ from .commands import Command, Observed
 from .settings import RouterSettings
 from .slots import Server, Slot
 
+PROCESSES_PATIENCE_S = 1.0
 RELOAD_S_MAX = 15.0
 TEACHING_S_MAX = 15.0
 CONFIG_VARIABLE = "HOMEPORT_CONFIG"
@@ -38,7 +39,7 @@ class DataPlane:
         return int(info.get("Pid", "0")), parse.info(env).get(CONFIG_VARIABLE, "")
 
     async def processes(self) -> parse.Processes:
-        found = parse.processes(await ask_master(self._settings.master_socket, "show proc"))
+        found = parse.processes(await ask_master(self._settings.master_socket, "show proc", PROCESSES_PATIENCE_S))
         self.old = found.old
         return found
 
@@ -100,22 +101,30 @@ class DataPlane:
         """Let a new worker take over from current files, without a lost request. Old workers finish what they have."""
         await self._wait_for_teaching()
         before = (await self.processes()).worker
+        asked = asyncio.create_task(self._ask_for_reload())
         try:
-            said = await ask_master(self._settings.master_socket, "reload")
-        except DataPlaneError:
-            said = ""  # the master executes itself anew; what counts is the worker that follows
-        if "Success=0" in said:
-            raise DataPlaneError(f"HAProxy refused the new configuration and keeps the old one: {_last_line(said)}")
-        deadline = time.monotonic() + RELOAD_S_MAX
-        while time.monotonic() < deadline:
-            if await self._took_over(before):
-                return
-            await asyncio.sleep(0.01)
+            deadline = time.monotonic() + RELOAD_S_MAX
+            while time.monotonic() < deadline:
+                if asked.done() and "Success=0" in asked.result():
+                    why = _last_line(asked.result())
+                    raise DataPlaneError(f"HAProxy refused the new configuration and keeps the old one: {why}")
+                if await self._took_over(before):
+                    return
+                await asyncio.sleep(0.01)
+        finally:
+            asked.cancel()
         raise DataPlaneError(f"HAProxy did not follow a reload within {RELOAD_S_MAX:.0f} s; the old configuration serves.")
 
     def close(self) -> None:
         self._changes.close()
         self._polls.close()
+
+    async def _ask_for_reload(self) -> str:
+        """The answer may get lost, as the master executes itself anew; what counts is the worker that follows."""
+        try:
+            return await ask_master(self._settings.master_socket, "reload")
+        except DataPlaneError:
+            return ""
 
     async def _took_over(self, before: int | None) -> bool:
         try:

@@ -20,6 +20,7 @@ from .logpipe import LineSplitter, LogFile, now_ms
 
 _READ_BYTES = 1 << 16
 _SIGNAL_ROUNDS_MAX = 5
+_EARLY_MS, _INSIST_MS = 2_000, 10  # how long and how often a first process may still be setting up its handlers
 _OOM_RECENT_MS = 2_000
 _CHILD_KILLED = 128 + signal.SIGKILL  # how the first process says that its child, which is the user's, was killed
 
@@ -44,6 +45,7 @@ class Keeper:
         self._oom_at_ms = 0
         self._kill_at_ms = 0
         self._stop_at_ms = 0
+        self._insist_at_ms = 0
         self._killed = False
 
     def add_stream(self, fd: int, letter: bytes) -> None:
@@ -76,12 +78,14 @@ class Keeper:
                 self._note_oom()
             if init.pidfd in ready:
                 return self._end(init)
+            if self._insist_at_ms and monotonic_ms() >= self._insist_at_ms:
+                self._tell_init(init)
             self._kill_if_due(init)
 
     def _timeout_ms(self) -> int | None:
         if not self._kill_at_ms or self._killed:
             return None
-        return max(0, self._kill_at_ms - monotonic_ms())
+        return max(0, min(self._kill_at_ms, self._insist_at_ms or self._kill_at_ms) - monotonic_ms())
 
     def _read(self, fd: int) -> bool:
         """False when there is nothing more now."""
@@ -109,6 +113,24 @@ class Keeper:
         if self._stop_at_ms or self._kill_at_ms <= monotonic_ms():
             return
         self._stop_at_ms = monotonic_ms()
+        if not self._tell_init(init):
+            self._tell_all(init)
+
+    def _tell_init(self, init: Init) -> bool:
+        """A first process that handles SIGTERM passes it on by itself (our guest does): it alone is told, and once.
+
+        One that has no handler yet is asked about again for a while, because the kernel drops what it is sent until then.
+        """
+        if not process.catches(init.pid, signal.SIGTERM):
+            early = monotonic_ms() - self._stop_at_ms < _EARLY_MS
+            self._insist_at_ms = monotonic_ms() + _INSIST_MS if early else 0
+            return False
+        self._insist_at_ms = 0
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(init.pidfd, signal.SIGTERM)
+        return True
+
+    def _tell_all(self, init: Init) -> None:
         done: set[int] = set()
         for _ in range(_SIGNAL_ROUNDS_MAX):
             new = [pid for pid in self._members(init) if pid not in done]

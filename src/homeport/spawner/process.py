@@ -35,6 +35,16 @@ def start_time(pid: int) -> int:
     return found.start if found else 0
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether it has a handler for this signal. False when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            caught = next((line for line in file if line.startswith("SigCgt:")), "SigCgt: 0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 def open_pidfd(pid: int, start: int) -> int | None:
     """A pidfd of exactly that process, also when it is a zombie; None when it is gone. The caller closes it."""
     if pid <= 0:
