@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import bare
+import machine
 from report import Figure, Target
 
 from homeport.control.prepare import Preparer
@@ -85,6 +86,7 @@ async def _measure(work: Path, rounds: int) -> tuple[dict[str, list[float]], lis
     async with _bench(work / "data", work) as bench:
         interpreter = bare.python(bench.python_version)
         for number in range(rounds + 1):
+            await asyncio.to_thread(machine.wait_until_quiet)
             each = {name: await bench.cold_start_ms(kind) for name, kind in KINDS.items()}
             plain = await _plain_ms(interpreter)
             if number:  # the first one warms the caches up for all
@@ -160,6 +162,7 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir))
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
+    await link.process.ensure()
     try:
         yield Bench(engine, preparer, manifests.put(collected.manifest), recipe.python_version)
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import bare
+import machine
 import stage
 from report import Figure, Target
 from stage import Stage
@@ -49,6 +50,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
         host = urlsplit(here.ask("server", "info", f"{APP}/{SERVER}")["url"]).netloc
         interpreter = bare.python("3.11")
         for number in range(rounds):
+            machine.wait_until_quiet()
             _one_round(here, source, (host, f"version {number}"), done)
             done.bare.append(bare.cold_start_s(interpreter, Path("/")) * 1000)
     return done.figures()

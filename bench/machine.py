@@ -13,6 +13,7 @@ from collections.abc import Sequence
 QUIET_IDLE_MIN = 0.85
 QUIET_LOOK_S = 0.3
 QUIET_WAIT_S = 20.0
+QUIET_ROUND_S = 4.0
 VERSIONS = {
     "crun": ("crun", "--version"),
     "nginx": ("nginx", "-v"),
@@ -45,9 +46,9 @@ def describe(haproxy: str) -> dict[str, str]:
     }
 
 
-def wait_until_quiet() -> bool:
-    """Returns when the cores are mostly idle, or says False after QUIET_WAIT_S seconds."""
-    end = time.monotonic() + QUIET_WAIT_S
+def wait_until_quiet(limit_s: float = QUIET_ROUND_S) -> bool:
+    """Returns when the cores are mostly idle, or says False after `limit_s` seconds. Before every round."""
+    end = time.monotonic() + limit_s
     while time.monotonic() < end:
         idle, total = _jiffies()
         time.sleep(QUIET_LOOK_S)

@@ -56,7 +56,7 @@ def _run(name: str, measure: Measure, rounds: int, notes: list[str]) -> list[rep
     print(f"{name}: {rounds} rounds", file=sys.stderr, flush=True)
     work = Path(tempfile.mkdtemp(prefix="homeport-bench-"))
     try:
-        if not machine.wait_until_quiet():
+        if not machine.wait_until_quiet(machine.QUIET_WAIT_S):
             notes.append(f"The machine was busy before {name!r}.")
         return measure(work, rounds)
     except (Error, OSError, RuntimeError, machine.MissingError, stage.StageError) as error:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from homeport.control.requests import DeployRequest, Event, LogQuery
+from homeport.control.requests import DeployRequest, Event, LogQuery, RedeployRequest
 from homeport.store.blobs import Blobs
 
 APP_ID = "ap-" + "1" * 22
@@ -49,6 +49,7 @@ HISTORY: dict[str, Any] = {
     "commit": None,
     "tag": "",
     "type": "standard",
+    "rollback_version": None,
     "outcome": "live",
     "duration_ms": 5,
     "reason": None,
@@ -133,6 +134,9 @@ class FakePlatform:
 
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._stream("deploy", request, wait)
+
+    def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
+        return self._stream("redeploy", request, wait)
 
     async def stop_app(self, ref: str, environment: str, actor: str) -> dict[str, Any]:
         self._asked("stop_app", ref, environment, actor)

@@ -280,6 +280,8 @@ def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> 
         ("GET", "/v1/apps/{app}"),
         ("GET", "/v1/apps/{app}/history"),
         ("POST", "/v1/apps/{app}/stop"),
+        ("POST", "/v1/apps/{app}/rollover"),
+        ("POST", "/v1/apps/{app}/rollback"),
         ("GET", "/v1/apps/{app}/logs"),
         ("GET", "/v1/containers"),
         ("GET", "/v1/containers/{container_id}/logs"),

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ import pytest
 from router_bench import HAProxyBench, free_port, until
 
 from homeport.errors import PlatformError
+from homeport.router import loopback
 from homeport.router.haproxy import HAProxyRouter
 from homeport.router.settings import RouterSettings
 
@@ -183,6 +185,21 @@ def test_other_settings_are_taken_up_by_a_reload() -> None:
         assert await pid(bench, "master") == before
         answer = await bench.client.get(f"{bench.url}/id", headers={"host": "a.localhost"})
         assert answer.text == "ta-1"
+
+    play(scenario)
+
+
+def test_a_loopback_port_that_somebody_took_is_replaced() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        await bench.serve()
+        await bench.real.close()
+        taken = loopback.load(bench.settings).event
+        with socket.create_server(("127.0.0.1", taken)):
+            await bench.restart()
+            bench.real.on_empty = lambda event: told.put_nowait(event.service_id)
+            assert (await bench.get()).status_code == 503
+            assert await told.get() == "fu-ap-1"
 
     play(scenario)
 

@@ -1,5 +1,5 @@
-"""A whole platform for tests: the real command line on a data directory of its own, a real HTTP client, and a look at what is
-left behind. Waits with deadlines only; ends nothing but what the test started.
+"""A whole platform for tests: the real command line on a data directory of its own, a real HTTP client, and a look at what
+is left behind. Waits with deadlines only; ends nothing but what the test started.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,7 +76,11 @@ class Box:
         return subprocess.Popen(
             [HOMEPORT, *arguments],
             env={**self._environment(), **environment},
-            **{"cwd": cwd or self.root, "text": True, "stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe},
+            cwd=cwd or self.root,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
         )
 
     def ok(self, *arguments: str, cwd: Path | None = None) -> str:
@@ -184,6 +189,18 @@ class Box:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOMEPORT_", "MODAL_"))}
         return {**kept, "HOMEPORT_DATA_DIR": str(self.data_dir)}
+
+
+@contextmanager
+def running(root: Path) -> Iterator[Box]:
+    """A platform that runs until the end of the context. Fails if it leaves anything behind."""
+    started = Box(root)
+    try:
+        started.up()
+        yield started
+    finally:
+        started.down()
+    assert started.leftovers() == []
 
 
 @dataclass

@@ -13,6 +13,7 @@ import pytest
 from e2e_harness import Answer, Box, Done, free_ports
 from e2e_sources import server
 
+ROOMY_BYTES = 3 << 30
 HEAD = 'import homeport\napp = homeport.App("{name}")\n'
 ENTER = "    @homeport.enter()\n    def start(self):\n        pass\n"
 
@@ -144,7 +145,7 @@ def test_a_data_dir_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path) -
     theirs.data_dir.mkdir()
     (theirs.data_dir / "thesis.txt").write_text("years of work")
     done = theirs.run("up", "--detach", "--api-port", str(theirs.api_port), "--http-port", str(theirs.http_port))
-    assert (done.code, "not a homeport data directory" in done.err) == (1, True), done
+    assert (done.code, "✗ data dir" in done.err, "--data-dir DIR" in done.err) == (1, True, True), done
     assert [path.name for path in theirs.data_dir.iterdir()] == ["thesis.txt"]
     assert theirs.leftovers() == []
 
@@ -182,7 +183,7 @@ def test_a_corrupt_blob_is_found_and_the_next_deploy_heals_it(box: Box) -> None:
 def test_a_disk_that_is_full_refuses_the_upload_and_what_runs_goes_on(tmp_path: Path) -> None:
     small = Box(tmp_path)
     small.data_dir.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500m", "none", small.data_dir], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY_BYTES}", "none", small.data_dir], check=True)
     try:
         small.up()
         try:
@@ -197,9 +198,7 @@ def test_a_disk_that_is_full_refuses_the_upload_and_what_runs_goes_on(tmp_path: 
 def _fill_and_deploy(small: Box) -> None:
     url = small.deploy("web", server("web", "one"))
     before = small.containers("web")
-    room = os.statvfs(small.data_dir)
-    with open(small.data_dir / "filler", "wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, (room.f_bavail - 64) * room.f_frsize)
+    _resize(small, _used_bytes(small) + (1 << 20))
     small.write("big/__init__.py", "")
     small.write("big/web.py", server("web", "two"))
     small.write("big/data.bin", "x" * 4_000_000)
@@ -208,6 +207,15 @@ def _fill_and_deploy(small: Box) -> None:
     assert "disk" in sentence(done)
     assert small.get(url) == Answer(200, "one")
     assert small.containers("web") == before
-    (small.data_dir / "filler").unlink()
+    _resize(small, ROOMY_BYTES)
     small.ok("deploy", "-m", "big.web")
     assert small.get(url) == Answer(200, "two")
+
+
+def _resize(small: Box, size_bytes: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size_bytes}", small.data_dir], check=True)
+
+
+def _used_bytes(small: Box) -> int:
+    room = os.statvfs(small.data_dir)
+    return (room.f_blocks - room.f_bfree) * room.f_frsize

@@ -14,7 +14,8 @@ from homeport.runtime.containers import Exit
 
 
 @pytest.mark.parametrize(
-    ("elapsed_ms", "delay_ms"), [(0, 0.5), (49, 0.5), (50, 5), (999, 5), (1_000, 20), (9_999, 20), (10_000, 100), (1e6, 100)]
+    ("elapsed_ms", "delay_ms"),
+    [(0, 0.5), (49, 0.5), (50, 1), (249, 1), (250, 5), (999, 5), (1_000, 20), (9_999, 20), (10_000, 100), (1e6, 100)],
 )
 def test_a_port_is_polled_fast_at_first_and_slowly_later(elapsed_ms: float, delay_ms: float) -> None:
     assert next_delay_ms(elapsed_ms) == delay_ms

@@ -76,9 +76,10 @@ def test_info_and_environment_lines_are_read() -> None:
     assert parse.info("HOMEPORT_CONFIG=ab12\n") == {"HOMEPORT_CONFIG": "ab12"}
 
 
-def test_only_warnings_and_worse_are_errors() -> None:
+def test_only_errors_and_worse_are_errors() -> None:
     assert parse.error("[6]: New server registered.\n") == ""
     assert parse.error("[3]: No such server.\n") == "No such server."
+    assert parse.error("[4]: no need to change the addr, port changed from '9' to '80'") == ""
     assert parse.error("") == ""
 
 

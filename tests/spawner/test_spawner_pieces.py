@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from homeport.spawner import execin, logpipe, ocispec, process, seccomp, steps, wire
+from homeport.spawner import command, execin, logpipe, machine, ocispec, process, seccomp, steps, wire
 from homeport.spawner.containerdir import ContainerDir, check_id
 from homeport.spawner.containers import RequestError, check_spec
 from homeport.spawner.logpipe import LineSplitter, LogFile
@@ -235,3 +236,20 @@ def test_a_socket_path_of_any_length_can_be_used(tmp_path: Path) -> None:
 
 def test_logs_use_milliseconds_since_the_epoch() -> None:
     assert 1_600_000_000_000 < logpipe.now_ms() < 10_000_000_000_000
+
+
+def test_a_program_in_sealed_memory_runs_and_cannot_be_written() -> None:
+    image = machine._sealed(command.find("true"))
+    try:
+        assert command.run([f"/proc/self/fd/{image}"]).code == 0
+        with pytest.raises(PermissionError):
+            os.write(image, b"x")
+    finally:
+        os.close(image)
+
+
+def test_a_program_that_cannot_be_kept_in_memory_is_run_from_its_file(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"no program")
+    assert machine._sealed(str(broken)) == -1
+    assert machine._sealed(str(tmp_path / "missing")) == -1

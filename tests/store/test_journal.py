@@ -68,7 +68,7 @@ def test_a_newer_schema_is_refused_in_words(journal: SqlJournal, path: Path) -> 
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with pytest.raises(PlatformError, match=r"newer homeport .schema 9999, this one knows 0001"):
+    with pytest.raises(PlatformError, match=f"newer homeport .schema 9999, this one knows {HEAD_REVISION}"):
         SqlJournal.open(path)
 
 

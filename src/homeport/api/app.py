@@ -11,13 +11,21 @@ from fastapi import FastAPI, Security
 from starlette.middleware import Middleware
 
 from ..store.tokens import TokenStore
-from . import apps, blobs, containers, deployments, problems, servers, status
+from . import apps, blobs, containers, deployments, problems, redeployments, servers, status
 from .auth import BEARER, RequireToken
 from .limits import LimitBody
 from .platform_port import Platform
 
 PREFIX = "/v1"
-ROUTERS = (status.router, blobs.router, deployments.router, apps.router, containers.router, servers.router)
+ROUTERS = (
+    status.router,
+    blobs.router,
+    deployments.router,
+    apps.router,
+    redeployments.router,
+    containers.router,
+    servers.router,
+)
 
 
 def create_app(platform: Platform, tokens: TokenStore) -> FastAPI:

@@ -26,16 +26,21 @@ async def deploy(body: models.DeploymentRequest, platform: PlatformHere, actor: 
     return await EventStream.of(platform.deploy(_request(body, actor), wait), keep_going=True)
 
 
+def strategy(text: str) -> Strategy:
+    """Raises InvalidError in the words of semantics 1.3."""
+    if text not in list(Strategy):
+        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {text!r}")
+    return Strategy(text)
+
+
 def _request(body: models.DeploymentRequest, actor: str) -> DeployRequest:
-    if body.strategy not in list(Strategy):
-        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {body.strategy!r}")
     problem = names.object_name_problem("Environment", body.environment)
     problem = problem or (names.deployment_tag_problem(body.tag) if body.tag else None)
     if problem:
         raise InvalidError(problem)
     return DeployRequest(
         manifest=_manifest(body.manifest),
-        strategy=Strategy(body.strategy),
+        strategy=strategy(body.strategy),
         environment=body.environment,
         request_id=body.request_id,
         actor=actor,

@@ -30,6 +30,15 @@ class DeploymentRequest(_Request):
     commit: dict[str, str | bool | int | None] | None = None
 
 
+class RolloverRequest(_Request):
+    request_id: str = Field(min_length=1, max_length=128)
+    strategy: str = Field("rolling", json_schema_extra={"enum": ["rolling", "recreate"]})
+
+
+class RollbackRequest(RolloverRequest):
+    version: int | None = None
+
+
 class ExecRequest(_Request):
     argv: list[str] = Field(min_length=1)
     stdin: str | None = Field(None, json_schema_extra={"contentEncoding": "base64"})
@@ -136,6 +145,7 @@ class HistoryEntry(_Answer):
     commit: dict[str, Any] | None
     tag: str
     type: str
+    rollback_version: int | None
     outcome: str
     duration_ms: int | None
     reason: str | None

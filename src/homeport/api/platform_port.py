@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-from ..control.requests import DeployRequest, Event, LogQuery
+from ..control.requests import DeployRequest, Event, LogQuery, RedeployRequest
 from ..store.blobs import Blobs
 
 Answer = dict[str, Any]
@@ -35,6 +35,10 @@ class Platform(Protocol):
         """The deployment as it goes on; with `wait` until it is settled. The API reads it to the end in a task of its own,
         whether or not the client is still there.
         """
+        ...
+
+    def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
+        """A rollback or rollover as it goes on, read as `deploy` is. Raises NotFoundError, InvalidError before it begins."""
         ...
 
     async def stop_app(self, ref: str, environment: str, actor: str) -> Answer:

@@ -168,6 +168,8 @@ def history_table(entries: Sequence[Mapping[str, Any]]) -> tuple[list[str], list
 def _history_row(entry: Mapping[str, Any]) -> list[str]:
     reason = entry.get("reason")
     outcome = str(entry.get("outcome") or "")
+    repeats = entry.get("rollback_version")
+    again = f" ({entry['type']} {'to' if entry['type'] == 'rollback' else 'of'} v{repeats})" if repeats else ""
     return [
         f"v{entry['version']}",
         text.local_time(entry.get("time_deployed")),
@@ -175,7 +177,7 @@ def _history_row(entry: Mapping[str, Any]) -> list[str]:
         str(entry.get("deployed_by") or ""),
         text.commit(entry.get("commit")),
         str(entry.get("tag") or ""),
-        f"{outcome}: {reason}" if reason and outcome == "failed" else outcome,
+        f"{outcome}{again}: {reason}" if reason and outcome == "failed" else f"{outcome}{again}",
     ]
 
 

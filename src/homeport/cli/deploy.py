@@ -15,7 +15,7 @@ from .. import errors
 from . import logs, render, text
 from .connect import connected
 from .options import Environment, Json, taking
-from .rollout import Rollout
+from .rollout import NOT_ALL_ENDED, TERMINATING, Rollout
 
 if TYPE_CHECKING:
     from ..client.http import Client
@@ -56,6 +56,8 @@ def deploy(context: typer.Context, request: Request) -> None:
         outcome = _run(app, request, client, show)
         progress.stop()
         show.end(outcome, time.time() - started)
+        if outcome.containers_left:
+            render.warning(NOT_ALL_ENDED)
         if outcome.state == "superseded":
             raise errors.DeployError(
                 f"Version v{outcome.version} of App {outcome.app_name!r} was superseded before it was live; "
@@ -125,6 +127,10 @@ class _Show:
                 self.progress.now(f"Uploading {files} file{'s' if files > 1 else ''} ({_size(size_bytes)})...")
             case e.Warned(message):
                 self.progress.line(f"Warning: {message}", "yellow")
+            case e.Progress("terminate", _) if not self.request.as_json:
+                self.progress.stop()
+                render.out(TERMINATING)
+                self.progress.now(self.rollout.summary())
             case e.Progress(_, message):
                 self.progress.line(message)
                 self.progress.now("Creating objects..." if self.published is None else self.rollout.summary())

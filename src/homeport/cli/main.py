@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, containers, deploy, platform, render, servers
+from . import apps, containers, deploy, platform, redeploy, render, servers
 from .options import DataDir, Globals
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 platform.register(app)
 deploy.register(app)
+redeploy.register(apps.group)
 app.add_typer(apps.group, name="app")
 app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# Semantics 1.4.13.
+TERMINATING = "🧹 Terminating running containers"
+NOT_ALL_ENDED = (
+    "App updated successfully, but containers did not all terminate. Containers did not terminate in under 40 seconds."
+)
+
 _ORDER = ("ready", "starting", "pending", "draining", "stopping")
 _WORDS = {
     "starting": "is starting",

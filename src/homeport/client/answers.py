@@ -80,6 +80,7 @@ class HistoryEntry(TypedDict):
     commit: dict[str, Any] | None
     tag: str
     type: str
+    rollback_version: int | None
     outcome: str
     duration_ms: int | None
     reason: str

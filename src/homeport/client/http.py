@@ -83,11 +83,15 @@ class Client:
 
     def deploy(self, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """Publishes a manifest; the events of docs/api.md up to `settled`, or to `published` where nothing will follow."""
+        return self._stream("POST", "/deployments", _is_published(wait), params={"wait": wait}, json=dict(request))
 
-        def is_last(event: Event) -> bool:
-            return event.name == "settled" or (event.name == "published" and (not wait or bool(event.data.get("noop"))))
+    def rollover(self, ref: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
+        """New containers for the version that is there; events as from `deploy`. request: strategy, request_id."""
+        return self._redeploy(f"/apps/{_part(ref)}/rollover", environment, request, wait)
 
-        return self._stream("POST", "/deployments", is_last, params={"wait": wait}, json=dict(request))
+    def rollback(self, ref: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
+        """An earlier version once more; events as from `deploy`. request: strategy, request_id, version."""
+        return self._redeploy(f"/apps/{_part(ref)}/rollback", environment, request, wait)
 
     def apps(self, environment: str) -> list[AppSummary]:
         return cast(list[AppSummary], self._get("/apps", environment=environment)["apps"])
@@ -123,6 +127,10 @@ class Client:
 
     def server(self, app: str, name: str, environment: str) -> ServerInfo:
         return cast(ServerInfo, self._get(f"/servers/{_part(app)}/{_part(name)}", environment=environment))
+
+    def _redeploy(self, path: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
+        params = {"environment": environment, "wait": wait}
+        return self._stream("POST", path, _is_published(wait), params=params, json=dict(request))
 
     def _get(self, path: str, **params: str | int | bool | None) -> dict[str, Any]:
         return self._call("GET", path, params=_given(**params))
@@ -165,6 +173,15 @@ class Client:
 
 def _given(**params: str | int | bool | None) -> dict[str, str | int | bool]:
     return {name: value for name, value in params.items() if value is not None}
+
+
+def _is_published(wait: bool) -> Callable[[Event], bool]:
+    """What a deployment's stream ends with."""
+
+    def is_last(event: Event) -> bool:
+        return event.name == "settled" or (event.name == "published" and (not wait or bool(event.data.get("noop"))))
+
+    return is_last
 
 
 def _is_end(event: Event) -> bool:

@@ -20,7 +20,6 @@ class Origin:
     tag: str = ""
     client_version: str = ""
     commit: dict[str, object] | None = None
-    type: str = "standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,8 @@ def _deployment(event: DeploymentMoved, asked: dict[str, Input], now_ms: int) ->
         tag=origin.tag,
         client_version=origin.client_version,
         commit=origin.commit,
-        type=origin.type,
+        type=fact.kind.value,
+        rollback_version=fact.of_version or None,
     ).record(origin.actor)
 
 

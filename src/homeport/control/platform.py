@@ -27,7 +27,8 @@ from . import views
 from .chronicle import Input, Origin
 from .logbook import Logbook, Subject
 from .publish import Publisher
-from .requests import DeployRequest, Event, LogQuery
+from .redeploy import Redeployer
+from .requests import DeployRequest, Event, LogQuery, RedeployRequest
 from .views import Json
 
 
@@ -93,6 +94,11 @@ class Platform:
 
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._parts.publisher.deploy(request, wait)
+
+    async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
+        app = self._find(request.app_ref, request.environment)
+        async for event in Redeployer(self._parts.publisher, self._history).redeploy(app, request, wait):
+            yield event
 
     async def stop_app(self, ref: str, environment: str, actor: str) -> Json:
         row = self._find(ref, environment)

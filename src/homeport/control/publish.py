@@ -11,11 +11,11 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..core.events import ContainerMoved, DeploymentMoved, DeployUnchanged
+from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
 from ..core.events import Event as Happening
 from ..core.facts import DeployRequested
-from ..core.model import App, Deployment, ServiceSpec
-from ..core.states import AppState, DeploymentState
+from ..core.model import App, Deployment, ServiceSpec, Strategy
+from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
 from ..errors import ConflictError, Error, InvalidError
 from ..manifest import digest, names
@@ -35,6 +35,7 @@ from .watch import Watchers
 
 LOG_TAIL_LINES = 20
 DEFAULT_ENVIRONMENT = "main"
+RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +47,35 @@ class Publisher:
     blobs: Blobs
     manifests: Manifests
     sources: Sources
+    recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
         manifest = request.manifest
-        yield _progress("check", f"Checking {manifest.name}")
-        self._check(request)
+        yield progress("check", f"Checking {manifest.name}")
+        self.check(request)
         manifest_digest = digest.of(manifest)
         if self._is_new(request, manifest_digest):
             async for event in self._build(manifest):
                 yield event
             await asyncio.to_thread(self.sources.materialise, manifest.files)
             await asyncio.to_thread(self.manifests.put, manifest)
-        fact = self._fact(request, manifest_digest)
         origin = Origin(request.actor, request.tag, request.client_version, request.commit)
-        step = self.loop.accept([Input(fact, origin)])
+        async for event in self.publish(Input(self.fact(request, manifest_digest), origin), wait):
+            yield event
+
+    async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
+        """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
+
+        Raises InvalidError for a rollback or rollover of an App that is not deployed (any more), ConflictError for a host that
+        another App has by now, OSError for the disk.
+        """
+        fact = given.fact
+        assert isinstance(fact, DeployRequested), fact
+        self._refuse_taken_hosts(fact)  # again: while images were built, another App may have got there first
+        step = self.loop.accept([given])
+        if any(isinstance(event, DeployRefused) for event in step.events):
+            raise not_deployed(fact.app_name, fact.environment)
         unchanged = next((e for e in step.events if isinstance(e, DeployUnchanged)), None)
         app = unchanged.app if unchanged else _published_app(list(step.world.apps.values()), fact)
         with self.watchers.of_app(app.app_id) as happenings:
@@ -76,20 +91,28 @@ class Publisher:
             settings.workspace, suffix, app_name, server.name, region=server.routing_region, domain=settings.domain
         )
 
-    def _check(self, request: DeployRequest) -> None:
+    def check(self, request: DeployRequest) -> None:
+        """As `refuse`, and InvalidError for what was not uploaded."""
+        self.refuse(request)
         manifest = request.manifest
-        if problems := refusals(manifest, self._machine()):
-            raise InvalidError(" ".join(problems))
         if missing := self.blobs.missing({file.digest for file in manifest.files}):
             paths = sorted(file.path for file in manifest.files if file.digest in missing)
             raise InvalidError(
                 f"The content of {paths[0]} was not uploaded ({len(missing)} files are missing); deploy again."
             )
-        hosts = {self.service_host(manifest.name, request.environment, s): s.name for s in manifest.servers}
+
+    def refuse(self, request: DeployRequest) -> None:
+        """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has."""
+        if problems := refusals(request.manifest, self._machine()):
+            raise InvalidError(" ".join(problems))
+        self._refuse_taken_hosts(self.fact(request, ""))
+
+    def _refuse_taken_hosts(self, fact: DeployRequested) -> None:
+        hosts = {spec.host: spec.name for spec in fact.services}
         for app in self.loop.world.apps.values():
             if app.state in (AppState.STOPPING, AppState.STOPPED):
                 continue
-            if (app.environment, app.name) == (request.environment, manifest.name):
+            if (app.environment, app.name) == (fact.environment, fact.app_name):
                 continue
             for deployment in app.deployments:
                 _refuse_taken(hosts, app, deployment)
@@ -119,7 +142,7 @@ class Publisher:
         for recipe in dict.fromkeys(server.image for server in manifest.servers):
             if await self.images.get(recipe) is not None:
                 continue
-            yield _progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
+            yield progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
             async for line in self._build_one(recipe):
                 yield Event("build", {"line": line})
 
@@ -134,7 +157,7 @@ class Publisher:
         finally:
             build.cancel()
 
-    def _fact(self, request: DeployRequest, manifest_digest: str) -> DeployRequested:
+    def fact(self, request: DeployRequest, manifest_digest: str) -> DeployRequested:
         manifest = request.manifest
         return DeployRequested(
             environment=request.environment,
@@ -155,6 +178,8 @@ class Publisher:
             "app_name": app.name,
             "version": app.version if not noop else _target(app).version,
             "noop": noop,
+            "type": fact.kind.value,
+            "rollback_version": fact.of_version or None,
             "app_url": f"{self.settings.api_url}/v1/apps/{app.app_id}",
             "servers": [
                 {"name": spec.name, "object_id": ids[spec.name], "url": self.settings.server_url(spec.host)}
@@ -163,16 +188,43 @@ class Publisher:
         }
 
     async def _follow(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
-        began_ms = _target(app).published_at_ms
+        deployment = _target(app)
+        began_ms = deployment.published_at_ms
+        recreate = deployment.strategy is Strategy.RECREATE
+        if recreate and self._older(app):
+            yield progress("terminate", "Terminating running containers")
         for container in app.containers:
             yield Event("container", views.container_event(container, _service_name(app, container.service_id)))
-        while True:
+        while deployment.state is DeploymentState.ROLLING:
             event = await happenings.get()
             if isinstance(event, ContainerMoved):
                 yield Event("container", views.container_event(event.container, event.service))
             elif isinstance(event, DeploymentMoved) and event.deployment.version == app.version:
-                yield Event("settled", await self._settled(app.app_id, event.deployment, began_ms))
+                deployment = event.deployment
+        settled = await self._settled(app.app_id, deployment, began_ms)
+        if recreate and deployment.state is DeploymentState.LIVE:
+            async for gone in self._until_gone(app, happenings):
+                yield gone
+            settled["containers_left"] = self._older(app)
+        yield Event("settled", settled)
+
+    async def _until_gone(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
+        """Ends with the last container of the versions before this one, or when it has been waited for long enough."""
+        clock = asyncio.get_running_loop()
+        deadline_s = clock.time() + self.recreate_wait_s
+        while self._older(app):
+            try:
+                event = await asyncio.wait_for(happenings.get(), deadline_s - clock.time())
+            except TimeoutError:
                 return
+            if isinstance(event, ContainerMoved):
+                yield Event("container", views.container_event(event.container, event.service))
+
+    def _older(self, app: App) -> int:
+        """How many containers of earlier versions have not ended."""
+        now = self.loop.world.apps.get(app.app_id)
+        containers = now.containers if now else ()
+        return sum(c.version < app.version and c.state is not ContainerState.PENDING for c in containers)
 
     async def _settled(self, app_id: str, deployment: Deployment, began_ms: int) -> dict[str, object]:
         tail: list[str] = []
@@ -186,11 +238,17 @@ class Publisher:
             "reason": deployment.reason,
             "log_tail": tail,
             "duration_ms": deployment.settled_at_ms - began_ms,
+            "containers_left": 0,
         }
 
 
-def _progress(stage: str, message: str) -> Event:
+def progress(stage: str, message: str) -> Event:
     return Event("progress", {"stage": stage, "message": message})
+
+
+def not_deployed(app_name: str, environment: str) -> InvalidError:
+    """Semantics 1.6.3."""
+    return InvalidError(f"App {app_name!r} is not deployed in the {environment!r} environment.")
 
 
 def _refuse_taken(hosts: dict[str, str], app: App, deployment: Deployment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..core.facts import DeployKind
 from ..core.model import Strategy
 from ..manifest.schema import AppManifest
 
@@ -28,6 +29,23 @@ class DeployRequest:
     tag: str = ""
     client_version: str = ""
     commit: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedeployRequest:
+    """A version of an App once more, as its stored manifest has it: a rollback or a rollover.
+
+    `version` is what a rollback goes to (None: one back from the live one); a rollover has none. `request_id` is the
+    client's: the same id again is the same deployment.
+    """
+
+    app_ref: str
+    environment: str
+    kind: DeployKind
+    strategy: Strategy
+    request_id: str
+    actor: str
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

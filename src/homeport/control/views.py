@@ -35,7 +35,7 @@ def app_line(row: AppRow, app: App | None) -> Json:
 
 
 def app_info(row: AppRow, history: list[DeploymentRow], servers: Mapping[str, Json]) -> Json:
-    live = next((d for d in history if d.outcome in ("live", "superseded")), None)
+    live = next((d for d in history if d.live_at_ms is not None), None)
     return {
         "description": row.name,
         "app_id": row.app_id,
@@ -86,6 +86,7 @@ def history_line(row: DeploymentRow) -> Json:
         "commit": row.commit,
         "tag": row.tag,
         "type": row.type,
+        "rollback_version": row.rollback_version,
         "outcome": row.outcome,
         "duration_ms": row.settled_at_ms - row.at_ms if row.settled_at_ms else None,
         "reason": row.reason or "",

@@ -34,6 +34,14 @@ class DeployUnchanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DeployRefused:
+    """A rollback or rollover of an App that is not deployed (semantics 1.6.3, 1.7.6): nothing has changed."""
+
+    app_id: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerMoved:
     app_id: str
     container: Container
@@ -42,4 +50,4 @@ class ContainerMoved:
     detail: str = ""
 
 
-Event = AppMoved | DeploymentMoved | DeployUnchanged | ContainerMoved
+Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | ContainerMoved

@@ -20,9 +20,20 @@ class ExitReason(StrEnum):
     LOST = "lost"  # it is gone and nobody saw how
 
 
+class DeployKind(StrEnum):
+    """Semantics 1.5.8. Whatever the kind, a deployment rolls out by the same rules."""
+
+    STANDARD = "standard"
+    ROLLBACK = "rollback"  # an earlier version once more
+    ROLLOVER = "rollover"  # the version that is there once more, with new containers
+
+
 @dataclass(frozen=True, slots=True)
 class DeployRequested:
-    """A built manifest is published (one durable fact per deployment)."""
+    """A built manifest is published (one durable fact per deployment).
+
+    A rollback or rollover is of a version of one App, which has to be deployed; it is never a no-op for being equal.
+    """
 
     environment: str
     app_name: str
@@ -30,6 +41,9 @@ class DeployRequested:
     services: tuple[ServiceSpec, ...]  # sorted by name
     strategy: Strategy
     request_id: str  # made by the client; the same id again is the same deploy
+    kind: DeployKind = DeployKind.STANDARD
+    app_id: str = ""  # of a rollback or rollover; a standard deployment goes by the name alone
+    of_version: int = 0  # whose manifest this is, in a rollback or rollover
 
 
 @dataclass(frozen=True, slots=True)

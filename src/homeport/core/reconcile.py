@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from . import ids, observe, retire, rollout, routing
 from .actions import Action, ForgetContainer, SetRoutes, StartContainer, StopContainer
 from .draft import KILL_AFTER_MS, Draft
-from .events import DeployUnchanged, Event
+from .events import DeployRefused, DeployUnchanged, Event
 from .facts import (
     AppStopRequested,
     CapacityKnown,
@@ -25,6 +25,7 @@ from .facts import (
     ContainerReady,
     ContainerStarted,
     ContainerStopRequested,
+    DeployKind,
     DeployRequested,
     EngineListed,
     Fact,
@@ -150,6 +151,9 @@ class _Work:
         if app is not None and (unchanged := _unchanged(app, fact)):
             self.events.append(unchanged)
             return
+        if _refused(app, fact):
+            self.events.append(DeployRefused(fact.app_id, fact.request_id))
+            return
         if app is None:
             app = self._create(fact)
         self._take_over(fact)
@@ -220,13 +224,24 @@ def _find_app(apps: Iterable[App], environment: str, name: str) -> App | None:
     return next((a for a in apps if (a.environment, a.name) == (environment, name) and a.state not in over), None)
 
 
+def _refused(app: App | None, fact: DeployRequested) -> bool:
+    """Only what is deployed can be rolled back or over: it is no way to bring a stopped App back (semantics 1.7.6)."""
+    if fact.kind is DeployKind.STANDARD:
+        return False
+    return app is None or app.app_id != fact.app_id or app.state is not AppState.DEPLOYED
+
+
 def _unchanged(app: App, fact: DeployRequested) -> DeployUnchanged | None:
-    """Asked before with the same id, or the same configuration as the one that runs or is on its way (semantics 1.1.4)."""
+    """Asked before with the same id, or the same configuration as the one that runs or is on its way (semantics 1.1.4).
+
+    Whoever rolls back or over asks for new containers, so that is never a no-op for its configuration.
+    """
     newest = [d for d in app.deployments if d.state in (DeploymentState.ROLLING, DeploymentState.LIVE)]
     target = max(newest, key=lambda d: d.version, default=None)
     if target is None:
         return None
-    if target.request_id == fact.request_id or target.manifest_digest == fact.manifest_digest:
+    same = fact.kind is DeployKind.STANDARD and target.manifest_digest == fact.manifest_digest
+    if same or target.request_id == fact.request_id:
         return DeployUnchanged(app, fact.request_id)
     return None
 

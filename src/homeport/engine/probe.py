@@ -17,7 +17,7 @@ HEALTH_PERIOD_MS = 1_000
 HEALTH_LIMIT_MS = 500
 SLICES = 10
 UNSHARED_BOOTS = 4  # so many starting containers are polled at full speed; more of them share that speed
-SCHEDULE = ((50, 0.5), (1_000, 5.0), (10_000, 20.0))  # (until this many ms after the start, pause in ms)
+SCHEDULE = ((50, 0.5), (250, 1.0), (1_000, 5.0), (10_000, 20.0))  # (until this many ms after the start, pause in ms)
 LATE_DELAY_MS = 100.0
 ATTEMPT_LIMIT_MS = (20.0, 500.0)  # a lost SYN is only sent again by the kernel after 1 s: early attempts give up soon
 
@@ -37,7 +37,7 @@ def next_delay_ms(elapsed_ms: float, booting: int = 1) -> float:
 
 def attempt_limit_ms(elapsed_ms: float) -> float:
     """How long one attempt may take."""
-    return ATTEMPT_LIMIT_MS[0] if elapsed_ms < SCHEDULE[1][0] else ATTEMPT_LIMIT_MS[1]
+    return ATTEMPT_LIMIT_MS[0] if elapsed_ms < SCHEDULE[-2][0] else ATTEMPT_LIMIT_MS[1]
 
 
 class Boots:

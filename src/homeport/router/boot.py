@@ -10,10 +10,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib import resources
 
 from ..errors import PlatformError
 from . import files, launch, loopback
+from .events import Ring
 from .process import ProcessId
 from .render import Shape
 from .settings import Ports, RouterSettings
@@ -41,6 +43,16 @@ class Boot:
         lua = resources.files("homeport.router").joinpath("place.lua").read_text(encoding="utf-8")
         files.write_if_changed(self._settings.lua_file, lua)
         self.ports = loopback.load(self._settings)
+
+    async def listen(self, name: str, ring: Ring) -> None:
+        """Receive a ring on its port; on another one when somebody took a port that no setting names."""
+        try:
+            await ring.listen(getattr(self.ports, name))
+        except PlatformError:
+            if getattr(self._settings, f"{name}_port"):
+                raise
+            self.ports = replace(self.ports, **{name: next(loopback.free_ports(self._settings.run_dir))})
+            await ring.listen(getattr(self.ports, name))
 
     def shape(self, slots: int) -> Shape:
         files_max = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -67,9 +67,15 @@ class Frames:
 class Receiver(asyncio.Protocol):
     """One connection of a ring. `deliver` gets the parsed records of a batch."""
 
-    def __init__(self, deliver: Callable[[Sequence[RequestRecord]], None], delay_s: float) -> None:
+    def __init__(
+        self,
+        deliver: Callable[[Sequence[RequestRecord]], None],
+        delay_s: float,
+        lost: Callable[[Receiver], None],
+    ) -> None:
         self._deliver = deliver
         self._delay_s = delay_s
+        self._lost = lost
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -87,14 +93,18 @@ class Receiver(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
+        self._lost(self)
+
+    def abort(self) -> None:
+        if self._transport:
+            self._transport.abort()
 
     def _batch(self) -> None:
         self._timer = None
         try:
             lines = self._frames.take(BATCH_RECORDS_MAX)
         except ValueError:
-            if self._transport:
-                self._transport.abort()  # somebody else spoke to this port
+            self.abort()  # somebody else spoke to this port
             return
         if len(lines) == BATCH_RECORDS_MAX:
             self._timer = asyncio.get_running_loop().call_later(0, self._batch)
@@ -136,14 +146,32 @@ class Demand:
             self._tell(waiting)
 
 
-async def listen(
-    port: int, deliver: Callable[[Sequence[RequestRecord]], None], delay_s: float = BATCH_DELAY_S
-) -> asyncio.Server:
-    """Receive a ring on this loopback port. Raises PlatformError when the port is taken."""
-    loop = asyncio.get_running_loop()
-    try:
-        return await loop.create_server(lambda: Receiver(deliver, delay_s), "127.0.0.1", port, reuse_address=True)
-    except OSError as error:
-        raise PlatformError(
-            f"The router's loopback port {port} can't be used: {error.strerror}; choose another one."
-        ) from error
+class Ring:
+    """Receives one ring on a loopback port, from as many connections as there are workers."""
+
+    def __init__(self, deliver: Callable[[Sequence[RequestRecord]], None], delay_s: float = BATCH_DELAY_S) -> None:
+        self._deliver = deliver
+        self._delay_s = delay_s
+        self._receivers: set[Receiver] = set()
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, port: int) -> None:
+        """Raises PlatformError when the port is taken."""
+        try:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._receiver, "127.0.0.1", port, reuse_address=True)
+        except OSError as error:
+            why = error.strerror
+            raise PlatformError(f"The router's loopback port {port} can't be used: {why}; choose another one.") from error
+
+    def close(self) -> None:
+        """Hang up: HAProxy keeps its records for the next one who listens."""
+        if self._server:
+            self._server.close()
+        for receiver in list(self._receivers):
+            receiver.abort()
+
+    def _receiver(self) -> Receiver:
+        receiver = Receiver(self._deliver, self._delay_s, self._receivers.discard)
+        self._receivers.add(receiver)
+        return receiver

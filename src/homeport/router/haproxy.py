@@ -19,7 +19,7 @@ from .admin import DataPlaneError
 from .boot import Boot
 from .commands import Observed
 from .drains import DrainWatch
-from .events import Demand, EmptyPool, listen
+from .events import Demand, EmptyPool, Ring
 from .plane import DataPlane
 from .records import RequestRecord
 from .render import Shape, Tokens, check_tokens
@@ -53,7 +53,7 @@ class HAProxyRouter:
         self._stale = False  # the data plane may not be what the table says
         self._worker = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._listeners: list[asyncio.Server] = []
+        self._rings: list[Ring] = []
 
     async def start(self) -> None:
         """Adopt the data plane that runs on this run directory, or start one. Returns when it serves.
@@ -61,12 +61,13 @@ class HAProxyRouter:
         Raises PlatformError when HAProxy is missing or of another release, a port is taken, or it doesn't come up.
         """
         self._boot.prepare()
-        await self._listen()
-        live = await self._recover()
-        if not live:
-            self._boot.check_http_port()
-            await self._store.write()
+        live = self._boot.runs()
         try:
+            await self._listen()
+            await self._recover(live)
+            if not live:
+                self._boot.check_http_port()
+                await self._store.write()
             self._boot.ensure_supervisor()
             await self._boot.wait_until(self._serves, BOOT_S_MAX)
             async with self._lock:
@@ -141,9 +142,8 @@ class HAProxyRouter:
         async with self._lock:
             await self._store.flush()
             self._plane.close()
-        for listener in self._listeners:
-            listener.close()
-            listener.close_clients() if hasattr(listener, "close_clients") else None
+        for ring in self._rings:
+            ring.close()
         self._facts.put_nowait(None)
 
     async def stop(self) -> None:
@@ -247,11 +247,10 @@ class HAProxyRouter:
 
     # ---- starting
 
-    async def _recover(self) -> bool:
-        """Take the table and the tokens from the running data plane, else from the files. Returns whether it runs."""
+    async def _recover(self, live: bool) -> None:
+        """Take the table and the tokens from the running data plane, else from the files."""
         written = self._store.read()
         hosts, rows, tokens, grants = written.hosts, [s.row for s in written.servers], written.tokens, written.grants
-        live = self._boot.runs()
         if live:
             await self._boot.wait_until(self._serves, BOOT_S_MAX)
             observed = await self._plane.observed_all()
@@ -259,16 +258,15 @@ class HAProxyRouter:
             tokens, grants = await self._plane.token_maps()
         self._table = recover.table(hosts, rows, written.servers, max(self._settings.slots, written.slots))
         self._tokens = recover.tokens(tokens, grants)
-        return live
 
     async def _listen(self) -> None:
-        ports = self._boot.ports
         demand = Demand(lambda event: self.on_empty(event) if self.on_empty else None, lambda: time.time_ns() // 1_000_000)
-        self._listeners = [
-            await listen(ports.event, demand.add, delay_s=0.0),
-            await listen(ports.log, lambda records: self.on_request(records) if self.on_request else None),
-        ]
-        loopback.save(self._settings, ports)
+        events = Ring(demand.add, delay_s=0.0)
+        requests = Ring(lambda records: self.on_request(records) if self.on_request else None)
+        self._rings = [events, requests]
+        await self._boot.listen("event", events)
+        await self._boot.listen("log", requests)
+        loopback.save(self._settings, self._boot.ports)
 
     async def _serves(self) -> bool:
         try:

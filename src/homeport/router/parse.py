@@ -154,9 +154,12 @@ def peers_ready(text: str) -> bool:
 
 
 def error(reply: str) -> str:
-    """The first line with a severity of warning or worse, or nothing. Sessions run with `set severity-output number`."""
+    """The first line with a severity of error or worse, or nothing; warnings also tell of what was done.
+
+    Sessions run with `set severity-output number`.
+    """
     for line in reply.splitlines():
-        if len(line) > 3 and line[0] == "[" and line[2:4] == "]:" and line[1] in "01234":
+        if len(line) > 3 and line[0] == "[" and line[2:4] == "]:" and line[1] in "0123":
             return line[4:].strip()
     return ""
 

@@ -16,7 +16,7 @@ from .commands import Command, Observed
 from .settings import RouterSettings
 from .slots import Server, Slot
 
-PROCESSES_PATIENCE_S = 1.0
+MASTER_PATIENCE_S = 1.0  # it never answers for a worker that ends just then
 RELOAD_S_MAX = 15.0
 TEACHING_S_MAX = 15.0
 CONFIG_VARIABLE = "HOMEPORT_CONFIG"
@@ -39,7 +39,7 @@ class DataPlane:
         return int(info.get("Pid", "0")), parse.info(env).get(CONFIG_VARIABLE, "")
 
     async def processes(self) -> parse.Processes:
-        found = parse.processes(await ask_master(self._settings.master_socket, "show proc", PROCESSES_PATIENCE_S))
+        found = parse.processes(await ask_master(self._settings.master_socket, "show proc", MASTER_PATIENCE_S))
         self.old = found.old
         return found
 
@@ -148,7 +148,8 @@ class DataPlane:
     async def _ask(self, lines: Sequence[str], pid: int | None) -> list[str]:
         if pid is None:
             return await self._changes.run(lines)
-        return [await ask_master(self._settings.master_socket, f"@!{pid} {line}") for line in lines]
+        master = self._settings.master_socket
+        return [await ask_master(master, f"@!{pid} {line}", MASTER_PATIENCE_S) for line in lines]
 
     async def _old_or_nothing(self, lines: Sequence[str], pid: int) -> list[str]:
         """An old worker may end at any moment; then nothing of it is in flight any more."""

@@ -90,9 +90,14 @@ def publish(app: App, options: Options, client: Client | None) -> Outcome:
     raise ConnectionError("The deployment's stream ended without an outcome; see `homeport app history`.")
 
 
+def check_strategy(strategy: str) -> None:
+    """Raises InvalidError for what is neither of the two."""
+    if strategy not in STRATEGIES:
+        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {strategy!r}")
+
+
 def _check(options: Options) -> None:
-    if options.strategy not in STRATEGIES:
-        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {options.strategy!r}")
+    check_strategy(options.strategy)
     problem = deployment_tag_problem(options.tag)
     if problem:
         raise InvalidError(problem)
@@ -134,8 +139,13 @@ def _publish(
         "client_version": _version(),
         "commit": info,
     }
+    yield from follow(client.deploy(request, options.wait))
+
+
+def follow(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:
+    """A deployment's stream as events of ours; the last one is the `Outcome`. Raises RolloutFailedError."""
     published: Published | None = None
-    for event in client.deploy(request, options.wait):
+    for event in stream:
         told = _told(event)
         if isinstance(told, Published):
             published = told
@@ -157,10 +167,11 @@ def _settled(published: Published, data: dict[str, Any]) -> Outcome:
             f"Version v{published.version} of App {published.app_name!r} did not become live: {reason}.{before}",
             tuple(str(line) for line in data.get("log_tail") or ()),
         )
-    return _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0))
+    left = int(data.get("containers_left") or 0)
+    return _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0), left)
 
 
-def _outcome(published: Published, state: str, duration_ms: int) -> Outcome:
+def _outcome(published: Published, state: str, duration_ms: int, containers_left: int = 0) -> Outcome:
     return Outcome(
         app_id=published.app_id,
         app_name=published.app_name,
@@ -170,6 +181,8 @@ def _outcome(published: Published, state: str, duration_ms: int) -> Outcome:
         app_url=published.app_url,
         servers=published.servers,
         duration_ms=duration_ms,
+        containers_left=containers_left,
+        rollback_version=published.rollback_version,
     )
 
 
@@ -197,6 +210,7 @@ def _told(event: ApiEvent) -> DeployEvent | None:
             noop=bool(data["noop"]),
             app_url=str(data["app_url"]),
             servers=servers,
+            rollback_version=data.get("rollback_version"),
         )
     return None
 

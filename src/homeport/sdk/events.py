@@ -30,7 +30,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """stage: check, image, publish or rollout."""
+    """stage: check, image, publish, rollout or terminate (with `recreate`, the old containers end)."""
 
     stage: str
     message: str
@@ -60,6 +60,7 @@ class Published:
     noop: bool
     app_url: str
     servers: tuple[DeployedServer, ...]
+    rollback_version: int | None = None  # what a rollback or rollover repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Outcome:
     app_url: str
     servers: tuple[DeployedServer, ...]
     duration_ms: int
+    containers_left: int = 0  # old ones that had not ended when a `recreate` stopped waiting for them
+    rollback_version: int | None = None
 
 
 DeployEvent = Mounted | Uploading | Warned | Progress | BuildLine | Published | ContainerMoved | Outcome

@@ -46,7 +46,7 @@ class Exec(NamedTuple):
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        process.close_all_but(sorted(self.fds))
+        process.close_all_but([fd for fd in (*self.fds, self.host.crun_image) if fd >= 0])
         spec, request = self.spec, self.request
         env = {**spec["env"], **request.get("env", {})}
         described = ocispec.process(request["argv"], env, request.get("cwd") or spec["cwd"], self.host.open_files_max)
@@ -56,7 +56,7 @@ class Exec(NamedTuple):
         try:
             overlay.private_mounts(self.host.layout.detach)
             argv = self.host.crun_argv(log, "exec", "--process", path, self.directory.id)
-            launch = start.Launch(argv, self.host.cgroups(self.directory.id), log, self.fds[:3])
+            launch = start.Launch(self.host, self.directory.id, argv, log, self.fds[:3])
             _, status = os.waitpid(launch.fork(), 0)
             return exit_code(os.waitstatus_to_exitcode(status), start.said_by_crun(log))
         finally:

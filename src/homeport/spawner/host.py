@@ -12,6 +12,7 @@ class Host(NamedTuple):
     data_dir: str  # real path
     tag: str
     crun: str  # full path, "" when it is not installed
+    crun_image: int  # an fd of crun in sealed memory, to be executed instead of the file; -1 when there is none
     layout: Layout  # the cgroups that work here
     upper_in_memory: bool  # no overlay can be written on the data dir's file system
     open_files_max: int

@@ -66,7 +66,8 @@ class Shim(NamedTuple):
         try:
             os.setsid()
             wakeup = _signals_to_fd()
-            process.close_all_but([wakeup[0], wakeup[1], self.lock, *(fd for fd in self.pipes if fd >= 0), *keep])
+            mine = (*wakeup, self.lock, self.host.crun_image, *self.pipes, *keep)
+            process.close_all_but([fd for fd in mine if fd >= 0])
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             syscalls.set_process_name("homeport-shim")
             syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)

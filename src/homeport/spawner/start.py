@@ -100,7 +100,7 @@ class Start(NamedTuple):
         argv = self.host.crun_argv(
             file("crun.log"), "run", "-d", "--pid-file", file("pid"), "-b", self.directory.path, self.directory.id
         )
-        launch = Launch(argv, self.cgroups, file("crun.log"), (-1, self.stdout, self.stderr))
+        launch = Launch(self.host, self.directory.id, argv, file("crun.log"), (-1, self.stdout, self.stderr))
         code = command.wait(launch.fork(), _CRUN_MS_MAX)
         if code is None:
             raise OSError(f"it did not end within {_CRUN_MS_MAX // 1000} s")
@@ -115,8 +115,9 @@ class Start(NamedTuple):
 class Launch(NamedTuple):
     """A crun that is to run inside a container's cgroups. stdio: three fds, -1 for /dev/null."""
 
+    host: Host
+    container_id: str
     argv: list[str]
-    cgroups: list[str]
     log: str  # where a failure before crun itself is written
     stdio: tuple[int, int, int]
 
@@ -132,7 +133,7 @@ class Launch(NamedTuple):
         return pid
 
     def _exec(self) -> None:
-        cgroup.enter(self.cgroups)
+        cgroup.enter(self.host.cgroups(self.container_id))
         null = os.open("/dev/null", os.O_RDWR)
         sources = [null if fd < 0 else os.dup(fd) for fd in self.stdio]
         for target, source in enumerate(sources):
@@ -140,7 +141,8 @@ class Launch(NamedTuple):
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.execv(self.argv[0], self.argv)
+        image = self.host.crun_image
+        os.execve(image if image >= 0 else self.argv[0], self.argv, os.environ)
 
 
 def delete(host: Host, directory: ContainerDir) -> None:

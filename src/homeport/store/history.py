@@ -17,7 +17,9 @@ from .tables import app_index, container_index, deployments
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRow:
-    """One version in an App's history. `settled_at_ms` is when it became live, failed, or was overtaken before either."""
+    """One version in an App's history. `settled_at_ms` is when it became live, failed, or was overtaken before either;
+    `live_at_ms` when it became live, None for one that never did; `rollback_version` what a rollback or rollover repeats.
+    """
 
     app_id: str
     version: int
@@ -31,6 +33,8 @@ class DeploymentRow:
     outcome: str
     settled_at_ms: int | None
     reason: str | None
+    rollback_version: int | None = None
+    live_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

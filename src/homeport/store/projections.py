@@ -44,6 +44,7 @@ def _published(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     body = record.body
     key = {"app_id": body["app_id"], "version": body["version"]}
     copied = {name: body[name] for name in ("client_version", "tag", "commit", "manifest_digest", "type")}
+    copied["rollback_version"] = body.get("rollback_version")  # records of before there were rollbacks have none
     deployment = Change(
         deployments, key, first={"at_ms": at_ms, "actor": record.actor, "outcome": "rolling", **copied}, make=True
     )
@@ -67,9 +68,10 @@ def _settled(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
     if body["reason"]:
         values["reason"] = body["reason"]
     # a live version that is superseded later keeps the moment when it became live: that is how long the rollout took
-    settled = Change(deployments, key, values, first={"settled_at_ms": body["at_ms"]})
+    first: dict[str, Any] = {"settled_at_ms": body["at_ms"]}
     if body["outcome"] != "live":
-        return (settled,)
+        return (Change(deployments, key, values, first),)
+    settled = Change(deployments, key, values, first | {"live_at_ms": body["at_ms"]})
     return settled, Change(app_index, {"app_id": body["app_id"]}, {"state": "deployed"})
 
 

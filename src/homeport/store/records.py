@@ -19,7 +19,10 @@ CONTAINER_ENDED = "container.ended"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A new version of an App. `created`: it is the App's first one; `type` as in semantics 1.5.8, lower case."""
+    """A new version of an App. `created`: it is the App's first one; `type` as in semantics 1.5.8, lower case.
+
+    `rollback_version`: the version that a rollback or rollover repeats.
+    """
 
     app_id: str
     app_name: str
@@ -31,6 +34,7 @@ class Published:
     client_version: str = ""
     commit: dict[str, object] | None = None
     type: str = "standard"
+    rollback_version: int | None = None
 
     def record(self, actor: str) -> Record:
         return Record(DEPLOYMENT_PUBLISHED, asdict(self), actor)

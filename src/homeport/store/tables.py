@@ -49,6 +49,8 @@ deployments = Table(
     Column("outcome", String, nullable=False),
     Column("settled_at_ms", BigInteger),
     Column("reason", Text),
+    Column("rollback_version", Integer),
+    Column("live_at_ms", BigInteger),
 )
 
 app_index = Table(

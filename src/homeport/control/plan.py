@@ -1,0 +1,149 @@
+"""What a deployment would change, field by field: two manifests in, differences out. Pure; asks nobody anything.
+
+There is a difference if and only if the manifests have different digests, so a plan without changes is a no-op deploy.
+Values of environment variables are never told, wherever they are written: a plan ends up in logs and pull requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..core.model import ServiceSpec
+from ..manifest.schema import AppManifest, SourceFile
+
+HIDDEN = "…"
+_HAVE_VALUES = ("ENV", "ARG", "LABEL")  # steps of an image that may carry what nobody else should read
+
+
+class Kind(StrEnum):
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    REORDERED = "reordered"  # the same entries in another order, where only their order differs
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that would differ: its place (`servers.web.resources.cpu_milli`) and, where it may be told, what it was
+    and would be: a number, text, true or false, or a list of these. None where there is nothing, or where it is hidden.
+    """
+
+    path: str
+    kind: Kind
+    before: object = None
+    after: object = None
+
+
+Show = Callable[[Any], object]
+Compare = Callable[[str, Any, Any], Iterator[Change]]
+
+
+def diff(before: AppManifest, after: AppManifest) -> tuple[Change, ...]:
+    """What leads from one manifest to the other; empty if and only if they are equal, and so have one digest."""
+    return tuple(_fields("", before, after))
+
+
+def route_changes(before: Iterable[ServiceSpec], after: Iterable[ServiceSpec]) -> tuple[Change, ...]:
+    """Hosts that would answer no more, or from then on; each with the Server behind it."""
+    old, new = ({spec.host: f"Server {spec.name}" for spec in specs} for specs in (before, after))
+    return tuple(_entries("routes", old, new, lambda server: server))
+
+
+def _fields(place: str, before: Any, after: Any) -> Iterator[Change]:
+    for field in fields(before):
+        old, new = getattr(before, field.name), getattr(after, field.name)
+        if old != new:
+            path = f"{place}.{field.name}" if place else field.name
+            yield from _COMPARE.get(field.name, _value)(path, old, new)
+
+
+def _value(path: str, old: Any, new: Any) -> Iterator[Change]:
+    if is_dataclass(old):
+        yield from _fields(path, old, new)
+    else:
+        yield Change(path, Kind.CHANGED, _plain(old), _plain(new))
+
+
+def _servers(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda server: server.name, None)
+
+
+def _files(path: str, old: Sequence[SourceFile], new: Sequence[SourceFile]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda file: file.path, _file)
+
+
+def _pairs(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda pair: pair[0], lambda pair: pair[1])
+
+
+def _keys(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    """Pairs whose values are nobody's business."""
+    yield from _named(path, old, new, lambda pair: pair[0], lambda _: None)
+
+
+def _words(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda word: word, lambda _: None)
+
+
+def _steps(path: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """By position: from the first step that differs on, every layer is built again."""
+    both = [dict(enumerate(steps)) for steps in (old, new)]
+    yield from _entries(path, *both, _step)
+
+
+def _named(
+    path: str, old: Sequence[Any], new: Sequence[Any], name: Callable[[Any], str], show: Show | None
+) -> Iterator[Change]:  # fmt: skip
+    """Entries that have a name, compared by it. `show` None: an entry that changed is looked into."""
+    before, after = ({name(entry): entry for entry in entries} for entries in (old, new))
+    if len(before) != len(old) or len(after) != len(new):  # a name given twice: no valid manifest, told as a whole
+        yield Change(path, Kind.CHANGED)
+        return
+    if before == after:
+        yield Change(path, Kind.REORDERED, list(before), list(after))
+        return
+    yield from _entries(path, before, after, show)
+
+
+def _entries(path: str, old: Mapping[Any, Any], new: Mapping[Any, Any], show: Show | None) -> Iterator[Change]:
+    tell = show or (lambda _: None)
+    for key in sorted(old.keys() | new.keys()):
+        place = f"{path}.{key}"
+        if key not in new:
+            yield Change(place, Kind.REMOVED, before=tell(old[key]))
+        elif key not in old:
+            yield Change(place, Kind.ADDED, after=tell(new[key]))
+        elif old[key] != new[key] and show is None:
+            yield from _fields(place, old[key], new[key])
+        elif old[key] != new[key]:
+            yield Change(place, Kind.CHANGED, tell(old[key]), tell(new[key]))
+
+
+def _file(file: SourceFile) -> str:
+    return f"{file.digest[:12]} ({file.size_bytes} bytes{', executable' if file.executable else ''})"
+
+
+def _step(step: str) -> str:
+    word, _, rest = step.strip().partition(" ")
+    if word.upper() not in _HAVE_VALUES:
+        return step
+    return f"{word} {rest.strip().partition('=')[0].partition(' ')[0]}={HIDDEN}"
+
+
+def _plain(value: object) -> object:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+_COMPARE: Mapping[str, Compare] = {
+    "servers": _servers,
+    "files": _files,
+    "tags": _pairs,
+    "volumes": _pairs,
+    "experimental_options": _pairs,
+    "env": _keys,
+    "secrets": _words,
+    "steps": _steps,
+}

@@ -1,0 +1,80 @@
+"""What a deploy would do now, without doing any of it. Owns which version it is compared with; the differences are `plan`'s."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+
+from ..core.model import App, Deployment, World
+from ..core.states import AppState, DeploymentState
+from ..manifest import digest
+from ..manifest.schema import AppManifest
+from . import plan, views
+from .plan import Change, Kind
+from .publish import Publisher
+from .requests import DeployRequest
+from .views import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    publisher: Publisher
+
+    async def plan(self, request: DeployRequest) -> Json:
+        """The answer of docs/api.md. Nothing is uploaded, built, written or changed.
+
+        Raises what the deploy itself would be refused with: InvalidError for what this machine can't give, ConflictError
+        for a URL that belongs to another App.
+        """
+        publisher, manifest = self.publisher, request.manifest
+        publisher.refuse(request)
+        manifest_digest = digest.of(manifest)
+        app = current(publisher.loop.world, request.environment, manifest.name)
+        target = _target(app) if app else None
+        noop = target is not None and target.manifest_digest == manifest_digest
+        changes: tuple[Change, ...] = ()
+        if not noop:
+            changes = await self._changes(request, target, manifest_digest)
+        return {
+            "app_id": app.app_id if app else None,
+            "app_name": manifest.name,
+            "environment": request.environment,
+            "noop": noop,
+            "manifest_digest": manifest_digest,
+            "against": _against(target) if target else None,
+            "version": target.version if target and noop else (app.version if app else 0) + 1,
+            "changes": [asdict(change) for change in changes],
+        }
+
+    async def _changes(
+        self, request: DeployRequest, target: Deployment | None, manifest_digest: str
+    ) -> tuple[Change, ...]:  # fmt: skip
+        fact = self.publisher.fact(request, manifest_digest)
+        if target is None:
+            first = (Change("name", Kind.ADDED, after=fact.app_name),)
+            before = AppManifest(fact.app_name)
+            return first + plan.diff(before, request.manifest) + plan.route_changes((), fact.services)
+        before = await asyncio.to_thread(self.publisher.manifests.get, target.manifest_digest)
+        return plan.diff(before, request.manifest) + plan.route_changes(target.services, fact.services)
+
+
+def current(world: World, environment: str, name: str) -> App | None:
+    """The App of this name that is not stopped, nor on its way there."""
+    over = (AppState.STOPPING, AppState.STOPPED)
+    apps = world.apps.values()
+    return next((a for a in apps if (a.environment, a.name) == (environment, name) and a.state not in over), None)
+
+
+def _target(app: App) -> Deployment | None:
+    """The version that runs, or the one that is on its way to: what the next deploy is a change of."""
+    found = [d for d in app.deployments if d.state in (DeploymentState.ROLLING, DeploymentState.LIVE)]
+    return max(found, key=lambda d: d.version, default=None)
+
+
+def _against(target: Deployment) -> Json:
+    return {
+        "version": target.version,
+        "state": target.state.value,
+        "since": views.iso(target.settled_at_ms or target.published_at_ms),
+        "manifest_digest": target.manifest_digest,
+    }

@@ -1,0 +1,113 @@
+"""Rollback and rollover: a version of an App once more, from its stored manifest alone (semantics 1.6, 1.7).
+
+Owns which version that is, and that nothing begins unless everything of it is still there. How it takes over is the same
+as for any other deployment, and the core's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..core.facts import DeployKind
+from ..errors import ExecutionError, InvalidError, NotFoundError
+from ..manifest.schema import AppManifest
+from ..store.history import AppRow, DeploymentRow, History
+from .chronicle import Input, Origin
+from .publish import Publisher, not_deployed, progress
+from .requests import DeployRequest, Event, RedeployRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Redeployer:
+    publisher: Publisher
+    history: History
+
+    async def redeploy(self, app: AppRow, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
+        """The stream of docs/api.md. Until `published` nothing has changed.
+
+        Raises InvalidError for an App that is not deployed or a version that can't be meant, NotFoundError naming what is
+        not there (any more), ConflictError for a URL that belongs to another App by now, OSError for the disk.
+        """
+        if app.state != "deployed":
+            raise not_deployed(app.name, app.environment)
+        target = choose(self.history.history(app.app_id), request)
+        yield progress("check", f"Checking v{target.version} of {app.name}")
+        deployment = DeployRequest(
+            manifest=await self._manifest(app, target),
+            strategy=request.strategy,
+            environment=app.environment,
+            request_id=request.request_id,
+            actor=request.actor,
+        )
+        self.publisher.check(deployment)
+        await asyncio.to_thread(self.publisher.sources.materialise, deployment.manifest.files)
+        fact = replace(
+            self.publisher.fact(deployment, target.manifest_digest),
+            kind=request.kind,
+            app_id=app.app_id,
+            of_version=target.version,
+        )
+        origin = Origin(request.actor, target.tag, target.client_version, target.commit)
+        async for event in self.publisher.publish(Input(fact, origin), wait):
+            yield event
+
+    async def _manifest(self, app: AppRow, target: DeploymentRow) -> AppManifest:
+        """Of that version, whose files and images are all here."""
+        parts = self.publisher
+        try:
+            manifest = await asyncio.to_thread(parts.manifests.get, target.manifest_digest)
+        except (NotFoundError, ExecutionError):
+            raise _gone(app, target, "its manifest is") from None
+        missing = set(parts.blobs.missing({file.digest for file in manifest.files}))
+        if paths := sorted(file.path for file in manifest.files if file.digest in missing):
+            more = f" (and that of {len(paths) - 1} more files)" if paths[1:] else ""
+            raise _gone(app, target, f"the content of {paths[0]}{more} is")
+        for server in manifest.servers:
+            if await parts.images.get(server.image) is None:
+                recipe = server.image
+                raise _gone(app, target, f"the image of Server {server.name} ({recipe.base}, {recipe.python_version}) is")
+        return manifest
+
+
+def choose(history: Sequence[DeploymentRow], request: RedeployRequest) -> DeploymentRow:
+    """The version that is meant, of an App's `history`, newest first. Raises as `rollback_target` and `rollover_target`."""
+    return rollover_target(history) if request.kind is DeployKind.ROLLOVER else rollback_target(history, request.version)
+
+
+def rollover_target(history: Sequence[DeploymentRow]) -> DeploymentRow:
+    """The version that is live or on its way to be. Raises InvalidError where there is none."""
+    current = next((row for row in history if row.outcome in ("rolling", "live")), None)
+    if current is None:
+        raise InvalidError("This App has no version that is live.")
+    return current
+
+
+def rollback_target(history: Sequence[DeploymentRow], version: int | None) -> DeploymentRow:
+    """The version asked for, or one step back: the newest that was live once, before the one that is live now.
+
+    Versions that failed or were overtaken are no step. While a rollout is under way, one step back is the version that it
+    would replace. A version that is named may be any one of the history; if it failed then, it can only fail again.
+
+    Raises InvalidError and NotFoundError in the words of semantics 1.7.3.
+    """
+    if version is None:
+        current = rollover_target(history)
+        before = (row for row in history if row.version < current.version and row.live_at_ms is not None)
+        if (found := next(before, None)) is None:
+            raise InvalidError("Rollback request exceeds number of App deployments.")
+        return found
+    if version < 1:
+        raise InvalidError("Invalid rollback version request.")
+    named = next((row for row in history if row.version == version), None)
+    if named is None:
+        raise NotFoundError("Rollback version not found in App history.")
+    return named
+
+
+def _gone(app: AppRow, target: DeploymentRow, what: str) -> NotFoundError:
+    return NotFoundError(
+        f"v{target.version} of App {app.name!r} can't be had any more: {what} gone; nothing has changed. "
+        "Deploy it from its source instead."
+    )
