@@ -18,11 +18,16 @@ DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_LEAST = {"cpu_overcommit": 1, "versions_kept": 1, "days_after_stop": 0, "log_days": 0, "gc_grace_minutes": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Ports are TCP; `cpu_overcommit` is how many times the machine's cores may be promised to containers."""
+    """Ports are TCP; `cpu_overcommit` is how many times the machine's cores may be promised to containers.
+
+    What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
+    `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
+    """
 
     data_dir: Path = DEFAULT_DATA_DIR
     api_bind: str = "127.0.0.1"
@@ -34,6 +39,10 @@ class Settings:
     routing_regions: tuple[str, ...] = ("us-east", "us-west", "eu-west", "ap-south")
     compute_region: str = "us-east"
     cpu_overcommit: int = 1
+    versions_kept: int = 20
+    days_after_stop: int = 7
+    log_days: int = 30
+    gc_grace_minutes: int = 60
 
     @property
     def api_url(self) -> str:
@@ -84,5 +93,6 @@ def _check(settings: Settings, origin: str) -> None:
         raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
     if not _DOMAIN.fullmatch(settings.domain):
         raise InvalidError(f"{origin}: domain {settings.domain!r} is not a domain name.")
-    if settings.cpu_overcommit < 1:
-        raise InvalidError(f"{origin}: cpu_overcommit has to be at least 1.")
+    for name, least in _LEAST.items():
+        if getattr(settings, name) < least:
+            raise InvalidError(f"{origin}: {name} has to be at least {least}.")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from homeport.control.requests import DeployRequest, Event, LogQuery, RedeployRequest
+from homeport.control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from homeport.store.blobs import Blobs
 
 APP_ID = "ap-" + "1" * 22
@@ -86,6 +86,31 @@ SERVER: dict[str, Any] = {
 }
 
 
+PLAN: dict[str, Any] = {
+    "app_id": None,
+    "app_name": "hello",
+    "environment": "main",
+    "noop": False,
+    "manifest_digest": "a" * 64,
+    "against": None,
+    "version": 1,
+    "changes": [{"path": "name", "kind": "added", "before": None, "after": "hello"}],
+}
+CREATED: dict[str, Any] = {"app_id": APP_ID, "description": "hello", "environment": "main", "created": True}
+ACT: dict[str, Any] = {
+    "record": 7,
+    "time": "t",
+    "actor": "admin",
+    "action": "app.deploy",
+    "app_id": APP_ID,
+    "app_name": "hello",
+    "version": 1,
+    "container_id": None,
+    "hash": "b" * 64,
+}
+VERDICT: dict[str, Any] = {"ok": False, "records": 9, "problem": "record 3 is missing"}
+
+
 class FakePlatform:
     def __init__(self, root: Path) -> None:
         self.blobs = Blobs(root / "blobs")
@@ -137,6 +162,30 @@ class FakePlatform:
 
     def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._stream("redeploy", request, wait)
+
+    async def plan(self, request: DeployRequest) -> dict[str, Any]:
+        self._asked("plan", request)
+        return PLAN
+
+    async def create_app(self, request: CreateRequest) -> dict[str, Any]:
+        self._asked("create_app", request)
+        return CREATED
+
+    async def app_tags(self, ref: str, environment: str) -> dict[str, Any]:
+        self._asked("app_tags", ref, environment)
+        return {"team": "blue"}
+
+    async def set_app_tags(self, ref: str, environment: str, tags: dict[str, str], actor: str) -> dict[str, Any]:
+        self._asked("set_app_tags", ref, environment, tags, actor)
+        return dict(tags)
+
+    async def audit(self, count: int) -> list[dict[str, Any]]:
+        self._asked("audit", count)
+        return [ACT]
+
+    async def verify_audit(self) -> dict[str, Any]:
+        self._asked("verify_audit")
+        return VERDICT
 
     async def stop_app(self, ref: str, environment: str, actor: str) -> dict[str, Any]:
         self._asked("stop_app", ref, environment, actor)

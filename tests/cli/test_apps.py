@@ -102,6 +102,17 @@ def test_history_marks_dirty_commits_and_tells_why_a_version_failed(cli: Cli, pl
     assert {"version", "time_deployed", "client", "deployed_by", "commit", "tag"} <= set(first)
 
 
+def test_history_tells_what_a_rollback_or_rollover_repeats(cli: Cli, platform: FakePlatform) -> None:
+    rows = [a_version(3, type="rollover", rollback_version=2), a_version(2, type="rollback", rollback_version=1)]
+    platform.answers["GET /v1/apps/hello/history"] = {"history": [*rows, a_version(1, rollback_version=None)]}
+    lines = cli("app", "history", "hello").out.splitlines()
+    assert [line.partition("bob")[2].strip() for line in lines[1:]] == [
+        "live (rollover of v2)",
+        "live (rollback to v1)",
+        "live",
+    ]
+
+
 @pytest.fixture
 def stoppable(platform: FakePlatform) -> FakePlatform:
     platform.answers = {

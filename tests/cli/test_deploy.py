@@ -115,8 +115,25 @@ def test_json_stands_alone_on_stdout_even_if_the_file_prints(cli: Cli, platform:
         "app_url": "",
         "servers": [{"name": "Server", "object_id": "fu-1", "url": URL}],
         "duration_ms": 400,
+        "containers_left": 0,
+        "rollback_version": None,
     }
     assert "loading" in result.err
+
+
+def test_recreate_says_that_it_ends_the_old_containers_and_warns_of_those_that_are_left(
+    cli: Cli, platform: FakePlatform, hello: Path
+) -> None:  # 1.4.13
+    ending = ("progress", {"stage": "terminate", "message": "Terminating running containers"})
+    platform.answers["POST /v1/deployments"] = [published(), ending, settled("live", containers_left=2)]
+    result = cli("deploy", "hello.py", "--strategy", "recreate")
+    lines = timeless(result.out).splitlines()
+    assert lines[3:5] == ["🧹 Terminating running containers", "✓ App deployed in 0.412s! 🎉"]
+    assert result.code == 0
+    assert result.err == (
+        "Warning: App updated successfully, but containers did not all terminate. "
+        "Containers did not terminate in under 40 seconds.\n"
+    )
 
 
 def test_build_output_and_progress_go_to_stderr(cli: Cli, platform: FakePlatform, hello: Path) -> None:

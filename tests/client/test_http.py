@@ -58,6 +58,16 @@ def test_each_call_goes_where_the_api_has_it(call: Callable[[Client], object], m
     assert seen[0].headers["authorization"] == "Bearer ak-1.as-1"
 
 
+@pytest.mark.parametrize("verb", ["rollover", "rollback"])
+def test_a_version_once_more_is_asked_for_by_name_and_environment(verb: str) -> None:
+    seen: list[httpx.Request] = []
+    told = b'event: published\ndata: {"noop": false}\n\nevent: settled\ndata: {}\n\n'
+    call = getattr(streaming(told, seen=seen), verb)
+    assert [event.name for event in call("a/b", "dev", {"request_id": "r1"}, True)] == ["published", "settled"]
+    assert (seen[0].method, seen[0].url.raw_path) == ("POST", f"/v1/apps/a%2Fb/{verb}?environment=dev&wait=true".encode())
+    assert json.loads(seen[0].content) == {"request_id": "r1"}
+
+
 def test_missing_blobs_are_asked_for_at_once() -> None:
     seen: list[httpx.Request] = []
     assert answering(200, {"missing": ["b"]}, seen).missing_blobs(["a", "b"]) == ["b"]

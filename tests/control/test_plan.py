@@ -14,6 +14,7 @@ from homeport.manifest import digest
 from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
 from manifest.strategies import manifests
 
+CHANGED = Kind.CHANGED
 WEB = ServerSpec("web", Entry("app", "Web", "app.py"), env=(("KEY", "old-value"),), secrets=("db",))
 FILE = SourceFile("app.py", "a" * 64, 120)
 SHOP = AppManifest("shop", (WEB,), (FILE,), (("team", "blue"),))
@@ -71,12 +72,12 @@ def test_each_difference_of_an_app_has_its_place(after: AppManifest, change: Cha
         (replace(WEB, secrets=()), Change("servers.web.secrets.db", Kind.REMOVED)),
         (
             replace(WEB, resources=Resources(cpu_milli=500)),
-            Change("servers.web.resources.cpu_milli", Kind.CHANGED, 125, 500),
+            Change("servers.web.resources.cpu_milli", CHANGED, 125, 500),
         ),
         (replace(WEB, resources=Resources(gpu=("H100",))), Change("servers.web.resources.gpu", Kind.CHANGED, [], ["H100"])),
         (
             replace(WEB, scale=ScalePolicy(max_containers=3)),
-            Change("servers.web.scale.max_containers", Kind.CHANGED, None, 3),
+            Change("servers.web.scale.max_containers", CHANGED, None, 3),
         ),
         (replace(WEB, volumes=(("/data", "v"),)), Change("servers.web.volumes./data", Kind.ADDED, after="v")),
         (replace(WEB, unauthenticated=True), Change("servers.web.unauthenticated", Kind.CHANGED, False, True)),

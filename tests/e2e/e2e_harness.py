@@ -25,7 +25,7 @@ from homeport.spawner.subnet import instance_tag
 
 T = TypeVar("T")
 HOMEPORT = Path(sys.executable).with_name("homeport")
-COMMAND_LIMIT_S = 120
+COMMAND_LIMIT_S = 60
 REQUEST_LIMIT_S = 15
 POLL_S = 0.02
 
@@ -67,7 +67,11 @@ class Box:
     def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> Done:
         """What a person types, without a terminal."""
         with self.begin(*arguments, cwd=cwd, **environment) as process:
-            out, err = process.communicate(timeout=COMMAND_LIMIT_S)
+            try:
+                out, err = process.communicate(timeout=COMMAND_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return Done(process.returncode, out, err)
 
     def begin(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:

@@ -18,6 +18,7 @@ class Server:
         subprocess.Popen("python -m http.server -d / 8000", shell=True)
 """
 
+# It asks for little, so that many fit beside each other on a small machine.
 SERVER = """
 import os
 import subprocess
@@ -57,7 +58,7 @@ def serve(host="0.0.0.0"):
     return server
 
 
-@app.server(unauthenticated=True{options})
+@app.server(unauthenticated=True, cpu=0.05{options})
 class Server:
     @homeport.enter()
     def start(self):

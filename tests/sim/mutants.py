@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from homeport.control import kernel
+from homeport.control import kernel, redeploy
 from homeport.core import backoff, draft, observe, place, reconcile, retire, rollout, routing
-from homeport.core.facts import ContainerDrained, ContainerExited
+from homeport.core.facts import ContainerDrained, ContainerExited, DeployKind
 from homeport.core.model import Capacity, Container, Deployment
 from homeport.core.states import ContainerState, DeploymentState
 
@@ -79,6 +79,21 @@ def _accept_without_journal(self: kernel.Kernel, inputs: Any, now_ms: int) -> An
     return step
 
 
+def _equal_is_unchanged(app: Any, fact: Any) -> Any:
+    return _whole_unchanged(app, replace(fact, kind=DeployKind.STANDARD))
+
+
+def _asked_twice_is_made_twice(app: Any, fact: Any) -> Any:
+    return None if fact.kind is not DeployKind.STANDARD else _whole_unchanged(app, fact)
+
+
+def _back_to_the_newest(history: Any, version: int | None) -> Any:
+    _whole_rollback_target(history, version)
+    return history[0]
+
+
+_whole_unchanged: Callable[..., Any] = reconcile._unchanged
+_whole_rollback_target: Callable[..., Any] = redeploy.rollback_target
 _whole_go_live: Callable[..., None] = rollout._go_live
 _whole_fail: Callable[..., None] = rollout.fail
 _whole_published: Callable[..., None] = observe.published
@@ -101,6 +116,10 @@ MUTANTS = (
     Mutant("old versions are never retired", rollout, "_retire_others", _nothing),
     Mutant("requests for capacity are oversubscribed", place, "used", lambda *_: Capacity(0, 0)),
     Mutant("the same configuration makes a new version", reconcile, "_unchanged", _nothing),
+    Mutant("a rollover of the same code is taken for a no-op", reconcile, "_unchanged", _equal_is_unchanged),
+    Mutant("a rollback that is asked twice is made twice", reconcile, "_unchanged", _asked_twice_is_made_twice),
+    Mutant("a rollback goes to the newest version", redeploy, "rollback_target", _back_to_the_newest),
+    Mutant("a rollback revives a stopped App", reconcile, "_refused", lambda *_: False),
     Mutant("two Apps claim one URL", reconcile._Work, "_take_over", _nothing),
     Mutant("nothing is said again after a restart", reconcile, "resume", lambda _: ()),
     Mutant("what was decided is not written down", kernel.Kernel, "accept", _accept_without_journal),

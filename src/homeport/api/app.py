@@ -11,7 +11,20 @@ from fastapi import FastAPI, Security
 from starlette.middleware import Middleware
 
 from ..store.tokens import TokenStore
-from . import apps, blobs, containers, deployments, problems, redeployments, servers, status
+from . import (
+    apps,
+    audit,
+    blobs,
+    containers,
+    deployments,
+    environments,
+    garbage,
+    problems,
+    redeployments,
+    registry,
+    servers,
+    status,
+)
 from .auth import BEARER, RequireToken
 from .limits import LimitBody
 from .platform_port import Platform
@@ -22,9 +35,13 @@ ROUTERS = (
     blobs.router,
     deployments.router,
     apps.router,
+    registry.router,
     redeployments.router,
     containers.router,
     servers.router,
+    environments.router,
+    garbage.router,
+    audit.router,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from ..control.requests import DeployRequest
@@ -24,6 +26,14 @@ async def deploy(body: models.DeploymentRequest, platform: PlatformHere, actor: 
     A client that disconnects changes nothing: the deployment goes on.
     """
     return await EventStream.of(platform.deploy(_request(body, actor), wait), keep_going=True)
+
+
+@router.post("/plan", response_model=models.Plan)
+async def plan(body: models.PlanRequest, platform: PlatformHere, actor: Actor) -> dict[str, Any]:
+    """What `deploy` would change now. Uploads, builds and changes nothing; refuses what a deploy would be refused for."""
+    asked = {"manifest": body.manifest, "environment": body.environment, "request_id": "plan"}
+    given = models.DeploymentRequest.model_validate(asked)
+    return await platform.plan(_request(given, actor))
 
 
 def strategy(text: str) -> Strategy:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 DIGESTS_MAX = 100_000
+TAGS_MAX = 100
 
 
 class _Request(BaseModel):
@@ -37,6 +38,22 @@ class RolloverRequest(_Request):
 
 class RollbackRequest(RolloverRequest):
     version: int | None = None
+
+
+class PlanRequest(_Request):
+    manifest: dict[str, Any]
+    environment: str = "main"
+
+
+class AppRequest(_Request):
+    name: str
+    request_id: str = Field(min_length=1, max_length=128)
+    environment: str = "main"
+    client_version: str = Field("", max_length=100)
+
+
+class TagsRequest(_Request):
+    tags: dict[str, str] = Field(max_length=TAGS_MAX)
 
 
 class ExecRequest(_Request):
@@ -199,3 +216,101 @@ class ServerInfo(_Answer):
     memory_mib: Any
     version: int
     containers: int
+
+
+class PlanAgainst(_Answer):
+    version: int
+    state: str
+    since: str
+    manifest_digest: str
+
+
+class PlannedChange(_Answer):
+    path: str
+    kind: str
+    before: Any
+    after: Any
+
+
+class Plan(_Answer):
+    app_id: str | None
+    app_name: str
+    environment: str
+    noop: bool
+    manifest_digest: str
+    against: PlanAgainst | None
+    version: int
+    changes: list[PlannedChange]
+
+
+class AppCreated(_Answer):
+    app_id: str
+    description: str
+    environment: str
+    created: bool
+
+
+class Tags(_Answer):
+    tags: dict[str, str]
+
+
+class AuditEntry(_Answer):
+    record: int
+    time: str
+    actor: str
+    action: str
+    app_id: str | None
+    app_name: str | None
+    version: int | None
+    container_id: str | None
+    hash: str
+
+
+class AuditLog(_Answer):
+    audit: list[AuditEntry]
+
+
+class AuditVerdict(_Answer):
+    ok: bool
+    records: int
+    problem: str | None
+
+
+class EnvironmentRequest(_Request):
+    name: str
+    web_suffix: str | None = None
+
+
+class EnvironmentUpdate(_Request):
+    name: str | None = None
+    web_suffix: str | None = None
+
+
+class EnvironmentInfo(_Answer):
+    name: str
+    web_suffix: str
+    apps: int
+    created_at: str
+    created_by: str
+
+
+class Environments(_Answer):
+    environments: list[EnvironmentInfo]
+
+
+class EnvironmentDeleted(_Answer):
+    name: str
+
+
+class GarbageOfKind(_Answer):
+    kind: str
+    count: int
+    size_bytes: int
+
+
+class Garbage(_Answer):
+    dry_run: bool
+    kinds: list[GarbageOfKind]
+    size_bytes: int
+    apps_forgotten: int
+    unreadable_manifests: list[str]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-from ..control.requests import DeployRequest, Event, LogQuery, RedeployRequest
+from ..control.collector import Collector
+from ..control.environments import Environments
+from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..store.blobs import Blobs
 
 Answer = dict[str, Any]
@@ -18,6 +20,12 @@ Answer = dict[str, Any]
 class Platform(Protocol):
     @property
     def blobs(self) -> Blobs: ...
+
+    @property
+    def environments(self) -> Environments: ...
+
+    @property
+    def collector(self) -> Collector: ...
 
     async def status(self) -> Answer: ...
 
@@ -40,6 +48,28 @@ class Platform(Protocol):
     def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         """A rollback or rollover as it goes on, read as `deploy` is. Raises NotFoundError, InvalidError before it begins."""
         ...
+
+    async def plan(self, request: DeployRequest) -> Answer:
+        """What that deploy would change now. Raises what it would be refused with."""
+        ...
+
+    async def create_app(self, request: CreateRequest) -> Answer:
+        """The App of that name, made without Servers if there is none."""
+        ...
+
+    async def app_tags(self, ref: str, environment: str) -> Answer:
+        """By key. Raises NotFoundError."""
+        ...
+
+    async def set_app_tags(self, ref: str, environment: str, tags: dict[str, str], actor: str) -> Answer:
+        """All of them, from now on. Raises NotFoundError."""
+        ...
+
+    async def audit(self, count: int) -> list[Answer]:
+        """The last so many acts of people, newest first."""
+        ...
+
+    async def verify_audit(self) -> Answer: ...
 
     async def stop_app(self, ref: str, environment: str, actor: str) -> Answer:
         """Returns when nothing of it runs. Raises NotFoundError, ConflictError if it is stopped already."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import errors
-from . import logs, render, text
+from . import logs, plan, render, text
 from .connect import connected
 from .options import Environment, Json, taking
 from .rollout import NOT_ALL_ENDED, TERMINATING, Rollout
@@ -36,6 +36,7 @@ class Request:
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the new version is live.")] = True
     stream_logs: Annotated[bool, typer.Option("--stream-logs", help="Follow the App's log afterwards.")] = False
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Show times in that log.")] = False
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would change; exit code 2 if anything.")] = False
     as_json: Json = False
 
 
@@ -49,6 +50,8 @@ def deploy(context: typer.Context, request: Request) -> None:
 
     When the new version does not become live, the one before it goes on, and the exit code is 1.
     """
+    if request.plan:
+        raise typer.Exit(_plan(context, request))
     started = time.time()
     app = _load(request)
     with connected(context, request.env) as client, render.Progress() as progress:
@@ -66,6 +69,18 @@ def deploy(context: typer.Context, request: Request) -> None:
         if request.stream_logs:
             query = logs.Query(follow=True, since=started)
             logs.show_app(client, outcome.app_id, query, text.LogPrefix(timestamps=request.timestamps))
+
+
+def _plan(context: typer.Context, request: Request) -> int:
+    """Returns the exit code (see `plan`)."""
+    from ..sdk import plan as sdk
+
+    try:
+        app = _load(request)
+    except errors.UsageError as error:
+        raise errors.InvalidError(error.message) from error
+    with connected(context, request.env) as client:
+        return plan.show(sdk.plan(app, request.name, request.env, client), request.as_json)
 
 
 def _load(request: Request) -> App:

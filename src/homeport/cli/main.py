@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, containers, deploy, platform, redeploy, render, servers
+from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers
 from .options import DataDir, Globals
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -33,8 +33,11 @@ platform.register(app)
 deploy.register(app)
 redeploy.register(apps.group)
 app.add_typer(apps.group, name="app")
+app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
+app.add_typer(environments.group, name="environment")
+garbage.register(app)
 
 
 def main() -> None:

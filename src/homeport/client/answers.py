@@ -86,6 +86,78 @@ class HistoryEntry(TypedDict):
     reason: str
 
 
+class PlanAgainst(TypedDict):
+    version: int
+    state: str
+    since: str
+    manifest_digest: str
+
+
+class PlannedChange(TypedDict):
+    path: str
+    kind: str
+    before: Any
+    after: Any
+
+
+class Plan(TypedDict):
+    app_id: str | None
+    app_name: str
+    environment: str
+    noop: bool
+    manifest_digest: str
+    against: PlanAgainst | None
+    version: int
+    changes: list[PlannedChange]
+
+
+class AppCreated(TypedDict):
+    app_id: str
+    description: str
+    environment: str
+    created: bool
+
+
+class AuditEntry(TypedDict):
+    record: int
+    time: str
+    actor: str
+    action: str
+    app_id: str | None
+    app_name: str | None
+    version: int | None
+    container_id: str | None
+    hash: str
+
+
+class AuditVerdict(TypedDict):
+    ok: bool
+    records: int
+    problem: str | None
+
+
+class EnvironmentInfo(TypedDict):
+    name: str
+    web_suffix: str
+    apps: int
+    created_at: str
+    created_by: str
+
+
+class GarbageOfKind(TypedDict):
+    kind: str
+    count: int
+    size_bytes: int
+
+
+class Garbage(TypedDict):
+    dry_run: bool
+    kinds: list[GarbageOfKind]
+    size_bytes: int
+    apps_forgotten: int
+    unreadable_manifests: list[str]
+
+
 class Stopped(TypedDict):
     app_id: str
     containers_ended: int

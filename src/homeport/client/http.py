@@ -14,11 +14,17 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from .answers import (
+    AppCreated,
     AppInfo,
     AppSummary,
+    AuditEntry,
+    AuditVerdict,
     ContainerInfo,
     ContainerStopped,
+    EnvironmentInfo,
+    Garbage,
     HistoryEntry,
+    Plan,
     ServerInfo,
     Status,
     Stopped,
@@ -93,6 +99,31 @@ class Client:
         """An earlier version once more; events as from `deploy`. request: strategy, request_id, version."""
         return self._redeploy(f"/apps/{_part(ref)}/rollback", environment, request, wait)
 
+    def plan(self, manifest: Mapping[str, Any], environment: str) -> Plan:
+        """What publishing `manifest` would change. Raises what that would be refused with."""
+        return cast(Plan, self._post("/deployments/plan", {"manifest": dict(manifest), "environment": environment}))
+
+    def create_app(self, request: Mapping[str, Any]) -> AppCreated:
+        """The App of this name, made without Servers if there is none. request: name, environment, request_id."""
+        return cast(AppCreated, self._post("/apps", dict(request)))
+
+    def app_tags(self, ref: str, environment: str) -> dict[str, str]:
+        return cast(dict[str, str], self._get(f"/apps/{_part(ref)}/tags", environment=environment)["tags"])
+
+    def set_app_tags(self, ref: str, environment: str, tags: Mapping[str, str]) -> dict[str, str]:
+        """These are all tags of the App from now on."""
+        body, params = {"tags": dict(tags)}, _given(environment=environment)
+        return cast(dict[str, str], self._call("PUT", f"/apps/{_part(ref)}/tags", params=params, json=body)["tags"])
+
+    def audit(self, limit: int) -> list[AuditEntry]:
+        """The last acts of people, newest first."""
+        return cast(list[AuditEntry], self._get("/audit", limit=limit)["audit"])
+
+    def verify_audit(self) -> AuditVerdict:
+        """Looks at every record of the journal, however long that takes."""
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
+        return cast(AuditVerdict, self._call("GET", "/audit/verify", timeout=timeout))
+
     def apps(self, environment: str) -> list[AppSummary]:
         return cast(list[AppSummary], self._get("/apps", environment=environment)["apps"])
 
@@ -132,12 +163,33 @@ class Client:
         params = {"environment": environment, "wait": wait}
         return self._stream("POST", path, _is_published(wait), params=params, json=dict(request))
 
+    def environments(self) -> list[EnvironmentInfo]:
+        return cast(list[EnvironmentInfo], self._get("/environments")["environments"])
+
+    def create_environment(self, name: str, web_suffix: str | None = None) -> EnvironmentInfo:
+        """web_suffix: None makes it from the name."""
+        return cast(EnvironmentInfo, self._post("/environments", {"name": name, "web_suffix": web_suffix}))
+
+    def update_environment(self, name: str, new_name: str | None, web_suffix: str | None) -> EnvironmentInfo:
+        """None: stays as it is."""
+        body = {"name": new_name, "web_suffix": web_suffix}
+        return cast(EnvironmentInfo, self._call("PATCH", f"/environments/{_part(name)}", json=body))
+
+    def delete_environment(self, name: str) -> None:
+        self._call("DELETE", f"/environments/{_part(name)}")
+
+    def collect_garbage(self, dry_run: bool) -> Garbage:
+        """Returns when all of it is gone, however long that takes. dry_run: only says what would go."""
+        return cast(Garbage, self._post("/gc", None, dry_run=dry_run))
+
     def _get(self, path: str, **params: str | int | bool | None) -> dict[str, Any]:
         return self._call("GET", path, params=_given(**params))
 
     def _post(self, path: str, body: object, **params: str | int | bool | None) -> dict[str, Any]:
         # Stopping something waits for it to end: there the platform says how long, not we.
-        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S) if path.endswith("/stop") else httpx.USE_CLIENT_DEFAULT
+        timeout = (
+            httpx.Timeout(None, connect=CONNECT_TIMEOUT_S) if path.endswith(("/stop", "/gc")) else httpx.USE_CLIENT_DEFAULT
+        )
         return self._call("POST", path, params=_given(**params), json=body, timeout=timeout)
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:

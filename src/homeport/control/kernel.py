@@ -15,7 +15,7 @@ from ..core.facts import DURABLE
 from ..core.model import App, World
 from ..core.reconcile import Step
 from ..core.states import AppState
-from ..ports import Journal
+from ..ports import Journal, Record
 from .chronicle import Input, chronicle
 
 
@@ -46,6 +46,10 @@ class Kernel:
             self._journal.append(now_ms, lines, changed, (step.world.tag, step.world.next_app))
         self.world = step.world
         return step
+
+    def note(self, lines: Sequence[Record], now_ms: int) -> None:
+        """Writes down what people decided and the core has no part in. Raises OSError: then nothing was written."""
+        self._journal.append(now_ms, lines, [], (self.world.tag, self.world.next_app))
 
 
 def _changed(before: World, after: World) -> list[App]:

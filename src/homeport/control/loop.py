@@ -16,7 +16,7 @@ from ..core.facts import CapacityKnown, EngineListed, Fact
 from ..core.invariants import broken
 from ..core.model import World
 from ..core.reconcile import Step
-from ..ports import Clock, Engine, Router
+from ..ports import Clock, Engine, Record, Router
 from .chronicle import Input
 from .dispatch import Dispatch
 from .kernel import Kernel
@@ -80,6 +80,10 @@ class ControlLoop:
         for watcher in list(self.watchers):
             watcher(step.world, step.events)
         return step
+
+    def note(self, *lines: Record) -> None:
+        """Makes durable what people decided and the core has no part in. Raises OSError: then nothing happened."""
+        self.kernel.note(lines, self._clock.now_ms())
 
     def tell(self, *facts: Fact) -> None:
         """Facts that nobody waits for. If they can't be written now, the next listing brings them again."""

@@ -90,8 +90,7 @@ def _words(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change
 
 def _steps(path: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
     """By position: from the first step that differs on, every layer is built again."""
-    both = [dict(enumerate(steps)) for steps in (old, new)]
-    yield from _entries(path, *both, _step)
+    yield from _entries(path, dict(enumerate(old)), dict(enumerate(new)), _step)
 
 
 def _named(

@@ -1,4 +1,4 @@
-"""What a deploy would do now, without doing any of it. Owns which version it is compared with; the differences are `plan`'s."""
+"""What a deploy would do now, without doing any of it. Owns what it is compared with; the differences are for `plan`."""
 
 from __future__ import annotations
 

@@ -21,14 +21,20 @@ from ..errors import ConflictError, NotFoundError, PlatformError
 from ..router.haproxy import HAProxyRouter
 from ..runtime.client import SpawnerClient, SpawnerError
 from ..settings import Settings
+from ..store.audit import Audit
 from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
+from .audit import Auditor
 from .chronicle import Input, Origin
+from .collector import Collector
+from .environments import Environments
 from .logbook import Logbook, Subject
+from .planner import Planner
 from .publish import Publisher
 from .redeploy import Redeployer
-from .requests import DeployRequest, Event, LogQuery, RedeployRequest
+from .registry import Registry
+from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from .views import Json
 
 
@@ -43,6 +49,8 @@ class Parts:
     logbook: Logbook
     router: HAProxyRouter
     spawner: SpawnerClient
+    collector: Collector
+    audit: Audit
 
 
 class Platform:
@@ -51,6 +59,8 @@ class Platform:
         self._history = parts.history
         self._loop = parts.publisher.loop
         self._watchers = parts.publisher.watchers
+        self._registry = Registry(parts.publisher, parts.history)
+        self._auditor = Auditor(parts.audit, parts.history)
 
     @property
     def blobs(self) -> Blobs:
@@ -73,9 +83,19 @@ class Platform:
             "containers": sum(c.state is not ContainerState.PENDING for app in apps for c in app.containers),
         }
 
+    @property
+    def environments(self) -> Environments:
+        return self._parts.publisher.environments
+
+    @property
+    def collector(self) -> Collector:
+        return self._parts.collector
+
     def apps(self, environment: str) -> list[Json]:
+        self.environments.find(environment)
         world = self._loop.world
-        lines = [views.app_line(row, world.apps.get(row.app_id)) for row in self._history.apps(environment)]
+        rows = [row for row in self._history.apps(environment) if row.state != "stopped" or row.app_id in world.apps]
+        lines = [views.app_line(row, world.apps.get(row.app_id)) for row in rows]
         return sorted(lines, key=lambda line: (int(str(line["tasks"])), str(line["created_at"])), reverse=True)
 
     async def app_info(self, ref: str, environment: str) -> Json:
@@ -100,6 +120,24 @@ class Platform:
         async for event in Redeployer(self._parts.publisher, self._history).redeploy(app, request, wait):
             yield event
 
+    async def plan(self, request: DeployRequest) -> Json:
+        return await Planner(self._parts.publisher).plan(request)
+
+    async def create_app(self, request: CreateRequest) -> Json:
+        return await self._registry.create(request)
+
+    async def app_tags(self, ref: str, environment: str) -> Json:
+        return {**await self._registry.tags(self._find(ref, environment))}
+
+    async def set_app_tags(self, ref: str, environment: str, tags: dict[str, str], actor: str) -> Json:
+        return {**await self._registry.set_tags(self._find(ref, environment), tags, actor)}
+
+    async def audit(self, count: int) -> list[Json]:
+        return await asyncio.to_thread(self._auditor.acts, count)
+
+    async def verify_audit(self) -> Json:
+        return await asyncio.to_thread(self._auditor.verify)
+
     async def stop_app(self, ref: str, environment: str, actor: str) -> Json:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
@@ -109,7 +147,7 @@ class Platform:
             )
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
-            while self._loop.world.apps[row.app_id].state is not AppState.STOPPED:
+            while row.app_id in self._loop.world.apps and not self._over(Subject(row.app_id)):
                 event = await happenings.get()
                 if isinstance(event, AppMoved) and event.state is AppState.STOPPED:
                     break
@@ -130,6 +168,7 @@ class Platform:
             row = self._find(app_ref, environment)
             apps, rows = {row.app_id: row}, self._history.containers(row.app_id, ended=ended)
         else:
+            self.environments.find(environment)
             apps = {row.app_id: row for row in self._history.apps(environment)}
             rows = [row for row in self._history.containers(ended=ended) if row.app_id in apps]
         now = {c.container_id: c for app_id in apps for c in self._containers(app_id)}
@@ -179,6 +218,7 @@ class Platform:
         row = self._history.find_app(ref, environment)
         if row is not None:
             return row
+        self.environments.find(environment)
         close = difflib.get_close_matches(ref, [app.name for app in self._history.apps(environment)], n=3)
         hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
         raise NotFoundError(f"No App with name {ref!r} found in the {environment!r} environment.{hint}")

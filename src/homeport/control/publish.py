@@ -27,6 +27,7 @@ from ..store.manifests import Manifests
 from ..store.sources import Sources
 from . import views
 from .chronicle import Input, Origin
+from .environments import Environments
 from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
@@ -34,7 +35,6 @@ from .requests import DeployRequest, Event
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20
-DEFAULT_ENVIRONMENT = "main"
 RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
 
 
@@ -47,6 +47,7 @@ class Publisher:
     blobs: Blobs
     manifests: Manifests
     sources: Sources
+    environments: Environments
     recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
@@ -67,8 +68,8 @@ class Publisher:
     async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
         """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
 
-        Raises InvalidError for a rollback or rollover of an App that is not deployed (any more), ConflictError for a host that
-        another App has by now, OSError for the disk.
+        Raises InvalidError for a rollback or rollover of an App that is not deployed (any more), ConflictError for a host
+        that another App has by now, OSError for the disk.
         """
         fact = given.fact
         assert isinstance(fact, DeployRequested), fact
@@ -85,7 +86,7 @@ class Publisher:
                     yield event
 
     def service_host(self, app_name: str, environment: str, server: ServerSpec) -> str:
-        suffix = "" if environment == DEFAULT_ENVIRONMENT else environment
+        suffix = self.environments.suffix(environment)
         settings = self.settings
         return names.server_host(
             settings.workspace, suffix, app_name, server.name, region=server.routing_region, domain=settings.domain
@@ -159,6 +160,7 @@ class Publisher:
 
     def fact(self, request: DeployRequest, manifest_digest: str) -> DeployRequested:
         manifest = request.manifest
+        self.environments.find(request.environment)
         return DeployRequested(
             environment=request.environment,
             app_name=manifest.name,

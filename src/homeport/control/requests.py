@@ -49,6 +49,17 @@ class RedeployRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """An App without Servers, if there is none of that name. `request_id` as in `DeployRequest`."""
+
+    name: str
+    environment: str
+    request_id: str
+    actor: str
+    client_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LogQuery:
     """Log lines of one App or (when `container_id` is given and `app_ref` is None) of one container.
 

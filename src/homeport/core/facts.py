@@ -52,6 +52,13 @@ class AppStopRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class AppForgotten:
+    """An App was stopped so long ago that its URLs need not answer for it any more. Others it does not concern."""
+
+    app_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerStopRequested:
     """A person asked for this one container to end; its Server replaces it."""
 
@@ -121,13 +128,22 @@ class CapacityKnown:
     memory_mib: int
 
 
-Durable = DeployRequested | AppStopRequested | ContainerStopRequested | ContainerStarted | ContainerReady | ContainerExited
+Durable = (
+    DeployRequested
+    | AppStopRequested
+    | AppForgotten
+    | ContainerStopRequested
+    | ContainerStarted
+    | ContainerReady
+    | ContainerExited
+)
 Sample = ContainerProbed | ContainerDrained | EngineListed | CapacityKnown
 Fact = Durable | Sample
 
 DURABLE: tuple[type, ...] = (
     DeployRequested,
     AppStopRequested,
+    AppForgotten,
     ContainerStopRequested,
     ContainerStarted,
     ContainerReady,

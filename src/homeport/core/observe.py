@@ -63,6 +63,12 @@ def stop_requested(draft: Draft) -> None:
             draft.move_deployment(deployment.version, DeploymentState.SUPERSEDED, reason="the App was stopped")
 
 
+def forgotten(draft: Draft) -> None:
+    """As if another App had taken its URLs over. One that is not stopped is remembered for what it runs."""
+    if draft.app.state is AppState.STOPPED:
+        draft.app = replace(draft.app, yielded=True)
+
+
 def container_stop_requested(draft: Draft, fact: ContainerStopRequested) -> None:
     """One that drains is on its way already, and its requests keep their time."""
     container = draft.containers.get(fact.container_id)

@@ -17,6 +17,7 @@ from .actions import Action, ForgetContainer, SetRoutes, StartContainer, StopCon
 from .draft import KILL_AFTER_MS, Draft
 from .events import DeployRefused, DeployUnchanged, Event
 from .facts import (
+    AppForgotten,
     AppStopRequested,
     CapacityKnown,
     ContainerDrained,
@@ -118,6 +119,9 @@ class _Work:
             case AppStopRequested(app_id):
                 if draft := self.draft(app_id):
                     observe.stop_requested(draft)
+            case AppForgotten(app_id):
+                if draft := self.draft(app_id):
+                    observe.forgotten(draft)
             case _:
                 if draft := self.draft(ids.app_of(fact.container_id)):
                     _observe_container(draft, fact)

@@ -17,12 +17,15 @@ from pathlib import Path
 import uvicorn
 
 from ..api.app import create_app
+from ..control.collector import Collector
+from ..control.environments import Environments
 from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
+from ..control.stock import Stores
 from ..control.watch import Watchers
 from ..core.ids import TAG_LENGTH
 from ..engine.local import LocalEngine
@@ -35,9 +38,11 @@ from ..runtime.client import SpawnerClient
 from ..runtime.processes import identify
 from ..runtime.spawner_process import SpawnerProcess
 from ..settings import Settings
+from ..store.audit import Audit
 from ..store.blobs import Blobs
 from ..store.database import Database
 from ..store.datadir import DataDir, open_data_dir
+from ..store.environments import EnvironmentTable
 from ..store.files import write_private
 from ..store.history import History
 from ..store.journal import SqlJournal
@@ -87,7 +92,8 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
 async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
     clock = SystemClock()
     database = Database(directory.journal)
-    kernel = Kernel(SqlJournal(database), _new_tag())
+    journal = SqlJournal(database)
+    kernel = Kernel(journal, _new_tag())
     history = History(database)
     blobs = Blobs(directory.blobs)
     manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
@@ -101,12 +107,18 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
-    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources)
+    environments = Environments(EnvironmentTable(database), history, loop)
+    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments)
+    collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib))
+    collecting = asyncio.create_task(collector.run())
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
-        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner))
+        audit = Audit(journal, database)
+        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit))
     finally:
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
         await loop.close()
         await engine.close()
         await router.close()

@@ -8,6 +8,7 @@ What was built once stays what it is, whatever later versions of us would make o
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 from ..errors import ImageBuildError
@@ -34,28 +35,57 @@ class BuildahImages(Images):
         self._bases: Joined[str] = Joined()
         self._builds: Joined[Image] = Joined()
         self._room = asyncio.Semaphore(BUILDS_AT_ONCE)
+        self._dropping = asyncio.Lock()
+        self._building = 0
+        self._used_at: dict[str, float] = {}  # by image id, monotonic
         self._registry_failed: dict[str, tuple[float, str]] = {}
 
     async def ensure(self, recipe: ImageRecipe, progress: Progress) -> Image:
         recipes.check(recipe)
-        if found := self._index.get(recipes.digest(recipe)):
+        if found := self._used(recipe):
             return found
         return await self._builds.do(recipes.digest(recipe), lambda tell: self._make(recipe, tell), progress)
 
     async def get(self, recipe: ImageRecipe) -> Image | None:
-        return self._index.get(recipes.digest(recipe))
+        return self._used(recipe)
 
     async def drop(self, image_id: str) -> None:
-        await self._storage.open()
-        self._index.discard(image_id)
-        await self._storage.remove(image_id)
+        async with self._dropping:  # who wants to build it in the meantime waits, and then builds it anew
+            await self._storage.open()
+            self._index.discard(image_id)
+            await self._storage.remove(image_id)
+
+    def stored(self) -> dict[str, Image]:
+        """What was built and not dropped, by the digest of its recipe (`recipe.digest`)."""
+        return self._index.all()
+
+    def idle_s(self, image_id: str) -> float:
+        """Since it was last asked for, as far as this process knows; 0 while anything is built, on whatever it may be."""
+        if self._building:
+            return 0
+        return time.monotonic() - self._used_at.get(image_id, -math.inf)
+
+    def _used(self, recipe: ImageRecipe) -> Image | None:
+        found = self._index.get(recipes.digest(recipe))
+        if found is not None:
+            self._used_at[found.image_id] = time.monotonic()
+        return found
 
     async def _make(self, recipe: ImageRecipe, progress: Progress) -> Image:
+        async with self._dropping:
+            self._building += 1
+        try:
+            return await self._make_now(recipe, progress)
+        finally:
+            self._building -= 1
+
+    async def _make_now(self, recipe: ImageRecipe, progress: Progress) -> Image:
         await self._storage.open()
         base = await self._base(recipe.python_version, progress)
         image_id = await self._build(recipe, base, progress) if recipe.steps else self._known(base)
         image = await self._storage.describe(image_id, recipe.python_version)
         self._index.put(recipes.digest(recipe), image)
+        self._used_at[image_id] = time.monotonic()
         return image
 
     async def _build(self, recipe: ImageRecipe, base: str, progress: Progress) -> str:

@@ -24,6 +24,9 @@ class Index:
         image = self._images.get(key)
         return image if image and all(os.path.isdir(layer) for layer in image.layers) else None
 
+    def all(self) -> dict[str, Image]:
+        return dict(self._images)
+
     def put(self, key: str, image: Image) -> None:
         self._images[key] = image
         self._save()

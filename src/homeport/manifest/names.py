@@ -12,10 +12,12 @@ APP_NAME_MAX = 64
 TAG_MAX = 50
 APP_TAG_MAX = 63
 LABEL_MAX = 63
+WEB_SUFFIX_MAX = 32
 
 _APP_ID = re.compile(r"ap-[a-zA-Z0-9]{22}")
 _NAME = re.compile(r"[a-zA-Z0-9._-]+")
 _DEPLOYMENT_TAG = re.compile(r"[a-zA-Z0-9._-]{1,50}")
+_WEB_SUFFIX = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 _KEPT_OF_LONG_LABEL = 56
@@ -61,6 +63,18 @@ def region_problem(region: str) -> str | None:
     if _REGION.fullmatch(region):
         return None
     return f"Routing region {region!r} is invalid. Use lower-case letters, digits and dashes, as in 'us-east'."
+
+
+def web_suffix_problem(suffix: str) -> str | None:
+    """What tells an environment's URLs from others (semantics 6.4.3). Empty means that there is none, and is fine."""
+    if not suffix or (len(suffix) <= WEB_SUFFIX_MAX and _WEB_SUFFIX.fullmatch(suffix)):
+        return None
+    return f"Invalid web suffix: {suffix!r}. Use 1 to {WEB_SUFFIX_MAX} lower-case letters and digits, single dashes between."
+
+
+def web_suffix_of(environment: str) -> str:
+    """The web suffix that follows from an environment's name when none was chosen; empty if nothing in it can be used."""
+    return re.sub("-+", "-", normalise(environment))[:WEB_SUFFIX_MAX].strip("-")
 
 
 def normalise(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .remote import is_local
 from .server import Server
-from .twins import twin
+from .twins import class_twin, twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from .image import Image
     from .options import ServerOptions
     from .references import Proxy, Secret, Volume
+
+
+class Deployed:
+    """Where an App is that was deployed or looked up: its id and address, and how it is reached from here."""
+
+    def __init__(self, app_id: str, url: str, environment_name: str | None, client: Client | None) -> None:
+        self.app_id = app_id
+        self.url = url
+        self.environment_name = environment_name
+        self.client = client
+
+    def through(self, client: Client) -> Deployed:
+        return Deployed(self.app_id, self.url, self.environment_name, client)
 
 
 class App:
@@ -40,7 +53,7 @@ class App:
         """
         self._name = name
         self._servers: dict[str, Server] = {}
-        self._app_id: str | None = None
+        self._deployed: Deployed | None = None
         self._included: list[App] = []
         self._defaults: dict[str, object] = {}
         self._tags: dict[str, str] = dict(tags or {})
@@ -57,8 +70,8 @@ class App:
 
     @property
     def app_id(self) -> str | None:
-        """`ap-…`, once it was deployed from this process."""
-        return self._app_id
+        """`ap-…`, once it was deployed from this process or looked up."""
+        return self._deployed.app_id if self._deployed else None
 
     @property
     def registered_servers(self) -> dict[str, Server]:
@@ -146,10 +159,63 @@ class App:
         from .deploy import Options, publish
 
         outcome = publish(self, Options(name=name, environment=environment_name, tag=tag, strategy=strategy), client)
-        self._app_id, self._name = outcome.app_id, outcome.app_name
+        self._deployed = Deployed(outcome.app_id, outcome.app_url, environment_name, client)
+        self._name = outcome.app_name
         for server in self._servers.values():
-            server._deployed = (self._app_id, environment_name, client)
+            server._deployed = (outcome.app_id, environment_name, client)
         return self
+
+    @class_twin
+    def lookup(
+        cls: type[App],
+        name: str,
+        *,
+        create_if_missing: bool = False,
+        environment_name: str | None = None,
+        client: Client | None = None,
+    ) -> App:
+        """The deployed App of this name, or with this id (`ap-…`, in whatever environment; semantics 1.10.2).
+
+        create_if_missing: an App without Servers is deployed where there is none of this name; ids can't be made.
+        Raises NotFoundError when there is none or it is stopped, InvalidError for a name that is not legal, and
+        AuthError or ConnectionError as every call to the platform does.
+        """
+        from .registry import Wanted, find
+
+        found = cls()
+        found._name, found._deployed = find(Wanted(name, create_if_missing, environment_name), client)
+        return found
+
+    @twin
+    def set_tags(self, tags: Mapping[str, str], *, client: Client | None = None) -> None:
+        """These are all tags of the deployed App from now on (semantics 1.10.1); no new version, nothing restarts.
+
+        They hold until a version is deployed whose code changes `App(tags=...)`. At most 63 letters, digits, dashes,
+        periods and underscores in each key and value. Raises InvalidError otherwise, and as `get_tags`.
+        """
+        from .registry import set_tags
+
+        set_tags(self._at_home(client), tags)
+
+    @twin
+    def get_tags(self, *, client: Client | None = None) -> dict[str, str]:
+        """The tags of the deployed App. Raises ExecutionError for one that is neither deployed from here nor looked up,
+        and AuthError or ConnectionError as every call to the platform does.
+        """
+        from .registry import get_tags
+
+        return get_tags(self._at_home(client))
+
+    def get_dashboard_url(self) -> str:
+        """The address of the deployed App on its platform. Raises ExecutionError as `get_tags` does."""
+        return self._at_home(None).url
+
+    def _at_home(self, client: Client | None) -> Deployed:
+        if self._deployed is None:
+            from ..errors import ExecutionError
+
+            raise ExecutionError(f"App {self._name or ''!r} is not deployed yet; deploy it, or use `App.lookup`.")
+        return self._deployed if client is None else self._deployed.through(client)
 
     def function(self, *_args: object, **_settings: object) -> Callable[[object], object]:
         """Not there yet. Raises InvalidError."""

@@ -72,14 +72,19 @@ def check_app(name: object, tags: Mapping[str, str], defaults: Mapping[str, obje
         problem = names.app_name_problem(readers.text("name", name))
         if problem:
             raise InvalidError(problem)
-    for key, value in tags.items():
-        problem = names.app_tag_problem(readers.text("tags", key), readers.text(f"tags[{key!r}]", value))
-        if problem:
-            raise InvalidError(problem)
+    check_tags(tags)
     _recipe(defaults["image"])
     readers.secrets(defaults["secrets"])
     readers.volumes(defaults["volumes"])
     _include_source(None, defaults["include_source"])
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Raises InvalidError for a key or value that is not legal (semantics 1.10.1)."""
+    for key, value in tags.items():
+        problem = names.app_tag_problem(readers.text("tags", key), readers.text(f"tags[{key!r}]", value))
+        if problem:
+            raise InvalidError(problem)
 
 
 def _name_problems(name: str) -> list[str]:

@@ -37,6 +37,17 @@ class twin(Generic[S, P, R]):
         return Twin(self._function, owner)
 
 
+class class_twin(Generic[S, P, R]):
+    """The same for class methods."""
+
+    def __init__(self, function: Callable[Concatenate[type[S], P], R]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, owner: S | None, owner_type: type[S]) -> Twin[type[S], P, R]:
+        return Twin(self._function, owner_type)
+
+
 class Twin(Generic[S, P, R]):
     """A bound method in both forms."""
 

@@ -9,7 +9,7 @@ from ..control.kernel import Kernel, lasting
 from ..core import routing
 from ..core.actions import SetRoutes
 from ..core.events import ContainerMoved, DeployUnchanged
-from ..core.facts import DeployRequested, Fact
+from ..core.facts import DeployKind, DeployRequested, Fact
 from ..core.model import App, Strategy, World
 from ..core.reconcile import Step
 from ..core.scale import wanted
@@ -49,7 +49,7 @@ class Checker:
     def before_wish(self, wish: Fact, world: World) -> None:
         """Remembers whether what somebody is about to ask for is there already."""
         self._unchanged = None
-        if isinstance(wish, DeployRequested):
+        if isinstance(wish, DeployRequested) and wish.kind is DeployKind.STANDARD:
             for app in world.apps.values():
                 states = (DeploymentState.ROLLING, DeploymentState.LIVE)
                 newest = [d for d in app.deployments if d.state in states][-1:]

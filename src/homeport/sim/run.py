@@ -15,8 +15,10 @@ from . import options as choices
 from .checkers import Checker
 from .clock import Timeline
 from .engine import SimEngine
+from .past import Past
 from .people import People
 from .plane import Plane, Surroundings
+from .redeployments import Redeployments
 from .router import SimRouter
 
 REST_MS = 600_000
@@ -43,13 +45,14 @@ class Simulation:
         self.seed = seed
         self.timeline = Timeline(seed)
         self.options = choices.draw(self.timeline.random)
-        self.people = People(self.timeline.random, self.options)
         self.router = SimRouter(self.timeline, self.tell)
         self.engine = SimEngine(self.timeline, self.tell, self.router.container_ended)
         self.journal = MemoryJournal()
+        self.people = People(self.timeline.random, self.options, Past(self.journal))
         capacity = SMALL if self.options.small_machine else None
         self.around = Surroundings(self.timeline, self.engine, self.router, self.journal, capacity)
         self.checker = Checker(self.options, self.around)
+        self.redeployments = Redeployments(self.journal)
         self.faults = True
         self.steps = self.deaths = 0
         self._trace = hashlib.sha256()
@@ -64,6 +67,7 @@ class Simulation:
         self._calm()
         self.timeline.run(self.timeline.now_ms + REST_MS)
         self.checker.at_rest(self.plane.kernel)
+        self.redeployments.at_rest()
         return Report(
             self.seed,
             self.steps,
@@ -111,10 +115,16 @@ class Simulation:
         elif isinstance(wish, ContainerStopRequested):
             self.checker.on_stop(apps[ids.app_of(wish.container_id)])
         self.checker.before_wish(wish, self.plane.kernel.world)
-        self.plane.accept([Input(wish)])
+        step = self.plane.accept([Input(wish)])
         self.checker.after_wish(wish, self.plane.kernel.world)
-        if isinstance(wish, DeployRequested) and self.timeline.chance(100):
-            self.plane.accept([Input(wish)])  # the client did not hear the answer and asks again
+        if not isinstance(wish, DeployRequested):
+            return
+        if step is not None:
+            self.redeployments.asked(wish, self.people.named, step)
+        if self.timeline.chance(100):
+            again = self.plane.accept([Input(wish)])  # the client did not hear the answer and asks again
+            if step is not None and again is not None:
+                self.redeployments.asked_again(wish, step, again)
 
     def _request(self) -> None:
         routes = self.router.hosts()

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import tempfile
+import threading
 from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ class Blobs:
         self._arriving = root / "arriving"
         self._arriving.mkdir(parents=True, exist_ok=True)
         self._bytes_max = bytes_max
+        self._guard = threading.Lock()
         for left in self._arriving.iterdir():
             left.unlink()
 
@@ -44,7 +46,24 @@ class Blobs:
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those that are not here, each once, in the order given. Raises InvalidError for what is no digest."""
-        return [digest for digest in dict.fromkeys(digests) if not self.path(digest).exists()]
+        return [digest for digest in dict.fromkeys(digests) if not self._use(self.path(digest))]
+
+    def drop(self, digest: str, unused_since_ms: int) -> bool:
+        """Remove it, unless it was written, read or asked for (`missing`) since then. Returns whether it is gone."""
+        path = self.path(digest)
+        with self._guard:
+            if not path.exists():
+                return True
+            if path.stat().st_mtime_ns >= unused_since_ms * 1_000_000:
+                return False
+            path.unlink()
+            return True
+
+    def stored(self) -> Iterator[tuple[str, Path]]:
+        """Digest and file of every blob."""
+        for folder in sorted(self._root.iterdir()):
+            if folder != self._arriving and folder.is_dir():
+                yield from ((folder.name + file.name, file) for file in folder.iterdir())
 
     async def put(self, digest: str, chunks: AsyncIterable[bytes]) -> None:
         """Store the content that arrives in `chunks`; durable on return. One that is here is replaced by the same.
@@ -80,6 +99,7 @@ class Blobs:
         the next deploy uploads it again.
         """
         path, seen = self.path(digest), hashlib.sha256()
+        self._use(path)
         try:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
@@ -90,6 +110,15 @@ class Blobs:
         if seen.hexdigest() != digest:
             path.unlink(missing_ok=True)
             raise ExecutionError(f"Blob {digest} was damaged on disk and has been removed: deploy again to upload it.")
+
+    def _use(self, path: Path) -> bool:
+        """Whether it is here; if so it counts as used now, so that whoever asked has time to make use of it."""
+        with self._guard:
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                return False
+            return True
 
     @contextmanager
     def _arrival(self, digest: str) -> Iterator[_Arrival]:

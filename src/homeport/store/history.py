@@ -12,7 +12,7 @@ from sqlalchemy import Select, Table, select
 
 from ..manifest.names import is_app_id
 from .database import Database
-from .tables import app_index, container_index, deployments
+from .tables import app_index, app_tags, container_index, deployments
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ class History:
             query = query.where(app_index.c.environment == environment, app_index.c.name == ref)
         found = self._all(query.limit(1))
         return AppRow(**found[0]) if found else None
+
+    def set_tags(self, app_id: str) -> tuple[dict[str, str], dict[str, str]] | None:
+        """The tags that were set from outside the App's code, and the code's own at that time; None if none ever were."""
+        found = self._all(select(app_tags.c.tags, app_tags.c.code_tags).where(app_tags.c.app_id == app_id))
+        return (found[0]["tags"], found[0]["code_tags"]) if found else None
 
     def containers(self, app_id: str | None = None, *, ended: bool = True) -> list[ContainerRow]:
         """Containers of one App (None: of all), in order of creation; `ended` says whether those that ended are wanted."""

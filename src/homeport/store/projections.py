@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from ..ports import Record
 from . import records as kinds
-from .tables import app_index, container_index, deployments
+from .tables import app_index, app_tags, container_index, deployments, environments
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ def _app_stopped(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     return (Change(app_index, {"app_id": record.body["app_id"]}, {"state": "stopped"}, {"stopped_at_ms": at_ms}),)
 
 
+def _app_tags(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    values = {name: record.body[name] for name in ("tags", "code_tags")}
+    return (Change(app_tags, {"app_id": record.body["app_id"]}, values, make=True),)
+
+
 def _created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     first = {name: record.body[name] for name in ("app_id", "service", "version")}
     first |= {"position": seq, "created_at_ms": at_ms}
@@ -107,6 +112,28 @@ def _ended(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     return (Change(container_index, _container(record), first={**first, "ended_at_ms": at_ms}),)
 
 
+def _environment_created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    first = {name: record.body[name] for name in ("name", "web_suffix")}
+    first |= {"position": seq, "created_at_ms": at_ms, "created_by": record.actor}
+    return (Change(environments, _environment(record), first=first, make=True),)
+
+
+def _environment_updated(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    body = record.body
+    renamed = Change(environments, _environment(record), {"name": body["name"], "web_suffix": body["web_suffix"]})
+    if body["old_name"] == body["name"]:
+        return (renamed,)
+    return renamed, Change(app_index, {"environment": body["old_name"]}, {"environment": body["name"]})
+
+
+def _environment_deleted(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(environments, _environment(record), first={"deleted_at_ms": at_ms}),)
+
+
+def _environment(record: Record) -> dict[str, Any]:
+    return {"environment_id": record.body["environment_id"]}
+
+
 def _container(record: Record) -> dict[str, Any]:
     return {"container_id": record.body["container_id"]}
 
@@ -118,9 +145,13 @@ PROJECTORS: Mapping[str, Projector] = {
     kinds.DEPLOYMENT_SETTLED: _settled,
     kinds.APP_STOP: _app_stop,
     kinds.APP_STOPPED: _app_stopped,
+    kinds.APP_TAGS: _app_tags,
     kinds.CONTAINER_CREATED: _created,
     kinds.CONTAINER_STARTED: _started,
     kinds.CONTAINER_READY: _ready,
     kinds.CONTAINER_STOP: _container_stop,
     kinds.CONTAINER_ENDED: _ended,
+    kinds.ENVIRONMENT_CREATED: _environment_created,
+    kinds.ENVIRONMENT_UPDATED: _environment_updated,
+    kinds.ENVIRONMENT_DELETED: _environment_deleted,
 }

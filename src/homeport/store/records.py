@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from ..ports import Record
@@ -10,11 +11,16 @@ DEPLOYMENT_PUBLISHED = "deployment.published"
 DEPLOYMENT_SETTLED = "deployment.settled"
 APP_STOP = "app.stop"
 APP_STOPPED = "app.stopped"
+APP_TAGS = "app.tags"
 CONTAINER_CREATED = "container.created"
 CONTAINER_STARTED = "container.started"
 CONTAINER_READY = "container.ready"
 CONTAINER_STOP = "container.stop"
 CONTAINER_ENDED = "container.ended"
+ENVIRONMENT_CREATED = "environment.created"
+ENVIRONMENT_UPDATED = "environment.updated"
+ENVIRONMENT_DELETED = "environment.deleted"
+GARBAGE_COLLECTED = "garbage.collected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,11 @@ def app_stopped(app_id: str) -> Record:
     return Record(APP_STOPPED, {"app_id": app_id})
 
 
+def app_tags(app_id: str, tags: Mapping[str, str], code_tags: Mapping[str, str], actor: str) -> Record:
+    """These are all tags of the App now; `code_tags` are those that its code gave it at that time."""
+    return Record(APP_TAGS, {"app_id": app_id, "tags": dict(tags), "code_tags": dict(code_tags)}, actor)
+
+
 def container_created(container_id: str, app_id: str, service: str, version: int) -> Record:
     """A container is wanted. `service` is the Server's name."""
     body: dict[str, object] = {"container_id": container_id, "app_id": app_id, "service": service, "version": version}
@@ -87,3 +98,23 @@ def container_ended(container_id: str, reason: str, exit_code: int | None = None
     """`reason` is a `core.facts.ExitReason`, or words of the core for one that never ran."""
     body: dict[str, object] = {"container_id": container_id, "reason": reason, "exit_code": exit_code, "detail": detail}
     return Record(CONTAINER_ENDED, body)
+
+
+def environment_created(environment_id: str, name: str, web_suffix: str, actor: str) -> Record:
+    body: dict[str, object] = {"environment_id": environment_id, "name": name, "web_suffix": web_suffix}
+    return Record(ENVIRONMENT_CREATED, body, actor)
+
+
+def environment_updated(environment_id: str, old_name: str, name: str, web_suffix: str, *, actor: str) -> Record:
+    """Its name and web suffix from now on. The stopped Apps in it go with the name."""
+    names: dict[str, object] = {"old_name": old_name, "name": name, "web_suffix": web_suffix}
+    return Record(ENVIRONMENT_UPDATED, {"environment_id": environment_id, **names}, actor)
+
+
+def environment_deleted(environment_id: str, name: str, actor: str) -> Record:
+    return Record(ENVIRONMENT_DELETED, {"environment_id": environment_id, "name": name}, actor)
+
+
+def garbage_collected(counts: dict[str, int], size_bytes: int, actor: str) -> Record:
+    """How many things of each kind were removed, and how large they were together."""
+    return Record(GARBAGE_COLLECTED, {"counts": dict(counts), "size_bytes": size_bytes}, actor)

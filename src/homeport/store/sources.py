@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
@@ -28,6 +29,7 @@ class Sources:
         self._making = root / "making"
         self._blobs = blobs
         self._checked: set[str] = set()
+        self._guard = threading.Lock()
         shutil.rmtree(self._making, ignore_errors=True)
         self._making.mkdir(parents=True)
 
@@ -38,12 +40,13 @@ class Sources:
         paths that no tree can have, ResourceExhaustedError (its cause is the OSError) if the disk is full.
         """
         _refuse_impossible(files)
-        name = _digest(files)
+        name = tree_name(files)
         tree = self._root / name
-        if name in self._checked:
+        there = self._use(tree)
+        if there and name in self._checked:
             return tree
         try:
-            if tree.is_dir():
+            if there:
                 self._fill(tree, files)
             else:
                 self._make(tree, files)
@@ -55,6 +58,32 @@ class Sources:
             ) from error
         self._checked.add(name)
         return tree
+
+    def drop(self, name: str, unused_since_ms: int) -> bool:
+        """Remove a tree, unless somebody asked for it since then. Returns whether it is gone; killed half way, it is."""
+        tree = self._root / name
+        aside = self._making / name
+        with self._guard:
+            if tree.is_dir():
+                if tree.stat().st_mtime_ns >= unused_since_ms * 1_000_000:
+                    return False
+                self._checked.discard(name)
+                tree.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+        return True
+
+    def stored(self) -> Iterator[Path]:
+        """Every tree."""
+        return (tree for tree in self._root.iterdir() if tree != self._making)
+
+    def _use(self, tree: Path) -> bool:
+        """Whether it is here; if so it counts as used now."""
+        with self._guard:
+            try:
+                os.utime(tree)
+            except FileNotFoundError:
+                return False
+            return True
 
     def _make(self, tree: Path, files: Sequence[SourceFile]) -> None:
         aside = Path(tempfile.mkdtemp(dir=self._making))
@@ -100,7 +129,8 @@ def _refuse_impossible(files: Sequence[SourceFile]) -> None:
         raise InvalidError(f"Source file {path!r} is listed twice, or is also a folder.")
 
 
-def _digest(files: Sequence[SourceFile]) -> str:
+def tree_name(files: Sequence[SourceFile]) -> str:
+    """The name of the directory that holds exactly these files."""
     lines = sorted([file.path, file.digest, file.executable] for file in files)
     return hashlib.sha256(json.dumps(lines, separators=(",", ":")).encode()).hexdigest()
 

@@ -87,4 +87,24 @@ container_index = Table(
     Column("stopped_by", String),
     Index("container_index_by_app", "app_id"),
 )
-PROJECTIONS = (deployments, app_index, container_index)
+
+app_tags = Table(
+    "app_tags",
+    schema,
+    Column("app_id", String, primary_key=True),
+    Column("tags", JSON, nullable=False),
+    Column("code_tags", JSON, nullable=False),
+)
+
+environments = Table(
+    "environments",
+    schema,
+    Column("environment_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("web_suffix", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+PROJECTIONS = (deployments, app_index, container_index, app_tags, environments)

@@ -1,0 +1,157 @@
+"""What lies in the data directory, and what refers to it, as values for `garbage`. Reads only; decides nothing. Blocks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import Error
+from ..images.recipe import digest as recipe_digest
+from ..ports import Image
+from ..settings import Settings
+from ..store.blobs import Blobs
+from ..store.history import AppRow, History
+from ..store.manifests import Manifests
+from ..store.sources import Sources, tree_name
+from .garbage import Item, Kind, PastApp, Ref, Version
+from .loop import ControlLoop
+
+log = logging.getLogger(__name__)
+
+
+class ImageStore(Protocol):
+    """What is asked of `images` besides `ports.Images`."""
+
+    def stored(self) -> dict[str, Image]:
+        """By the digest of the recipe."""
+        ...
+
+    def idle_s(self, image_id: str) -> float: ...
+
+    async def drop(self, image_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    settings: Settings
+    loop: ControlLoop
+    history: History
+    manifests: Manifests
+    blobs: Blobs
+    sources: Sources
+    images: ImageStore
+    guest_lib: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a manifest names, as far as that can never change."""
+
+    refs: frozenset[Ref]
+    recipes: frozenset[str]
+
+
+class Stock:
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._named: dict[str, _Named] = {}
+
+    def past(self, rows: Iterable[AppRow], gone: frozenset[str]) -> tuple[PastApp, ...]:
+        """Apps of the history; of those that are `gone` for good nobody needs the versions."""
+        return tuple(_past(row, () if row.app_id in gone else self._versions(row.app_id)) for row in rows)
+
+    def needs(self, digests: frozenset[str]) -> dict[str, frozenset[Ref]]:
+        """What each of these manifests names; those that can't be read are left out."""
+        self._named = {digest: named for digest, named in self._named.items() if digest in digests}
+        for digest in digests - self._named.keys():
+            try:
+                self._named[digest] = self._read(digest)
+            except Error as error:
+                log.warning("manifest %s can't be read: %s", digest, error)
+        images = self._stores.images.stored()
+        return {digest: named.refs | _image_refs(named.recipes, images) for digest, named in self._named.items()}
+
+    def in_use(self) -> frozenset[Ref]:
+        """What directories of containers refer to, whoever they belong to, and the copy of our package of today."""
+        found = {Ref(Kind.GUEST, self._stores.guest_lib.name)}
+        layers: set[str] = set()
+        for path in self._stores.settings.data_dir.glob("containers/*/spec.json"):
+            binds, below = _mounted(path)
+            layers |= below
+            for source in binds:
+                found |= {Ref(kind, name) for kind, name in self._owner(source)}
+        images = self._stores.images.stored().values()
+        return frozenset(found | {Ref(Kind.IMAGE, i.image_id) for i in images if i.layers and layers.issuperset(i.layers)})
+
+    def items(self, now_ms: int) -> Iterator[Item]:
+        """Everything that could be collected."""
+        data_dir, stores = self._stores.settings.data_dir, self._stores
+        for digest, path in stores.blobs.stored():
+            yield from _item(Ref(Kind.BLOB, digest), path)
+        for tree in stores.sources.stored():
+            yield from _item(Ref(Kind.SOURCE, tree.name), tree)
+        for image in {image.image_id: image for image in stores.images.stored().values()}.values():
+            yield _image_item(image, stores.images.idle_s(image.image_id), now_ms)
+        for directory in data_dir.glob("containers/*"):
+            yield from _item(Ref(Kind.CONTAINER, directory.name), directory)
+        for path in data_dir.glob("logs/*/*.log"):
+            yield from _item(Ref(Kind.LOG, path.stem), path)
+        for directory in data_dir.glob("guest/*"):
+            yield from _item(Ref(Kind.GUEST, directory.name), directory)
+
+    def _versions(self, app_id: str) -> tuple[Version, ...]:
+        rows = self._stores.history.history(app_id)
+        return tuple(Version(row.version, row.manifest_digest, row.live_at_ms is not None) for row in rows)
+
+    def _read(self, digest: str) -> _Named:
+        manifest = self._stores.manifests.get(digest)
+        refs = {Ref(Kind.BLOB, file.digest) for file in manifest.files}
+        refs |= {Ref(Kind.BLOB, digest), Ref(Kind.SOURCE, tree_name(manifest.files))}
+        return _Named(frozenset(refs), frozenset(recipe_digest(server.image) for server in manifest.servers))
+
+    def _owner(self, source: str) -> Iterator[tuple[Kind, str]]:
+        for kind, folder in ((Kind.SOURCE, "sources"), (Kind.GUEST, "guest")):
+            root = self._stores.settings.data_dir / folder
+            if Path(source).is_relative_to(root) and Path(source) != root:
+                yield kind, Path(source).relative_to(root).parts[0]
+
+
+def _past(row: AppRow, versions: tuple[Version, ...]) -> PastApp:
+    return PastApp(row.app_id, versions, row.stopped_at_ms if row.state == "stopped" else None)
+
+
+def _image_refs(recipes: frozenset[str], images: dict[str, Image]) -> frozenset[Ref]:
+    """The images themselves, and those that they stand on."""
+    wanted = [images[recipe] for recipe in recipes if recipe in images]
+    below = {i.image_id for w in wanted for i in images.values() if set(w.layers).issuperset(i.layers)}
+    return frozenset(Ref(Kind.IMAGE, image_id) for image_id in below | {image.image_id for image in wanted})
+
+
+def _mounted(path: Path) -> tuple[list[str], set[str]]:
+    """Bind sources and layers of a container's spec; nothing if it is gone by now."""
+    try:
+        spec = json.loads(path.read_bytes())
+        return [str(bind[0]) for bind in spec["binds"]], {str(layer) for layer in spec["layers"]}
+    except FileNotFoundError:
+        return [], set()
+
+
+def _item(ref: Ref, path: Path) -> Iterator[Item]:
+    try:
+        yield Item(ref, path.stat().st_mtime_ns // 1_000_000)
+    except FileNotFoundError:
+        return
+
+
+def _image_item(image: Image, idle_s: float, now_ms: int) -> Item:
+    """Its uppermost layer's directory was made when it was built; the times of files come from the image."""
+    asked_ms = 0 if idle_s == float("inf") else now_ms - int(idle_s * 1000)
+    try:
+        made_ms = Path(image.layers[0]).stat().st_ctime_ns // 1_000_000
+    except (FileNotFoundError, IndexError):
+        made_ms = 0
+    return Item(Ref(Kind.IMAGE, image.image_id), max(asked_ms, made_ms))

@@ -1,0 +1,168 @@
+"""Rollback and rollover from what is stored, end to end through the control layer, on fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homeport.core.model import Strategy
+from homeport.errors import InvalidError, NotFoundError
+from homeport.manifest.schema import ImageRecipe
+from homeport.ports import Image
+from homeport.store.manifests import Manifests
+
+from .plant import Plant, running
+
+COMMIT: dict[str, object] = {"vcs": "git", "commit_hash": "a" * 40, "dirty": False}
+Story = Callable[[Plant], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., None]:
+    def run(story: Story, **options: Any) -> None:
+        async def told() -> None:
+            async with running(tmp_path, **options) as plant:
+                await story(plant)
+
+        asyncio.run(told())
+
+    return run
+
+
+def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one", tag="first", client_version="0.1", commit=COMMIT)
+        await plant.deploy("two", tag="second", client_version="0.2")
+        events = await plant.rollback()
+        assert [e.name for e in events if e.name != "container"] == ["progress", "published", "settled"]
+        published = next(e.data for e in events if e.name == "published")
+        assert (published["version"], published["type"], published["rollback_version"]) == (3, "rollback", 1)
+        assert (events[-1].data["state"], events[-1].data["containers_left"]) == ("live", 0)
+        new, _, old = plant.rows()
+        assert (new.type, new.rollback_version, new.actor) == ("rollback", 1, "bob")
+        assert (old.type, old.rollback_version, old.actor) == ("standard", None, "ann")
+        for name in ("tag", "client_version", "commit", "manifest_digest"):
+            assert getattr(new, name) == getattr(old, name), name
+        assert len(plant.images.built) == 1
+
+    play(story)
+
+
+def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one", tag="first")
+        (old,) = plant.engine.containers
+        await plant.rollover()
+        assert [(row.version, row.type, row.rollback_version, row.tag) for row in plant.rows()] == [
+            (2, "rollover", 1, "first"),
+            (1, "standard", None, "first"),
+        ]
+        new = [c for c in plant.loop.world.apps[plant.app().app_id].containers if c.version == 2]
+        assert [c.container_id for c in new] != [old]
+
+    play(story)
+
+
+def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.rollover(request_id="again")
+        events = await plant.rollover(request_id="again")
+        assert (events[-1].name, events[-1].data["noop"], events[-1].data["version"]) == ("published", True, 2)
+        assert len(plant.rows()) == 2
+
+    play(story)
+
+
+def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.deploy("two")
+        plant.stop()
+        error = await plant.refused()
+        assert isinstance(error, InvalidError)
+        assert error.message == "App 'shop' is not deployed in the 'main' environment."
+
+    play(story)
+
+
+def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.deploy("two")
+        found = plant.images.get
+
+        async def somebody_stops_it(recipe: ImageRecipe) -> Image | None:
+            plant.stop()
+            return await found(recipe)
+
+        plant.images.get = somebody_stops_it  # type: ignore[method-assign]  # between the check and the decision
+        with pytest.raises(InvalidError, match="is not deployed in the 'main' environment"):
+            await plant.rollback()
+        assert len(plant.rows()) == 2
+
+    play(story)
+
+
+def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.deploy("two")
+        old = plant.rows()[-1]
+        (file,) = Manifests(plant.blobs).get(old.manifest_digest).files
+        plant.blobs.path(file.digest).unlink()
+        error = await plant.refused()
+        assert isinstance(error, NotFoundError)
+        assert error.message.startswith("v1 of App 'shop' can't be had any more: the content of web.py is gone;")
+        plant.blobs.add(b"one")
+        plant.blobs.path(old.manifest_digest).unlink()
+        assert "its manifest is gone" in (await plant.refused()).message
+
+    play(story)
+
+
+def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.deploy("two")
+        image = await plant.images.get(plant.images.built[0])
+        assert image is not None
+        await plant.images.drop(image.image_id)
+        assert "the image of Server web (debian_slim, 3.13) is gone" in (await plant.refused(1)).message
+        assert len(plant.images.built) == 1
+
+    play(story)
+
+
+def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        events = await plant.rollover(strategy=Strategy.RECREATE)
+        assert [e.data["stage"] for e in events if e.name == "progress"] == ["check", "terminate"]
+        assert events[-1].data["containers_left"] == 0
+        assert {c.version for c in plant.loop.world.apps[plant.app().app_id].containers} == {2}
+
+    play(story)
+
+
+def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        plant.publisher = replace(plant.publisher, recreate_wait_s=0)
+        await plant.deploy("one")
+        events = await plant.rollover(strategy=Strategy.RECREATE)
+        assert (events[-1].data["state"], events[-1].data["containers_left"]) == ("live", 1)
+
+    play(story, obedient=False)
+
+
+def test_a_first_deploy_with_recreate_ends_nothing(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        settled = await plant.deploy("one", strategy=Strategy.RECREATE)
+        assert (settled["state"], settled["containers_left"]) == ("live", 0)
+
+    play(story)
