@@ -18,7 +18,7 @@ DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_LEAST = {"cpu_overcommit": 1, "versions_kept": 1, "days_after_stop": 0, "log_days": 0, "gc_grace_minutes": 0}
+_LEAST = {"cpu_overcommit": 1, "versions_kept": 1, "days_after_stop": 0, "log_days": 0, "gc_grace_minutes": 5}
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ ACT: dict[str, Any] = {
     "action": "app.deploy",
     "app_id": APP_ID,
     "app_name": "hello",
+    "environment": "main",
     "version": 1,
     "container_id": None,
     "hash": "b" * 64,

@@ -42,7 +42,7 @@ def an_app(app_id: str, name: str, tasks: str, **changed: Any) -> dict[str, Any]
 
 def a_version(number: int, **changed: Any) -> dict[str, Any]:
     told = {"version": number, "time_deployed": "2026-11-21T10:00:00Z", "client": "0.1.0", "deployed_by": "bob"}
-    more = {"commit": None, "tag": "", "type": "standard", "outcome": "live", "duration_ms": 1, "reason": ""}
+    more = {"commit": None, "tag": "", "type": "standard", "outcome": "live", "duration_ms": 6_912, "reason": ""}
     return {**told, **more, **changed}
 
 
@@ -87,7 +87,7 @@ def test_history_leaves_out_the_tag_column_when_nothing_has_a_tag(cli: Cli, plat
     platform.answers["GET /v1/apps/hello/history"] = {"history": [a_version(2), a_version(1, outcome="superseded")]}
     lines = cli("app", "history", "hello").out.splitlines()
     assert lines[0].split() == ["Version", "Time", "deployed", "Client", "Deployed", "by", "Commit", "Outcome"]
-    assert lines[2].split() == ["v1", "2026-11-21", "10:00:00+00:00", "0.1.0", "bob", "superseded"]
+    assert lines[2].split() == ["v1", "2026-11-21", "10:00:00+00:00", "0.1.0", "bob", "superseded", "(6.9s)"]
 
 
 def test_history_marks_dirty_commits_and_tells_why_a_version_failed(cli: Cli, platform: FakePlatform) -> None:
@@ -96,7 +96,7 @@ def test_history_marks_dirty_commits_and_tells_why_a_version_failed(cli: Cli, pl
     platform.answers["GET /v1/apps/hello/history"] = {"history": [failed, a_version(1)]}
     out = cli("app", "history", "hello").out
     assert "0123456*" in out
-    assert "failed: port 8000 never opened" in out
+    assert "failed (6.9s): port 8000 never opened" in out
     assert out.endswith("* - repo had uncommitted changes\n")
     first, _ = cli("app", "history", "hello", "--json").json
     assert {"version", "time_deployed", "client", "deployed_by", "commit", "tag"} <= set(first)
@@ -107,9 +107,9 @@ def test_history_tells_what_a_rollback_or_rollover_repeats(cli: Cli, platform: F
     platform.answers["GET /v1/apps/hello/history"] = {"history": [*rows, a_version(1, rollback_version=None)]}
     lines = cli("app", "history", "hello").out.splitlines()
     assert [line.partition("bob")[2].strip() for line in lines[1:]] == [
-        "live (rollover of v2)",
-        "live (rollback to v1)",
-        "live",
+        "live (6.9s, rollover of v2)",
+        "live (6.9s, rollback to v1)",
+        "live (6.9s)",
     ]
 
 

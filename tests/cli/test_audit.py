@@ -15,6 +15,7 @@ DEPLOY: dict[str, Any] = {
     "action": "app.deploy",
     "app_id": "ap-1",
     "app_name": "shop",
+    "environment": "dev",
     "version": 3,
     "container_id": None,
     "hash": "a" * 64,
@@ -25,9 +26,9 @@ STOP = {**DEPLOY, "record": 12, "actor": "bob", "action": "container.stop", "ver
 def test_the_list_names_who_did_what_to_what(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["GET /v1/audit"] = {"audit": [STOP, DEPLOY]}
     assert cli("audit", "list", "-n", "5").out == (
-        "Record  Time                       Actor  Action          Object\n"
-        "12      2026-11-21 10:00:00+00:00  bob    container.stop  shop · ta-1\n"
-        "1       2026-11-21 10:00:00+00:00  ann    app.deploy      shop v3\n"
+        "Record  Time                       Actor  Action          Environment  Object\n"
+        "12      2026-11-21 10:00:00+00:00  bob    container.stop  dev          shop · ta-1\n"
+        "1       2026-11-21 10:00:00+00:00  ann    app.deploy      dev          shop v3\n"
     )
     assert platform.asked[0].query == {"limit": "5"}
     assert cli("audit", "list", "--json").json == [STOP, DEPLOY]

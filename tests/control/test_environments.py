@@ -16,6 +16,7 @@ from homeport.store.environments import EnvironmentTable
 from homeport.store.journal import SqlJournal
 
 from .plant import Plant, running
+from .waiting import until
 
 
 @pytest.fixture
@@ -104,9 +105,9 @@ def test_main_can_leave_having_no_suffix_to_another(environments: Environments) 
 def test_an_unknown_one_is_named_with_those_spelled_alike(environments: Environments) -> None:
     environments.create("staging", None, "ann")
     with pytest.raises(NotFoundError) as caught:
-        environments.find("stagin")
+        environments.find("stagng")
     assert caught.value.message == (
-        "There is no environment 'stagin'. Did you mean staging? Make it with `homeport environment create stagin`."
+        "There is no environment 'stagng'. Did you mean staging? Make it with `homeport environment create stagng`."
     )
 
 
@@ -119,7 +120,7 @@ def test_nothing_changes_while_an_app_in_it_runs(tmp_path: Path) -> None:
                 environments.update("main", Update(web_suffix="m"), "ann")
             assert environments.update("main", Update(web_suffix=""), "ann")["apps"] == 1
             plant.stop()
-            plant.engine.ends_all()
+            await until(lambda: plant.app().state == "stopped")
             assert environments.update("main", Update(web_suffix="m"), "ann")["apps"] == 0
 
     asyncio.run(story())
@@ -138,7 +139,9 @@ def test_stopped_apps_go_with_a_new_name(plant: Plant, environments: Environment
 def test_environments_of_before_there_were_any_are_taken_over(tmp_path: Path) -> None:
     database = Database(tmp_path / "journal.db")
     journal = SqlJournal(database)
-    old = [records.Published(f"ap-{n}", "shop", name, 1, "m", True).record("ann") for n, name in enumerate(("main", "Dev.1"))]
+    old = [
+        records.Published(f"ap-{n}", "shop", name, 1, "m", True).record("ann") for n, name in enumerate(("main", "Dev.1"))
+    ]
     journal.append(1, old, [], ("testng", 3))
     database.close()
     plant = Plant(tmp_path)

@@ -114,7 +114,9 @@ def test_the_oldest_versions_go_and_those_that_were_live_count_for_themselves() 
 def test_what_a_stopped_app_had_goes_after_its_days() -> None:
     for days, expected in ((6, []), (7, [Ref(Kind.IMAGE, "i")])):
         past = PastApp("ap-1", (Version(1, "m1", True),), NOW_MS - days * DAY_MS)
-        inventory = Inventory((past,), needs={"m1": frozenset({Ref(Kind.IMAGE, "i")})}, items=(item(Kind.IMAGE, "i", DAY_MS),))
+        inventory = Inventory(
+            (past,), needs={"m1": frozenset({Ref(Kind.IMAGE, "i")})}, items=(item(Kind.IMAGE, "i", DAY_MS),)
+        )
         assert collected(inventory) == expected
         assert over([past], POLICY, NOW_MS) == (("ap-1",) if expected else ())
 

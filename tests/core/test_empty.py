@@ -1,4 +1,4 @@
-"""Apps without Servers: what `App.lookup(create_if_missing=True)` makes (semantics 1.10.2). They are deployed like others."""
+"""Apps without Servers, as `App.lookup(create_if_missing=True)` makes them (semantics 1.10.2): deployed like any other."""
 
 from __future__ import annotations
 

@@ -12,10 +12,17 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A running platform that many tests share; each of them deploys Apps of its own."""
-    with running(tmp_path_factory.mktemp("shared")) as shared:
-        yield shared
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A running platform for all tests that leave it running."""
+    with running(tmp_path_factory.mktemp("shared")) as started:
+        yield started
+
+
+@pytest.fixture
+def box(shared: Box) -> Iterator[Box]:
+    """The shared platform, with no App on it that is not stopped."""
+    yield shared
+    shared.stop_all()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

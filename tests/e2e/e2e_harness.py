@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from homeport.client import config
+from homeport.client.http import Client
 from homeport.spawner.subnet import instance_tag
 
 T = TypeVar("T")
@@ -129,6 +131,14 @@ class Box:
     def containers(self, app: str, *options: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("container", "list", "--app", app, *options)
         return found
+
+    def stop_all(self) -> None:
+        """Every App in every environment: what runs takes room from the tests that come."""
+        with Client(config.find(config.Choice(data_dir=self.data_dir), environ={}, home=self.root)) as client:
+            for environment in (line["name"] for line in client.environments()):
+                for app in client.apps(environment):
+                    if app["state"] in ("initializing", "deployed"):
+                        client.stop_app(app["app_id"], environment)
 
     def container(self, app: str) -> dict[str, Any]:
         """The one of this App that is ready."""

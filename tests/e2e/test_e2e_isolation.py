@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from e2e_harness import Box
@@ -20,12 +19,11 @@ def reach(host, port):
 """
 
 
-@pytest.fixture(scope="module")
-def insider(box: Box) -> Iterator[str]:
+@pytest.fixture
+def insider(box: Box) -> str:
     """An App whose container the tests look out of."""
     box.deploy("insider", server("insider"))
-    yield "insider"
-    box.ok("app", "stop", "insider", "--yes")
+    return "insider"
 
 
 def said(box: Box, app: str, program: str) -> list[str]:

@@ -66,6 +66,33 @@ def test_no_hook_or_monitor_of_the_repository_is_run(tmp_path: Path) -> None:
     assert not (tmp_path / "seen").exists()
 
 
+@pytest.mark.host
+def test_a_repository_of_somebody_else_is_not_read_because_it_could_run_programs(tmp_path: Path) -> None:
+    git(tmp_path, "init")
+    (tmp_path / "a.py").write_text("x = 1")
+    (tmp_path / ".gitattributes").write_text("* filter=spy")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "First")
+    git(tmp_path, "config", "filter.spy.clean", f"touch {tmp_path}/seen; cat")
+    (tmp_path / "a.py").write_text("x = 2")
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 65534, 65534)
+    assert commit.commit_info(tmp_path) is None
+    assert not (tmp_path / "seen").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("HEAD", "nonsense"), ("HEAD", "ref: refs/heads/gone"), ("index", "nonsense"), ("config", "[[")]
+)
+def test_a_repository_that_is_broken_tells_nothing(tmp_path: Path, name: str, content: str) -> None:
+    git(tmp_path, "init")
+    (tmp_path / "a.py").touch()
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "First")
+    (tmp_path / ".git" / name).write_text(content)
+    assert commit.commit_info(tmp_path) is None
+
+
 def test_answers_are_read_as_they_come() -> None:
     status = "# branch.oid 0123\n# branch.head (detached)\n? new.py\n"
     info = commit.parse(status, ANSWER, "git@example.org:x/y.git\n")

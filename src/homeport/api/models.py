@@ -261,6 +261,7 @@ class AuditEntry(_Answer):
     action: str
     app_id: str | None
     app_name: str | None
+    environment: str | None
     version: int | None
     container_id: str | None
     hash: str

@@ -168,8 +168,10 @@ def history_table(entries: Sequence[Mapping[str, Any]]) -> tuple[list[str], list
 def _history_row(entry: Mapping[str, Any]) -> list[str]:
     reason = entry.get("reason")
     outcome = str(entry.get("outcome") or "")
-    repeats = entry.get("rollback_version")
-    again = f" ({entry['type']} {'to' if entry['type'] == 'rollback' else 'of'} v{repeats})" if repeats else ""
+    took, repeats = entry.get("duration_ms"), entry.get("rollback_version")
+    notes = [f"{took / 1000:.1f}s"] if took is not None else []
+    notes += [f"{entry['type']} {'to' if entry['type'] == 'rollback' else 'of'} v{repeats}"] if repeats else []
+    outcome += f" ({', '.join(notes)})" if notes else ""
     return [
         f"v{entry['version']}",
         text.local_time(entry.get("time_deployed")),
@@ -177,7 +179,7 @@ def _history_row(entry: Mapping[str, Any]) -> list[str]:
         str(entry.get("deployed_by") or ""),
         text.commit(entry.get("commit")),
         str(entry.get("tag") or ""),
-        f"{outcome}{again}: {reason}" if reason and outcome == "failed" else f"{outcome}{again}",
+        f"{outcome}: {reason}" if reason and entry["outcome"] == "failed" else outcome,
     ]
 
 

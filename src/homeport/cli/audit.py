@@ -13,7 +13,7 @@ from .options import Json
 
 group = typer.Typer(help="Who did what.", no_args_is_help=True, rich_markup_mode=None)
 
-HEADERS = ("Record", "Time", "Actor", "Action", "Object")
+HEADERS = ("Record", "Time", "Actor", "Action", "Environment", "Object")
 
 
 @group.command("list", epilog="Example: homeport audit list -n 20")
@@ -50,4 +50,5 @@ def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     version = f" v{entry['version']}" if entry.get("version") else ""
     subject = str(entry.get("app_name") or entry.get("app_id") or "") + version
     parts = [part for part in (subject, entry.get("container_id")) if part]
-    return str(entry["record"]), text.local_time(entry["time"]), str(entry["actor"]), str(entry["action"]), " · ".join(parts)
+    what = (str(entry["action"]), str(entry.get("environment") or ""), " · ".join(parts))
+    return str(entry["record"]), text.local_time(entry["time"]), str(entry["actor"]), *what

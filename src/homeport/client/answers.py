@@ -125,6 +125,7 @@ class AuditEntry(TypedDict):
     action: str
     app_id: str | None
     app_name: str | None
+    environment: str | None
     version: int | None
     container_id: str | None
     hash: str

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ..core import ids
 from ..store import records as kinds
 from ..store.audit import Audit, AuditRow
-from ..store.history import History
+from ..store.history import AppRow, History
 from . import views
 from .views import Json
 
 _ACTIONS = {kinds.APP_TAGS: "app.set_tags"}
-_DEPLOY_TYPES = {"standard": "app.deploy"}  # the others are called what they are: app.rollback, app.rollover
+_DEPLOY_TYPES = {"standard": "app.deploy", "promotion": "app.promote"}  # the others are called what they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Auditor:
 
     def acts(self, count: int) -> list[Json]:
         """What people did last, newest first."""
-        apps = {app.app_id: app.name for app in self.history.apps()}
+        apps = {app.app_id: app for app in self.history.apps()}
         return [_line(row, apps) for row in self.audit.acts(count)]
 
     def verify(self) -> Json:
@@ -39,17 +39,20 @@ def action(row: AuditRow) -> str:
     return _ACTIONS.get(row.kind, row.kind)
 
 
-def _line(row: AuditRow, apps: dict[str, str]) -> Json:
+def _line(row: AuditRow, apps: dict[str, AppRow]) -> Json:
     body = row.body
     container_id = body.get("container_id")
     app_id = body.get("app_id") or (ids.app_of(container_id) if isinstance(container_id, str) else None)
+    app = apps.get(str(app_id))
+    about_environment = row.kind.startswith("environment.")
     return {
         "record": row.seq,
         "time": views.iso(row.at_ms),
         "actor": row.actor,
         "action": action(row),
         "app_id": app_id,
-        "app_name": body.get("app_name") or apps.get(str(app_id)),
+        "app_name": body.get("app_name") or (app.name if app else None),
+        "environment": body.get("name") if about_environment else (app.environment if app else body.get("environment")),
         "version": body.get("version"),
         "container_id": container_id,
         "hash": row.hash,

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import difflib
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ from .audit import Auditor
 from .chronicle import Input, Origin
 from .collector import Collector
 from .environments import Environments
+from .garbage import DAY_MS
 from .logbook import Logbook, Subject
 from .planner import Planner
 from .publish import Publisher
@@ -94,7 +96,8 @@ class Platform:
     def apps(self, environment: str) -> list[Json]:
         self.environments.find(environment)
         world = self._loop.world
-        rows = [row for row in self._history.apps(environment) if row.state != "stopped" or row.app_id in world.apps]
+        since_ms = time.time_ns() // 1_000_000 - self._parts.settings.days_after_stop * DAY_MS
+        rows = [row for row in self._history.apps(environment) if (row.stopped_at_ms or since_ms) >= since_ms]
         lines = [views.app_line(row, world.apps.get(row.app_id)) for row in rows]
         return sorted(lines, key=lambda line: (int(str(line["tasks"])), str(line["created_at"])), reverse=True)
 

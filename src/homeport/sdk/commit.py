@@ -1,5 +1,6 @@
 """What git knows of the source that is deployed (semantics 1.5.9). Never fails a deploy: no git, no repository or no answer
-in time means that nothing is told. Runs git so that it changes nothing, asks nothing and runs no hook of the repository.
+in time means that nothing is told. Runs git so that it changes nothing, asks nothing and runs no hook of the repository;
+one that belongs to somebody else is not even read, because its settings could name programs (git's own rule).
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ FIELD_MAX = 200
 _GIT = (
     "git",
     "--no-optional-locks",
-    "-c",
-    "safe.directory=*",
     "-c",
     "core.fsmonitor=false",
     "-c",

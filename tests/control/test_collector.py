@@ -1,0 +1,224 @@
+"""Collection on real files: what goes, what stays, and what comes in between. Times are set on the files, not waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from homeport.control.collector import Collector
+from homeport.control.stock import Stores
+from homeport.core.model import Strategy
+from homeport.errors import NotFoundError
+from homeport.images.recipe import digest
+from homeport.manifest.schema import ImageRecipe
+from homeport.ports import Image
+from homeport.settings import Settings
+from homeport.testing.images import FakeImages
+
+from .plant import Plant, running
+from .waiting import until
+
+DAY_S = 86_400
+
+
+class StoredImages(FakeImages):
+    """As the real ones tell what they have."""
+
+    idle: float = math.inf
+
+    def stored(self) -> dict[str, Image]:
+        return {digest(recipe): image for recipe, image in self._images.items()}
+
+    def idle_s(self, image_id: str) -> float:
+        return self.idle
+
+
+class House:
+    """A plant with a collector in it, whose Apps were deployed long ago."""
+
+    def __init__(self, plant: Plant, root: Path, **chosen: int) -> None:
+        self.plant, self.root = plant, root
+        self.images = StoredImages()
+        self.images._images = plant.images._images
+        self.chosen = chosen
+
+    async def collect(self, *, dry_run: bool = False) -> dict[str, int]:
+        """Counts by kind, of those that there was something of."""
+        parts = self.plant.publisher
+        settings = replace(Settings(data_dir=self.root), **self.chosen)  # type: ignore[arg-type]  # all of them are numbers
+        stores = Stores(
+            settings,
+            parts.loop,
+            self.plant.history,
+            parts.manifests,
+            parts.blobs,
+            parts.sources,
+            self.images,
+            self.root / "guest/now",
+        )
+        found = await Collector(stores).collect("ann", dry_run=dry_run)
+        return {str(kind["kind"]): int(kind["count"]) for kind in found["kinds"] if kind["count"]}  # type: ignore[attr-defined]  # JSON
+
+    def age(self, days: float = 1) -> None:
+        """Everything was last used so long ago."""
+        at = time.time() - days * DAY_S
+        for folder in ("blobs", "sources", "logs", "guest", "containers"):
+            for path in (self.root / folder).rglob("*"):
+                os.utime(path, (at, at))
+
+    def write(self, path: str, text: str = "x") -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+
+@asynccontextmanager
+async def house(root: Path, **chosen: int) -> AsyncIterator[House]:
+    async with running(root) as plant:
+        yield House(plant, root, **chosen)
+
+
+def test_versions_beyond_the_kept_ones_go_and_the_others_can_be_rolled_back_to(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, versions_kept=2) as it:
+            for text in ("one", "two", "three"):
+                await it.plant.deploy(text, strategy=Strategy.RECREATE)
+            it.age()
+            would = await it.collect(dry_run=True)
+            assert would == {"blobs": 2, "sources": 1}  # its file and its manifest, and the tree of that file
+            before = it.plant.loop.world
+            assert await it.collect() == would
+            assert it.plant.loop.world == before
+            assert await it.collect() == {}
+            assert isinstance(await it.plant.refused(1), NotFoundError)
+            assert (await it.plant.rollback(2))[-1].data["state"] == "live"
+
+    asyncio.run(story())
+
+
+def test_an_app_stopped_long_ago_is_forgotten_with_all_that_it_had_but_its_history(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, days_after_stop=0) as it:
+            await it.plant.deploy("one")
+            app_id = it.plant.app().app_id
+            it.plant.stop()
+            await until(lambda: it.plant.app().state == "stopped")
+            applied = it.plant.router.applied
+            await until(lambda: applied[-1][1][0].stopped)
+            it.age()
+            assert await it.collect(dry_run=True) == await it.collect() == {"blobs": 2, "sources": 1, "images": 1}
+            assert it.plant.loop.world.apps == {}
+            await until(lambda: applied[-1] == (app_id, ()))
+            assert [row.version for row in it.plant.rows()] == [1]
+            assert list((tmp_path / "blobs").glob("??/*")) == []
+
+    asyncio.run(story())
+
+
+def test_what_was_just_used_stays_and_asking_for_a_blob_is_using_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            blobs = it.plant.blobs
+            young, asked, read, old = (blobs.add(text.encode()) for text in ("young", "asked", "read", "old"))
+            it.age()
+            os.utime(blobs.path(young))
+            assert blobs.missing([asked]) == []
+            assert blobs.read(read) == b"read"
+            assert await it.collect() == {"blobs": 1}
+            assert blobs.missing([young, asked, read, old]) == [old]
+
+    asyncio.run(story())
+
+
+def test_a_blob_asked_for_between_the_decision_and_the_removal_stays(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            blobs = it.plant.blobs
+            wanted = blobs.add(b"wanted")
+            it.age()
+            since_ms = int(time.time() * 1000) - 3_600_000
+            assert blobs.missing([wanted]) == []  # by a deploy that will not upload it again
+            assert not blobs.drop(wanted, since_ms)
+            assert blobs.read(wanted) == b"wanted"
+
+    asyncio.run(story())
+
+
+def test_an_image_that_somebody_asked_for_or_that_is_being_built_stays(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            await it.images.ensure(ImageRecipe("debian_slim", "3.11"), lambda _: None)
+            it.images.idle = 10
+            assert await it.collect() == {}
+            it.images.idle = math.inf
+            assert await it.collect() == {"images": 1}
+
+    asyncio.run(story())
+
+
+def test_logs_guests_and_left_directories_go_and_what_a_directory_refers_to_stays(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, log_days=30) as it:
+            for name in ("now", "used", "old"):
+                it.write(f"guest/{name}/homeport/x.py")
+            it.write("containers/lost/spec.json", f'{{"binds": [["{tmp_path}/guest/used", "/x", true]], "layers": []}}')
+            app, gone = "ap-testng0000000000000001", "ta-testng0000000100000009"
+            it.write(f"logs/{app}/{gone}.log")
+            it.write(f"logs/{app}/{gone}.log.1")
+            it.age(31)
+            assert await it.collect() == {"containers": 1, "logs": 1, "guests": 1}
+            assert sorted(path.name for path in (tmp_path / "guest").iterdir()) == ["now", "used"]
+            assert not (tmp_path / "logs" / app).exists()
+            assert await it.collect() == {"guests": 1}  # nothing refers to it any more
+            assert sorted(path.name for path in (tmp_path / "run" / "trash").iterdir()) == []
+
+    asyncio.run(story())
+
+
+def test_containers_that_live_keep_their_directory_and_their_log(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, log_days=0) as it:
+            await it.plant.deploy("one")
+            (container,) = it.plant.engine.containers
+            it.write(f"containers/{container}/spec.json", '{"binds": [], "layers": []}')
+            log = it.write(f"logs/{it.plant.app().app_id}/{container}.log")
+            it.age(90)
+            assert await it.collect() == {}
+            assert log.exists()
+
+    asyncio.run(story())
+
+
+def test_while_a_manifest_that_runs_cant_be_read_nothing_that_it_might_name_goes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            await it.plant.deploy("one")
+            left = it.plant.blobs.add(b"left")
+            it.plant.blobs.path(it.plant.rows()[0].manifest_digest).unlink()
+            it.age()
+            assert await it.collect() == {}
+            assert it.plant.blobs.missing([left]) == []
+
+    asyncio.run(story())
+
+
+def test_it_is_written_down_who_collected_what(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            it.plant.blobs.add(b"left")
+            it.age()
+            await it.collect(dry_run=True)
+            await it.collect()
+            with it.plant.database.reading() as connection:
+                query = "SELECT actor, body FROM records WHERE kind = 'garbage.collected'"
+                ((actor, body),) = connection.exec_driver_sql(query).all()
+            assert (actor, '"counts":{"blobs":1}' in body) == ("ann", True)
+
+    asyncio.run(story())

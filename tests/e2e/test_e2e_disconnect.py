@@ -1,0 +1,152 @@
+"""A client that goes away, at every step of a deploy: what it had published goes on, and of the rest nothing is left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from e2e_harness import Answer, Box, wait_until
+from e2e_sources import server
+
+from homeport.client.config import Choice, find
+from homeport.client.http import Client
+from homeport.manifest import codec
+from homeport.manifest.schema import AppManifest, Entry, Resources, ServerSpec, SourceFile
+
+RESET, CLOSE = "reset", "close"
+
+
+@dataclass
+class Deploy:
+    """One deploy by hand, step by step, over sockets of its own."""
+
+    box: Box
+    name: str
+    text: str = "one"
+
+    @property
+    def content(self) -> bytes:
+        return server(self.name, self.text).encode()
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def client(self) -> Client:
+        return Client(find(Choice(data_dir=self.box.data_dir)))
+
+    def upload(self) -> None:
+        with self.client() as client:
+            client.put_blob(self.digest, len(self.content), iter([self.content]))
+
+    def is_missing(self) -> bool:
+        with self.client() as client:
+            return client.missing_blobs([self.digest]) == [self.digest]
+
+    def body(self, request_id: str) -> bytes:
+        path = f"{self.name}.py"
+        spec = ServerSpec(
+            "Server", Entry(self.name, "Server", path), resources=Resources(cpu_milli=50), unauthenticated=True
+        )  # fmt: skip
+        manifest = AppManifest(self.name, (spec,), (SourceFile(path, self.digest, len(self.content)),))
+        return json.dumps({"manifest": codec.to_json(manifest), "request_id": request_id}).encode()
+
+    def send(self, line: str, body: bytes, *, part: float = 1.0) -> socket.socket:
+        """The head of a request, and that part of its body."""
+        with self.client() as client:
+            target = client.target
+        head = (
+            f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {target.token_id}.{target.token_secret}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection = socket.create_connection(("127.0.0.1", urlsplit(target.server_url).port or 0), timeout=15)
+        connection.sendall(head.encode() + body[: int(len(body) * part)])
+        return connection
+
+    def versions(self) -> list[tuple[int, str]]:
+        done = self.box.run("app", "history", self.name, "--json")
+        if done.code:
+            assert f"No App with name '{self.name}'" in done.err
+            return []
+        entries: list[dict[str, Any]] = json.loads(done.out)
+        return [(entry["version"], entry["outcome"]) for entry in entries]
+
+
+def leave(connection: socket.socket, how: str) -> None:
+    if how == RESET:  # as when the machine or the process dies
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def arriving(box: Box) -> list[Path]:
+    """Uploads that are not whole."""
+    return [path for path in (box.data_dir / "blobs").rglob("tmp*") if path.is_file()]
+
+
+@pytest.mark.parametrize("how", [RESET, CLOSE])
+def test_in_the_middle_of_an_upload_nothing_of_it_is_kept(box: Box, how: str) -> None:
+    deploy = Deploy(box, f"upload-{how}")
+    connection = deploy.send(f"PUT /v1/blobs/{deploy.digest}", deploy.content, part=0.5)
+    wait_until(lambda: arriving(box), "the upload to begin")
+    leave(connection, how)
+    wait_until(lambda: not arriving(box), "the half upload to be gone")
+    assert deploy.is_missing()
+    deploy.upload()
+    assert not deploy.is_missing()
+
+
+def test_between_the_uploads_and_the_publishing_there_is_no_app(box: Box) -> None:
+    deploy = Deploy(box, "between")
+    deploy.upload()
+    assert deploy.versions() == []
+
+
+@pytest.mark.parametrize("how", [RESET, CLOSE])
+def test_in_the_middle_of_the_manifest_there_is_no_app(box: Box, how: str) -> None:
+    deploy = Deploy(box, f"half-{how}")
+    deploy.upload()
+    leave(deploy.send("POST /v1/deployments?wait=true", deploy.body("r1"), part=0.7), how)
+    assert deploy.versions() == []
+    assert box.run("status").code == 0
+
+
+@pytest.mark.parametrize("how", [RESET, CLOSE])
+@pytest.mark.parametrize("told", [0, 1], ids=["before an answer", "after the first event"])
+def test_after_posting_the_deploy_goes_on_without_its_client(box: Box, how: str, told: int) -> None:
+    deploy = Deploy(box, f"posted-{how}-{told}")
+    deploy.upload()
+    connection = deploy.send("POST /v1/deployments?wait=true", deploy.body("r1"))
+    if told:
+        assert b"200 OK" in connection.recv(100)
+    leave(connection, how)
+    wait_until(lambda: deploy.versions() == [(1, "live")], "the version to be live")
+    info = box.json("app", "info", deploy.name)
+    assert box.get(info["servers"]["Server"]["url"]) == Answer(200, "one")
+
+
+def test_who_asks_again_with_the_same_id_makes_no_second_version(box: Box) -> None:
+    deploy = Deploy(box, "again")
+    deploy.upload()
+    for _ in range(3):
+        leave(deploy.send("POST /v1/deployments", deploy.body("the-same")), RESET)
+    wait_until(lambda: deploy.versions() == [(1, "live")], "the version to be live")
+
+
+def test_a_manifest_whose_content_was_never_uploaded_is_refused_and_changes_nothing(box: Box) -> None:
+    deploy = Deploy(box, "not-uploaded")
+    with deploy.send("POST /v1/deployments", deploy.body("r1")) as connection:
+        answer = ""
+        while "deploy again." not in answer:
+            more = connection.recv(4096).decode()
+            assert more, answer
+            answer += more
+    assert "published" not in answer
+    assert "The content of not-uploaded.py was not uploaded (1 files are missing); deploy again." in answer
+    assert deploy.versions() == []
