@@ -72,8 +72,9 @@ import homeport, threading
 class Server:
     @homeport.enter()
     def up(self):
-        print("up")
-        try: threading.Event().wait()
+        try:
+            print("up")
+            threading.Event().wait()
         except BaseException: print("swallowed")
     @homeport.enter()
     def never(self): print("never")

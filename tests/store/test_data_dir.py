@@ -36,6 +36,11 @@ def test_an_empty_directory_becomes_ours_and_private(tmp_path: Path) -> None:
     assert mode(open_data_dir(tmp_path / "d").root) == 0o700
 
 
+def test_settings_may_be_there_before_the_platform(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("cpu_overcommit = 4\n")
+    assert open_data_dir(tmp_path).root == tmp_path
+
+
 def test_a_directory_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"")
     os.chmod(tmp_path, 0o755)

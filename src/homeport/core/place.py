@@ -13,8 +13,11 @@ from .observe import ACCEPT_MS
 from .states import ContainerState, DeploymentState
 
 # A rollout whose containers find no room for this long is given up; a live version waits as long as it takes.
-ROOM_WAIT_MS = 300_000
-NO_ROOM = "waits for room: the machine's cpu or memory is promised to other containers"
+ROOM_WAIT_MS = 120_000
+NO_ROOM = (
+    "waits for room: the machine's cpu or memory is promised to other containers; "
+    "ask for less cpu= or memory=, stop something, or raise cpu_overcommit in settings.toml"
+)
 BACK_OFF = "waits before the next try, because the ones before it failed"
 
 

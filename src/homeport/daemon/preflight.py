@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..store.datadir import MARKER
+from ..store.datadir import FOUND_IN_A_NEW_ONE, MARKER
 from . import probes
 
 CRUN_OLDEST = (1, 4)
@@ -23,7 +23,6 @@ FREE_BYTES_LEAST = 2 << 30
 FILES_LEAST = 4096
 REGISTRY = ("registry-1.docker.io", 443)
 REGISTRY_TIMEOUT_S = 2.0
-IGNORED_IN_NEW_DIR = frozenset({"lost+found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def _whose(path: Path) -> tuple[str, bool]:
     if (path / MARKER).is_file():
         return "ours", True
     try:
-        strangers = sorted(set(os.listdir(path)) - IGNORED_IN_NEW_DIR)
+        strangers = sorted(set(os.listdir(path)) - FOUND_IN_A_NEW_ONE)
     except OSError as error:
         return str(error.strerror), False
     return (f"is not ours (it holds {strangers[0]})", False) if strangers else ("empty", True)

@@ -12,6 +12,7 @@ from .files import write_private
 
 FORMAT = 1
 MARKER = "homeport.json"
+FOUND_IN_A_NEW_ONE = frozenset({"lost+found", "settings.toml"})  # a disk of its own; settings made before the first `up`
 DIRECTORIES = ("blobs", "sources", "images", "containers", "volumes", "router", "keys")
 
 
@@ -94,7 +95,7 @@ def _open(root: Path) -> DataDir:
 
 def _refuse_foreign(root: Path) -> None:
     if root.is_dir() and any(
-        found.name != "lost+found" and not found.name.startswith(f".{MARKER}.") for found in root.iterdir()
+        found.name not in FOUND_IN_A_NEW_ONE and not found.name.startswith(f".{MARKER}.") for found in root.iterdir()
     ):
         raise InvalidError(
             f"{root} holds files and is not a homeport data directory (it has no {MARKER}): "
