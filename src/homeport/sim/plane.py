@@ -49,7 +49,7 @@ class Plane:
         self._watch = watch
         self._on_death = on_death
         self.alive = True
-        self._awake = False  # from now on a deadline has to be noticed when it comes
+        self._awake = False  # it could write its journal the last time, so no deadline may have passed unnoticed
         self._alarm_ms = 0
         self.kernel = Kernel(around.journal, tag="simsim")
         self._tables: dict[str, tuple[Route, ...]] = {}
@@ -61,7 +61,6 @@ class Plane:
             self.accept([Input(around.capacity)])
         self.accept([])  # deadlines that passed while nobody looked
         self._list()
-        self._awake = True
 
     def accept(self, inputs: Sequence[Input]) -> Step | None:
         """None: it died of it, or the journal could not be written and nothing happened."""
@@ -76,10 +75,12 @@ class Plane:
             self.die()
             return None
         except OSError:
+            self._awake = False
             self._later(RETRY_MS, lambda: self.accept([]))
             return None
         if problems := broken(before, step):
             raise LawBroken("; ".join(problems))
+        self._awake = True
         self._watch(before, step)
         self._perform(step.actions)
         self._wake(step.wake_at_ms)
