@@ -1,5 +1,7 @@
 """From what is written on the command line to an App."""
 
+import os
+import py_compile
 import sys
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 import homeport
 from homeport.errors import InvalidError, NotFoundError, UsageError
-from homeport.sdk.load import UserCodeError
+from homeport.sdk.load import UserCodeError, load
 from homeport.sdk.ref import AppRef, parse
 
 from .conftest import SERVER, Load
@@ -155,3 +157,23 @@ def test_a_file_that_uses_the_real_modal_is_told_so(loading: Load, project: Path
     with pytest.raises(InvalidError, match="uses the `modal` package that is installed here"):
         loading("real.py", "import modal\napp = modal.App('x')")
     sys.modules.pop("modal", None)
+
+
+def test_a_file_that_was_changed_within_a_second_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "hasty.py"
+    for name in ("first", "other"):
+        path.write_text(f"import homeport\napp = homeport.App({name!r})\n")
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        assert load(parse(str(path), as_module=False)).app.name == name
+        py_compile.compile(str(path), invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
+
+
+def test_loading_leaves_nothing_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "neighbour.py").write_text("NAME = 'tidy'\n")
+    path = tmp_path / "clean.py"
+    path.write_text("import homeport, neighbour\napp = homeport.App(neighbour.NAME)\n")
+    load(parse(str(path), as_module=False))
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["clean.py", "neighbour.py"]
+    assert sys.dont_write_bytecode is False

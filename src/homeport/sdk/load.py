@@ -9,8 +9,9 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from .. import alias
 from ..errors import InvalidError, NotFoundError, UsageError
@@ -38,9 +39,11 @@ def load(ref: AppRef, folder: Path | None = None) -> Loaded:
     """
     folder = (folder or Path.cwd()).resolve()
     alias.install()
+    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # deploying leaves nothing in the user's folder
     try:
         module = _module(ref.place, folder) if ref.is_module else _file(ref.place, folder)
     finally:
+        sys.dont_write_bytecode = wrote
         alias.uninstall()
     return _chosen(module, ref)
 
@@ -51,7 +54,7 @@ def _file(place: str, folder: Path) -> ModuleType:
     path = path.parent.resolve() / path.name  # a link keeps its name: that is what the container shows
     _search_first(path.parent)
     name = path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -63,6 +66,14 @@ def _file(place: str, folder: Path) -> ModuleType:
         _put_back(name, before)
         raise explain(error, place) from None
     return module
+
+
+class _Fresh(SourceFileLoader):
+    """Always reads the source: byte code passes for current when a file was changed within a second, to the same size."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def _check_file(path: Path, place: str) -> None:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Protocol
 
 from ..control import redeploy
-from ..core.facts import AppStopRequested, ContainerStopRequested, DeployKind, DeployRequested, Fact
+from ..core.facts import AppForgotten, AppStopRequested, ContainerStopRequested, DeployKind, DeployRequested, Fact
 from ..core.model import App, ServiceSpec, Strategy, World
 from ..core.states import AppState
 from ..errors import Error
@@ -52,6 +52,8 @@ class People:
             return self._same_again(app)
         if dice <= 85:
             return AppStopRequested(app.app_id)
+        if dice <= 88:
+            return AppForgotten(self.random.choice(list(world.apps)))  # the collector, perhaps wrong about what is over
         if app.containers:
             return ContainerStopRequested(self.random.choice(app.containers).container_id)
         return None
