@@ -67,7 +67,7 @@ def _written(layout: cgroup_layout.Layout, limits: Limits) -> dict[str, str]:
 
 def test_limits_and_requests_in_the_words_of_v1() -> None:
     assert _written(cgroup_layout.decide(V1, ""), LIMITS) == {
-        "cpu.shares": "128",
+        "cpu.shares": "1024",
         "cpu.cfs_period_us": "100000",
         "cpu.cfs_quota_us": "150000",
         "memory.soft_limit_in_bytes": str(128 << 20),
@@ -79,7 +79,7 @@ def test_limits_and_requests_in_the_words_of_v1() -> None:
 
 def test_limits_and_requests_in_the_words_of_v2() -> None:
     assert _written(cgroup_layout.decide(V2, "cpu memory pids"), LIMITS) == {
-        "cpu.weight": "5",
+        "cpu.weight": "100",
         "cpu.max": "150000 100000",
         "memory.low": str(128 << 20),
         "memory.max": str(256 << 20),
@@ -88,9 +88,17 @@ def test_limits_and_requests_in_the_words_of_v2() -> None:
     }
 
 
+def test_weights_are_in_proportion_to_requests_and_within_what_the_kernel_takes() -> None:
+    def weights(layout: cgroup_layout.Layout, file: str) -> list[int]:
+        return [int(_written(layout, Limits(milli, None, 0, None))[file]) for milli in (0, 125, 1_000, 1_000_000)]
+
+    assert weights(cgroup_layout.decide(V1, ""), "cpu.shares") == [2, 1024, 8192, 262_144]
+    assert weights(cgroup_layout.decide(V2, "cpu memory pids"), "cpu.weight") == [1, 100, 800, 10_000]
+
+
 def test_without_limits_only_requests_are_written() -> None:
     written = _written(cgroup_layout.decide(V1, ""), Limits(1, None, 0, None))
-    assert written["cpu.shares"] == "2"
+    assert written["cpu.shares"] == "8"
     assert not {"cpu.cfs_quota_us", "memory.limit_in_bytes"} & set(written)
 
 
