@@ -25,9 +25,11 @@ if TYPE_CHECKING:
         web_server,
         wsgi_app,
     )
-    from .sdk.references import Proxy, Secret, Volume
+    from .sdk.references import Proxy
     from .sdk.remote import is_local
+    from .sdk.secret import Secret
     from .sdk.server import Server
+    from .sdk.volume import Volume
 
 __version__ = "0.1.0"
 
@@ -61,9 +63,9 @@ _HOMES = {
     "Error": "errors",
     "Image": "sdk.image",
     "Proxy": "sdk.references",
-    "Secret": "sdk.references",
+    "Secret": "sdk.secret",
     "Server": "sdk.server",
-    "Volume": "sdk.references",
+    "Volume": "sdk.volume",
     "asgi_app": "sdk.markers",
     "batched": "sdk.markers",
     "concurrent": "sdk.markers",

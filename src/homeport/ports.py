@@ -158,8 +158,11 @@ class Image:
 
     image_id: str
     layers: tuple[str, ...]
-    python_version: str = ""
+    python_version: str = ""  # empty: it has no Python that we know of
     env: tuple[tuple[str, str], ...] = field(default=())
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    workdir: str = ""
 
 
 class Images(Protocol):
@@ -171,7 +174,11 @@ class Images(Protocol):
         ...
 
     async def get(self, recipe: ImageRecipe) -> Image | None:
-        """The built image, or None. Never builds; at most a few milliseconds."""
+        """What was built of this recipe last, or None; None too where it asks for being built anew. Never builds."""
+        ...
+
+    async def find(self, image_id: str) -> Image | None:
+        """The stored image of this id, or None. At most a few milliseconds, like `get`."""
         ...
 
     async def drop(self, image_id: str) -> None:

@@ -13,9 +13,10 @@ from homeport.images import BuildahImages, ImageSettings
 from homeport.manifest.schema import ImageRecipe
 from homeport.ports import Images
 from homeport.testing.images import FakeImages
+from manifest.recipes import recipe_of
 
 FAILS = "RUN echo this is why; exit 3"
-GREETS = ImageRecipe(steps=("RUN echo hello > /greeting",))
+GREETS = recipe_of("RUN echo hello > /greeting")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "homeport"
 
 
@@ -36,7 +37,7 @@ def silent(line: str) -> None:
 
 
 def test_an_image_that_was_not_built_is_not_there(images: Images) -> None:
-    assert asyncio.run(images.get(ImageRecipe(steps=("RUN never",)))) is None
+    assert asyncio.run(images.get(recipe_of("RUN never"))) is None
 
 
 def test_what_ensure_returned_is_what_get_finds(images: Images) -> None:
@@ -66,7 +67,7 @@ def test_the_same_recipe_asked_for_twice_at_once_is_one_image(images: Images) ->
 
 
 def test_a_failed_build_names_its_step_and_leaves_nothing(images: Images) -> None:
-    broken = ImageRecipe(steps=("RUN true", FAILS))
+    broken = recipe_of("RUN true", FAILS)
     said: list[str] = []
     with pytest.raises(ImageBuildError, match="step 3 of 3: RUN echo this is why; exit 3"):
         asyncio.run(images.ensure(broken, said.append))

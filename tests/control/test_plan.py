@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from homeport.control.plan import Change, Kind, diff, route_changes
 from homeport.core.model import ServiceSpec
 from homeport.manifest import digest
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
+from homeport.manifest.schema import (
+    AppManifest,
+    Entry,
+    Resources,
+    ScalePolicy,
+    SecretRef,
+    ServerSpec,
+    SourceFile,
+    VolumeMount,
+)
+from manifest.recipes import recipe_of
 from manifest.strategies import manifests
 
 CHANGED = Kind.CHANGED
-WEB = ServerSpec("web", Entry("app", "Web", "app.py"), env=(("KEY", "old-value"),), secrets=("db",))
+WEB = ServerSpec("web", Entry("app", "Web", "app.py"), env=(("KEY", "old-value"),), secrets=(SecretRef("st-1", "db"),))
 FILE = SourceFile("app.py", "a" * 64, 120)
 SHOP = AppManifest("shop", (WEB,), (FILE,), (("team", "blue"),))
 
@@ -42,7 +52,7 @@ def test_there_is_a_difference_if_and_only_if_the_digests_differ(pair: tuple[App
 def test_no_value_of_a_variable_is_told(env: list[tuple[str, str]]) -> None:
     secret = tuple((f"K{n}", f"secret-{n}-{value}") for n, (_, value) in enumerate(env))
     steps = tuple(f"ENV {name}={value}" for name, value in secret)
-    after = replace(SHOP, servers=(replace(WEB, env=secret, image=ImageRecipe(steps=steps)),))
+    after = replace(SHOP, servers=(replace(WEB, env=secret, image=recipe_of(*steps)),))
     assert "secret-" not in repr([*diff(SHOP, after), *diff(after, SHOP)])
 
 
@@ -69,7 +79,7 @@ def test_each_difference_of_an_app_has_its_place(after: AppManifest, change: Cha
     [
         (replace(WEB, env=(("KEY", "new-value"),)), Change("servers.web.env.KEY", Kind.CHANGED)),
         (replace(WEB, env=(("KEY", "old-value"), ("X", "y"))), Change("servers.web.env.X", Kind.ADDED)),
-        (replace(WEB, secrets=()), Change("servers.web.secrets.db", Kind.REMOVED)),
+        (replace(WEB, secrets=()), Change("servers.web.secrets.db", Kind.REMOVED, before="st-1")),
         (
             replace(WEB, resources=Resources(cpu_milli=500)),
             Change("servers.web.resources.cpu_milli", CHANGED, 125, 500),
@@ -79,10 +89,13 @@ def test_each_difference_of_an_app_has_its_place(after: AppManifest, change: Cha
             replace(WEB, scale=ScalePolicy(max_containers=3)),
             Change("servers.web.scale.max_containers", CHANGED, None, 3),
         ),
-        (replace(WEB, volumes=(("/data", "v"),)), Change("servers.web.volumes./data", Kind.ADDED, after="v")),
+        (
+            replace(WEB, volumes=(VolumeMount("/data", "vo-1", "v"),)),
+            Change("servers.web.volumes./data", Kind.ADDED, after="v"),
+        ),
         (replace(WEB, unauthenticated=True), Change("servers.web.unauthenticated", Kind.CHANGED, False, True)),
         (
-            replace(WEB, image=ImageRecipe(steps=("RUN make",))),
+            replace(WEB, image=recipe_of("RUN make")),
             Change("servers.web.image.steps.0", Kind.ADDED, after="RUN make"),
         ),
     ],
@@ -92,8 +105,8 @@ def test_each_difference_of_a_server_has_its_place(after: ServerSpec, change: Ch
 
 
 def test_a_step_put_in_the_middle_changes_all_that_follow_because_they_are_built_again() -> None:
-    before = replace(SHOP, servers=(replace(WEB, image=ImageRecipe(steps=("RUN a", "RUN c"))),))
-    after = replace(SHOP, servers=(replace(WEB, image=ImageRecipe(steps=("RUN a", "RUN b", "RUN c"))),))
+    before = replace(SHOP, servers=(replace(WEB, image=recipe_of("RUN a", "RUN c")),))
+    after = replace(SHOP, servers=(replace(WEB, image=recipe_of("RUN a", "RUN b", "RUN c")),))
     assert [(change.path[-1], change.kind) for change in diff(before, after)] == [("1", Kind.CHANGED), ("2", Kind.ADDED)]
 
 

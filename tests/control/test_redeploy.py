@@ -12,7 +12,6 @@ import pytest
 
 from homeport.core.model import Strategy
 from homeport.errors import InvalidError, NotFoundError
-from homeport.manifest.schema import ImageRecipe
 from homeport.ports import Image
 from homeport.store.manifests import Manifests
 
@@ -95,13 +94,13 @@ def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: C
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
-        found = plant.images.get
+        found = plant.images.find
 
-        async def somebody_stops_it(recipe: ImageRecipe) -> Image | None:
+        async def somebody_stops_it(image_id: str) -> Image | None:
             plant.stop()
-            return await found(recipe)
+            return await found(image_id)
 
-        plant.images.get = somebody_stops_it  # type: ignore[method-assign]  # between the check and the decision
+        plant.images.find = somebody_stops_it  # type: ignore[method-assign]  # between the check and the decision
         with pytest.raises(InvalidError, match="is not deployed in the 'main' environment"):
             await plant.rollback()
         assert len(plant.rows()) == 2

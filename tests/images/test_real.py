@@ -19,6 +19,7 @@ from homeport.errors import InvalidError
 from homeport.images import BuildahImages, ImageSettings
 from homeport.manifest.schema import ImageRecipe
 from homeport.ports import Image
+from manifest.recipes import recipe_of
 
 pytestmark = pytest.mark.host
 
@@ -105,7 +106,7 @@ def test_a_registry_that_says_nothing_is_given_up_and_left_alone_for_a_while(
 
 @pytest.mark.usefixtures("base")
 def test_a_cancelled_build_ends_its_programs_and_can_be_done_again(settings: ImageSettings, tmp_path: Path) -> None:
-    recipe = ImageRecipe(steps=("RUN echo begun as $$ && sleep 600",))
+    recipe = recipe_of("RUN echo begun as $$ && sleep 600")
 
     async def story() -> None:
         said: asyncio.Queue[str] = asyncio.Queue()
@@ -118,7 +119,7 @@ def test_a_cancelled_build_ends_its_programs_and_can_be_done_again(settings: Ima
 
     asyncio.run(story())
     assert wait_until(lambda: not sleepers(settings.root))
-    again = asyncio.run(BuildahImages(settings).ensure(ImageRecipe(steps=("RUN echo > /again",)), print))
+    again = asyncio.run(BuildahImages(settings).ensure(recipe_of("RUN echo > /again"), print))
     assert inside(again, "ls /again", tmp_path) == "/again\n"
     assert str(settings.root) not in Path("/proc/self/mountinfo").read_text()
 

@@ -11,16 +11,17 @@ from homeport.errors import InvalidError
 from homeport.images import bootstrap, layout, machine, recipe
 from homeport.images.buildlog import BuildLog
 from homeport.manifest.schema import ImageRecipe
+from manifest.recipes import recipe_of
 
 BOOKWORM = recipe.BOOTSTRAPPABLE[0]
 PLAN = bootstrap.Bootstrap(BOOKWORM, "/c/base.tar", "/w/debian.list", "/w/apt.conf", "deb http://m/debian bookworm main\n")
 
 
 def test_a_dockerfile_is_the_base_and_the_steps() -> None:
-    assert recipe.dockerfile(ImageRecipe(steps=("RUN a", "ENV B=c")), "base:1") == "FROM base:1\nRUN a\nENV B=c\n"
+    assert recipe.dockerfile(recipe_of("RUN a", "ENV B=c"), "base:1") == "FROM base:1\nRUN a\nENV B=c\n"
 
 
-@pytest.mark.parametrize("other", [ImageRecipe(python_version="3.13"), ImageRecipe(steps=("RUN a",))])
+@pytest.mark.parametrize("other", [ImageRecipe(python_version="3.13"), recipe_of("RUN a")])
 def test_the_digest_tells_recipes_apart(other: ImageRecipe) -> None:
     assert recipe.digest(ImageRecipe()) == recipe.digest(ImageRecipe())
     assert recipe.digest(ImageRecipe()) != recipe.digest(other)

@@ -2,7 +2,20 @@
 
 from hypothesis import strategies as st
 
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
+from homeport.manifest.schema import (
+    AppManifest,
+    BuildFunction,
+    Entry,
+    ImageRecipe,
+    ImageStep,
+    Resources,
+    ScalePolicy,
+    SecretRef,
+    ServerSpec,
+    SourceFile,
+    TreeMount,
+    VolumeMount,
+)
 
 texts = st.text(max_size=12)
 numbers = st.integers(-(2**53), 2**53)
@@ -11,7 +24,32 @@ pairs = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
 several = st.lists(texts, max_size=3).map(tuple)
 
 entries = st.builds(Entry, module=texts, qualname=texts, path=st.none() | texts)
-images = st.builds(ImageRecipe, base=texts, python_version=texts, steps=several)
+secrets = st.builds(SecretRef, secret_id=texts, name=texts, required_keys=several)
+volumes = st.builds(VolumeMount, path=texts, volume_id=texts, name=texts, read_only=st.booleans(), sub_path=texts)
+steps = st.builds(
+    ImageStep,
+    method=texts,
+    lines=several,
+    contexts=several,
+    build_args=pairs,
+    env=pairs,
+    secrets=st.lists(secrets, max_size=1).map(tuple),
+    volumes=st.lists(volumes, max_size=1).map(tuple),
+    function=st.none() | st.builds(BuildFunction, entry=entries, source=texts, arguments=texts, captured=texts),
+    timeout_s=numbers,
+    gpu=several,
+    force=st.booleans(),
+)
+images = st.builds(
+    ImageRecipe,
+    base=texts,
+    python_version=texts,
+    steps=st.lists(steps, max_size=2).map(tuple),
+    reference=texts,
+    registry_secret=st.none() | secrets,
+    add_python=texts,
+    cache=texts,
+)
 resources = st.builds(
     Resources,
     cpu_milli=numbers,
@@ -47,8 +85,10 @@ servers = st.builds(
     cloud=st.none() | texts,
     proxy=st.none() | texts,
     env=pairs,
-    secrets=several,
-    volumes=pairs,
+    secrets=st.lists(secrets, max_size=2).map(tuple),
+    volumes=st.lists(volumes, max_size=2).map(tuple),
+    mounts=st.lists(st.builds(TreeMount, target=texts, tree=texts), max_size=2).map(tuple),
+    image_id=texts,
     experimental_options=pairs,
 )
 files = st.builds(SourceFile, path=texts, digest=texts, size_bytes=numbers, executable=st.booleans())

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 
 from homeport.manifest import checks
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
+from homeport.manifest.schema import (
+    AppManifest,
+    Entry,
+    ImageRecipe,
+    Resources,
+    ScalePolicy,
+    SecretRef,
+    ServerSpec,
+    SourceFile,
+    VolumeMount,
+)
+from manifest.recipes import recipe_of
 
 from .strategies import manifests
 
@@ -55,10 +66,10 @@ def test_no_manifest_makes_the_check_itself_fail(manifest: AppManifest) -> None:
         (replace(SERVER, env=(("A", "\0"),)), "environment variable 'A'"),
         (replace(SERVER, env=(("B", ""), ("A", ""))), "must be sorted"),
         (replace(SERVER, env=(("A", ""), ("A", ""))), "environment variable 'A' is given twice"),
-        (replace(SERVER, volumes=(("data", "v"),)), "the Volume path 'data' must be absolute"),
-        (replace(SERVER, volumes=(("/a/../etc", "v"),)), "leaves its folder"),
-        (replace(SERVER, volumes=(("/root", "v"),)), "would hide"),
-        (replace(SERVER, secrets=("a", "a")), "Secret 'a' is given twice"),
+        (replace(SERVER, volumes=(VolumeMount("data", "vo-1"),)), "the Volume path 'data' must be absolute"),
+        (replace(SERVER, volumes=(VolumeMount("/a/../etc", "vo-1"),)), "leaves its folder"),
+        (replace(SERVER, volumes=(VolumeMount("/root", "vo-1"),)), "would hide"),
+        (replace(SERVER, secrets=(SecretRef("st-1", "a"), SecretRef("st-1", "a"))), "Secret 'a' is given twice"),
         (replace(SERVER, experimental_options=(("x", "{"),)), "is not JSON"),
         (replace(SERVER, entry=Entry("hello", "Ser ver", "hello.py")), "is not the name of a class"),
         (replace(SERVER, entry=Entry("hello", "f.<locals>.Server", "hello.py")), "is not the name of a class"),
@@ -118,5 +129,5 @@ def test_a_bad_app_name_and_bad_tags_are_refused() -> None:
 
 
 def test_an_entry_may_come_from_the_image() -> None:
-    server = replace(SERVER, image=ImageRecipe(steps=("COPY x /root/",)))
+    server = replace(SERVER, image=recipe_of("COPY x /root/"))
     assert checks.problems(replace(GOOD, servers=(server,), files=())) == []

@@ -8,9 +8,11 @@ import pytest
 
 import homeport as modal
 from homeport.errors import InvalidError
-from homeport.manifest.schema import ServerSpec
+from homeport.manifest.schema import SecretRef, ServerSpec, VolumeMount
 from homeport.sdk.server import Server
 from homeport.sdk.twins import twin
+
+from .resolving import EverythingThere
 
 
 def decorated(**settings: object) -> ServerSpec:
@@ -42,7 +44,7 @@ class Plain:
 def top_level(**settings: object) -> ServerSpec:
     server = modal.App("x").server(**settings)(Plain)  # type: ignore[arg-type]
     assert server._options is not None
-    return server._options.spec
+    return server._options.resolved(EverythingThere())
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,8 @@ def test_settings_are_recorded_in_whole_numbers() -> None:
     assert spec.scale.target_concurrency_centi == 234
     assert spec.startup_timeout_ms == 1500
     assert spec.env == (("A", "1"), ("B", "2"))
-    assert (spec.secrets, spec.volumes, spec.proxy) == (("s",), (("/data", "v"),), "office")
+    assert spec.secrets == (SecretRef("st-s", "s"),)
+    assert (spec.volumes, spec.proxy) == ((VolumeMount("/data", "vo-v", "v"),), "office")
     assert spec.compute_region == ("us-east",)
     assert spec.experimental_options == (("x", '{"a": null, "b": 1}'),)
 
@@ -138,9 +141,9 @@ def test_an_app_gives_defaults_to_its_servers() -> None:
     )
     server = app.server(secrets=[modal.Secret.from_name("b")], volumes={"/b": modal.Volume.from_name("b")})(Plain)
     assert server._options is not None
-    spec = server._options.spec
-    assert (spec.image.python_version, spec.secrets) == ("3.12", ("a", "b"))
-    assert spec.volumes == (("/a", "a"), ("/b", "b"))
+    spec = server._options.resolved(EverythingThere())
+    assert (spec.image.python_version, [secret.name for secret in spec.secrets]) == ("3.12", ["a", "b"])
+    assert [(mount.path, mount.name) for mount in spec.volumes] == [("/a", "a"), ("/b", "b")]
     assert app.registered_servers == {"Plain": server}
 
 

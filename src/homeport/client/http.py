@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -38,7 +38,8 @@ DIGESTS_AT_ONCE = 5_000
 ANSWER_TIMEOUT_S = 60.0  # also between two pieces of a stream, which is kept alive every 15 s
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-Parameters = Mapping[str, str | int | bool | None]
+if TYPE_CHECKING:
+    from .calls import Parameters
 
 
 class Client:
@@ -70,6 +71,38 @@ class Client:
 
     def close(self) -> None:
         self._http.close()
+
+    @property
+    def environment(self) -> str:
+        return self.target.environment
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Parameters | None = None,
+        body: object = None,
+        timeout_s: float | None = ANSWER_TIMEOUT_S,
+    ) -> dict[str, Any]:
+        timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        return self._call(method, path, params=_given(**(params or {})), json=body, timeout=timeout)
+
+    def send(
+        self, method: str, path: str, content: Iterator[bytes], size_bytes: int, *, params: Parameters | None = None
+    ) -> None:  # fmt: skip
+        headers = {"Content-Length": str(size_bytes)}
+        self._call(method, path, params=_given(**(params or {})), content=content, headers=headers)
+
+    def receive(self, path: str, *, params: Parameters | None = None) -> Iterator[bytes]:
+        try:
+            with self._http.stream("GET", path, params=_given(**(params or {}))) as response:
+                if not response.is_success:
+                    response.read()
+                    raise refused(self.target, response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            raise unreachable(self.target, error) from None
 
     def health(self) -> dict[str, Any]:
         return self._get("/health")

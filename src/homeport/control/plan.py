@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..core.model import ServiceSpec
-from ..manifest.schema import AppManifest, SourceFile
+from ..manifest.schema import AppManifest, ImageStep, SecretRef, SourceFile, TreeMount, VolumeMount
 
 HIDDEN = "…"
 _HAVE_VALUES = ("ENV", "ARG", "LABEL")  # steps of an image that may carry what nobody else should read
@@ -84,11 +84,19 @@ def _keys(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]
     yield from _named(path, old, new, lambda pair: pair[0], lambda _: None)
 
 
-def _words(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
-    yield from _named(path, old, new, lambda word: word, lambda _: None)
+def _secrets(path: str, old: Sequence[SecretRef], new: Sequence[SecretRef]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda secret: secret.name or secret.secret_id, lambda secret: secret.secret_id)
 
 
-def _steps(path: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+def _volumes(path: str, old: Sequence[VolumeMount], new: Sequence[VolumeMount]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda mount: mount.path, _volume)
+
+
+def _mounts(path: str, old: Sequence[TreeMount], new: Sequence[TreeMount]) -> Iterator[Change]:
+    yield from _named(path, old, new, lambda mount: mount.target, lambda mount: mount.tree[:12])
+
+
+def _steps(path: str, old: Sequence[ImageStep], new: Sequence[ImageStep]) -> Iterator[Change]:
     """By position: from the first step that differs on, every layer is built again."""
     yield from _entries(path, dict(enumerate(old)), dict(enumerate(new)), _step)
 
@@ -125,10 +133,19 @@ def _file(file: SourceFile) -> str:
     return f"{file.digest[:12]} ({file.size_bytes} bytes{', executable' if file.executable else ''})"
 
 
-def _step(step: str) -> str:
-    word, _, rest = step.strip().partition(" ")
+def _volume(mount: VolumeMount) -> str:
+    below = f":{mount.sub_path}" if mount.sub_path else ""
+    return f"{mount.name or mount.volume_id}{below}{' (read-only)' if mount.read_only else ''}"
+
+
+def _step(step: ImageStep) -> str:
+    return "; ".join(_line(line) for line in step.lines) or step.method
+
+
+def _line(line: str) -> str:
+    word, _, rest = line.strip().partition(" ")
     if word.upper() not in _HAVE_VALUES:
-        return step
+        return line
     return f"{word} {rest.strip().partition('=')[0].partition(' ')[0]}={HIDDEN}"
 
 
@@ -140,9 +157,10 @@ _COMPARE: Mapping[str, Compare] = {
     "servers": _servers,
     "files": _files,
     "tags": _pairs,
-    "volumes": _pairs,
+    "volumes": _volumes,
     "experimental_options": _pairs,
     "env": _keys,
-    "secrets": _words,
+    "secrets": _secrets,
+    "mounts": _mounts,
     "steps": _steps,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ..core.model import App, Deployment, World
 from ..core.states import AppState, DeploymentState
@@ -26,8 +26,10 @@ class Planner:
         Raises what the deploy itself would be refused with: InvalidError for what this machine can't give, ConflictError
         for a URL that belongs to another App.
         """
-        publisher, manifest = self.publisher, request.manifest
+        publisher = self.publisher
         publisher.refuse(request)
+        request = replace(request, manifest=await publisher.with_images(request.manifest))
+        manifest = request.manifest
         manifest_digest = digest.of(manifest)
         app = current(publisher.loop.world, request.environment, manifest.name)
         target = _target(app) if app else None

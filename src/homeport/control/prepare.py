@@ -36,7 +36,7 @@ class Preparer:
         """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
         manifest = await asyncio.to_thread(self.manifests.get, action.manifest_digest)
         server = next(s for s in manifest.servers if s.name == action.service_name)
-        image = await self.images.get(server.image)
+        image = await self.images.find(server.image_id)
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
         tree = await asyncio.to_thread(self.sources.materialise, manifest.files)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 
 from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
 from ..core.events import Event as Happening
@@ -20,7 +20,7 @@ from ..engine.logs import read_tail
 from ..errors import ConflictError, Error, InvalidError
 from ..manifest import digest, names
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
-from ..ports import Images
+from ..ports import Image, Images
 from ..settings import Settings
 from ..store.blobs import Blobs
 from ..store.manifests import Manifests
@@ -52,13 +52,14 @@ class Publisher:
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
-        manifest = request.manifest
-        yield progress("check", f"Checking {manifest.name}")
+        yield progress("check", f"Checking {request.manifest.name}")
         self.check(request)
+        built: dict[ImageRecipe, Image] = {}
+        async for event in self._build(request.manifest, built):
+            yield event
+        manifest = _with_images(request.manifest, built)
         manifest_digest = digest.of(manifest)
         if self._is_new(request, manifest_digest):
-            async for event in self._build(manifest):
-                yield event
             await asyncio.to_thread(self.sources.materialise, manifest.files)
             await asyncio.to_thread(self.manifests.put, manifest)
         origin = Origin(request.actor, request.tag, request.client_version, request.commit)
@@ -138,23 +139,29 @@ class Publisher:
             for deployment in app.deployments
         )
 
-    async def _build(self, manifest: AppManifest) -> AsyncIterator[Event]:
-        """All images, one after the other; each line of a build as it comes."""
+    async def with_images(self, manifest: AppManifest) -> AppManifest:
+        """With the ids of the images that its recipes stand for now; empty for what is to be built."""
+        found = {recipe: await self.images.get(recipe) for recipe in {server.image for server in manifest.servers}}
+        return _with_images(manifest, {recipe: image for recipe, image in found.items() if image})
+
+    async def _build(self, manifest: AppManifest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
+        """All images, one after the other, into `built`; each line of a build as it comes."""
         for recipe in dict.fromkeys(server.image for server in manifest.servers):
-            if await self.images.get(recipe) is not None:
+            if (found := await self.images.get(recipe)) is not None:
+                built[recipe] = found
                 continue
             yield progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
-            async for line in self._build_one(recipe):
+            async for line in self._build_one(recipe, built):
                 yield Event("build", {"line": line})
 
-    async def _build_one(self, recipe: ImageRecipe) -> AsyncIterator[str]:
+    async def _build_one(self, recipe: ImageRecipe, built: dict[ImageRecipe, Image]) -> AsyncIterator[str]:
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         build = asyncio.create_task(self.images.ensure(recipe, lines.put_nowait))
         build.add_done_callback(lambda _: lines.put_nowait(None))
         try:
             while (line := await lines.get()) is not None:
                 yield line
-            await build
+            built[recipe] = await build
         finally:
             build.cancel()
 
@@ -242,6 +249,18 @@ class Publisher:
             "duration_ms": deployment.settled_at_ms - began_ms,
             "containers_left": 0,
         }
+
+
+def _with_images(manifest: AppManifest, images: Mapping[ImageRecipe, Image]) -> AppManifest:
+    ids = {recipe: image.image_id for recipe, image in images.items()}
+    servers = (replace(s, image=_plain(s.image), image_id=ids.get(s.image, "")) for s in manifest.servers)
+    return replace(manifest, servers=tuple(servers))
+
+
+def _plain(recipe: ImageRecipe) -> ImageRecipe:
+    """The recipe without what it says about building it anew, which is over by now."""
+    steps = tuple(replace(step, force=False) for step in recipe.steps)
+    return replace(recipe, steps=steps, cache="")
 
 
 def progress(stage: str, message: str) -> Event:

@@ -65,7 +65,7 @@ class Redeployer:
             more = f" (and that of {len(paths) - 1} more files)" if paths[1:] else ""
             raise _gone(app, target, f"the content of {paths[0]}{more} is")
         for server in manifest.servers:
-            if await parts.images.get(server.image) is None:
+            if await parts.images.find(server.image_id) is None:
                 recipe = server.image
                 raise _gone(app, target, f"the image of Server {server.name} ({recipe.base}, {recipe.python_version}) is")
         return manifest

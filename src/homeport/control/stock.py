@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import Error
-from ..images.recipe import digest as recipe_digest
 from ..ports import Image
 from ..settings import Settings
 from ..store.blobs import Blobs
@@ -52,7 +51,7 @@ class _Named:
     """What a manifest names, as far as that can never change."""
 
     refs: frozenset[Ref]
-    recipes: frozenset[str]
+    image_ids: frozenset[str]
 
 
 class Stock:
@@ -73,7 +72,7 @@ class Stock:
             except Error as error:
                 log.warning("manifest %s can't be read: %s", digest, error)
         images = self._stores.images.stored()
-        return {digest: named.refs | _image_refs(named.recipes, images) for digest, named in self._named.items()}
+        return {digest: named.refs | _image_refs(named.image_ids, images) for digest, named in self._named.items()}
 
     def in_use(self) -> frozenset[Ref]:
         """What directories of containers refer to, whoever they belong to, and the copy of our package of today."""
@@ -111,7 +110,7 @@ class Stock:
         manifest = self._stores.manifests.get(digest)
         refs = {Ref(Kind.BLOB, file.digest) for file in manifest.files}
         refs |= {Ref(Kind.BLOB, digest), Ref(Kind.SOURCE, tree_name(manifest.files))}
-        return _Named(frozenset(refs), frozenset(recipe_digest(server.image) for server in manifest.servers))
+        return _Named(frozenset(refs), frozenset(server.image_id for server in manifest.servers))
 
     def _owner(self, source: str) -> Iterator[tuple[Kind, str]]:
         for kind, folder in ((Kind.SOURCE, "sources"), (Kind.GUEST, "guest")):
@@ -124,9 +123,9 @@ def _past(row: AppRow, versions: tuple[Version, ...]) -> PastApp:
     return PastApp(row.app_id, versions, row.stopped_at_ms if row.state == "stopped" else None)
 
 
-def _image_refs(recipes: frozenset[str], images: dict[str, Image]) -> frozenset[Ref]:
+def _image_refs(image_ids: frozenset[str], images: dict[str, Image]) -> frozenset[Ref]:
     """The images themselves, and those that they stand on."""
-    wanted = [images[recipe] for recipe in recipes if recipe in images]
+    wanted = [image for image in images.values() if image.image_id in image_ids]
     below = {i.image_id for w in wanted for i in images.values() if set(w.layers).issuperset(i.layers)}
     return frozenset(Ref(Kind.IMAGE, image_id) for image_id in below | {image.image_id for image in wanted})
 

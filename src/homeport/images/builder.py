@@ -49,6 +49,12 @@ class BuildahImages(Images):
     async def get(self, recipe: ImageRecipe) -> Image | None:
         return self._used(recipe)
 
+    async def find(self, image_id: str) -> Image | None:
+        found = next((image for image in self._index.all().values() if image.image_id == image_id), None)
+        if found is not None:
+            self._used_at[image_id] = time.monotonic()
+        return found
+
     async def drop(self, image_id: str) -> None:
         async with self._dropping:  # who wants to build it in the meantime waits, and then builds it anew
             await self._storage.open()

@@ -55,7 +55,8 @@ def not_here(python_version: str, why: str) -> InvalidError:
 
 def digest(recipe: ImageRecipe) -> str:
     """Names the recipe on every machine: sha256, hex."""
-    text = json.dumps([recipe.base, recipe.python_version, list(recipe.steps)], ensure_ascii=False, separators=(",", ":"))
+    lines = [list(step.lines) for step in recipe.steps]
+    text = json.dumps([recipe.base, recipe.python_version, lines], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -68,7 +69,7 @@ def build_name(recipe: ImageRecipe) -> str:
 
 
 def dockerfile(recipe: ImageRecipe, base: str) -> str:
-    return "\n".join([f"FROM {base}", *recipe.steps, ""])
+    return "\n".join([f"FROM {base}", *(line for step in recipe.steps for line in step.lines), ""])
 
 
 def finishing_dockerfile(official: str) -> str:

@@ -110,7 +110,7 @@ def _image(image: ImageRecipe) -> Iterator[str]:
         yield f"the image's base {image.base!r} is not a name."
     if not _PYTHON.fullmatch(image.python_version):
         yield f"the image's Python version {image.python_version!r} must look like '3.11' or '3.11.2'."
-    if any(not step.strip() or "\0" in step for step in image.steps):
+    if any(not line.strip() or "\0" in line for step in image.steps for line in step.lines):
         yield "an image step is empty."
 
 
@@ -170,12 +170,14 @@ def _environment(server: ServerSpec) -> Iterator[str]:
         too_long = len(value.encode(errors="surrogatepass")) > ENV_VALUE_BYTES_MAX
         if not name or "=" in name or "\0" in name + value or too_long:
             yield f"the environment variable {name!r} can't be set: its name or value is not legal."
-    for path, volume in server.volumes:
-        problem = paths.mount_problem(path)
+    for mount in server.volumes:
+        problem = paths.mount_problem(mount.path)
         if problem:
-            yield f"the Volume path {path!r} {problem}."
-        yield names.object_name_problem("Volume", volume) or ""
-    yield from (names.object_name_problem("Secret", secret) or "" for secret in server.secrets)
+            yield f"the Volume path {mount.path!r} {problem}."
+    for files in server.mounts:
+        problem = paths.mount_problem(files.target)
+        if problem:
+            yield f"the path {files.target!r} of local files {problem}."
     for kind, word in [
         ("cloud", server.cloud),
         ("proxy", server.proxy),
@@ -187,9 +189,12 @@ def _environment(server: ServerSpec) -> Iterator[str]:
         f"experimental option {name!r} is not JSON." for name, value in server.experimental_options if not _json(value)
     )
     yield from _sorted_and_single("environment variable", [name for name, _ in server.env])
-    yield from _sorted_and_single("Volume path", [path for path, _ in server.volumes])
+    yield from _sorted_and_single("Volume path", [mount.path for mount in server.volumes])
+    yield from _sorted_and_single("path of local files", [files.target for files in server.mounts])
     yield from _sorted_and_single("experimental option", [name for name, _ in server.experimental_options])
-    yield from (f"Secret {name!r} is given twice." for name in sorted(_doubles(server.secrets)))
+    ids = {secret.secret_id: secret.name for secret in server.secrets}
+    twice = _doubles(secret.secret_id for secret in server.secrets)
+    yield from (f"Secret {ids[secret_id] or secret_id!r} is given twice." for secret_id in sorted(twice))
 
 
 def _sorted_and_single(kind: str, keys: list[str]) -> Iterator[str]:

@@ -32,12 +32,77 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A Secret by its id (semantics 1.1.5: its values are no part of a configuration)."""
+
+    secret_id: str  # `st-` and 22 characters
+    name: str = ""  # for people; empty for one that was made from values
+    required_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """A Volume at an absolute path in the container. `sub_path`: the folder of the Volume that is seen there."""
+
+    path: str
+    volume_id: str  # `vo-` and 22 characters
+    name: str = ""  # for people
+    read_only: bool = False
+    sub_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeMount:
+    """Uploaded files at an absolute path in the container, read-only (semantics 5.10). `tree` is the digest of a `Tree`."""
+
+    target: str
+    tree: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFunction:
+    """Python that runs as a build step (semantics 5.8); `source` is the tree that is at /root meanwhile."""
+
+    entry: Entry  # its qualname is a function's
+    source: str
+    arguments: str = ""  # base64 of pickled (args, kwargs)
+    captured: str = ""  # sha256 of its text and of the globals that it uses
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStep:
+    """One layer: what a method of the Image builder was told."""
+
+    method: str  # the builder's, as `pip_install`: for people
+    lines: tuple[str, ...] = ()  # of a Dockerfile; COPY takes uploaded files from the build contexts `context0`, `context1`…
+    contexts: tuple[str, ...] = ()  # digests of trees
+    build_args: tuple[tuple[str, str], ...] = ()  # sorted by name
+    env: tuple[tuple[str, str], ...] = ()  # seen by this step's commands only; sorted by name
+    secrets: tuple[SecretRef, ...] = ()  # likewise, and kept nowhere
+    volumes: tuple[VolumeMount, ...] = ()  # likewise
+    function: BuildFunction | None = None
+    timeout_s: int = 3600
+    gpu: tuple[str, ...] = ()
+    force: bool = False  # build it and what follows anew; no part of the image's name
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRecipe:
-    """An image as its definition: a base, and Dockerfile lines on top of it."""
+    """An image as its definition: a base, and steps on top of it.
+
+    base: `debian_slim` (of `python_version`), `registry` or `named` (of `reference`), `scratch`, `micromamba`, or
+    `dockerfile`, whose first step is the whole file.
+    cache: empty, `force` (build anew, and let others have it) or `ignore` (build anew for this deploy alone); no part of
+    the image's name.
+    """
 
     base: str = "debian_slim"
     python_version: str = "3.11"
-    steps: tuple[str, ...] = ()
+    steps: tuple[ImageStep, ...] = ()
+    reference: str = ""
+    registry_secret: SecretRef | None = None
+    add_python: str = ""  # the version to add
+    cache: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +153,10 @@ class ServerSpec:
     serialized: bool = False
     enable_memory_snapshot: bool = False
     env: tuple[tuple[str, str], ...] = ()  # sorted by name
-    secrets: tuple[str, ...] = ()
-    volumes: tuple[tuple[str, str], ...] = ()  # (path in the container, volume name), sorted
+    secrets: tuple[SecretRef, ...] = ()  # later ones go before earlier ones
+    volumes: tuple[VolumeMount, ...] = ()  # sorted by path
+    mounts: tuple[TreeMount, ...] = ()  # sorted by target
+    image_id: str = ""  # of the image that was built from the recipe; the platform fills it in, clients leave it empty
     experimental_options: tuple[tuple[str, str], ...] = ()  # values as JSON, sorted by name
 
 

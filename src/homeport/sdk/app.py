@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ..client.http import Client
     from .image import Image
     from .options import ServerOptions
-    from .references import Proxy, Secret, Volume
+    from .references import Proxy
+    from .secret import Secret
+    from .volume import Volume
 
 
 class Deployed:

@@ -11,6 +11,7 @@ from ..manifest.names import app_name_problem
 from ..manifest.schema import AppManifest, ServerSpec
 from . import origin, source
 from .app import App
+from .needs import Resolver
 from .origin import Origin, Root
 from .server import Server
 from .source import LocalFile
@@ -36,12 +37,12 @@ class Collected:
     folder: Path
 
 
-def collect(app: App, name: str | None, limit_bytes: int) -> Collected:
+def collect(app: App, name: str | None, limit_bytes: int, resolver: Resolver) -> Collected:
     """The manifest of `app` as it is now, with its source read and hashed.
 
     name: goes before the App's own. limit_bytes: of all source together.
     Raises ExecutionError when there is no name at all (semantics 1.1.17), InvalidError for what can't be deployed, and
-    what `source.files_of` raises.
+    what `source.files_of` and the resolver raise.
     """
     name = name or app.name
     if not name:
@@ -51,7 +52,7 @@ def collect(app: App, name: str | None, limit_bytes: int) -> Collected:
         raise InvalidError(problem)
     if not app._servers:
         raise InvalidError(f"App {name!r} has nothing to deploy; put @app.server() on a class first.")
-    specs, roots, folder = _servers(app)
+    specs, roots, folder = _servers(app, resolver)
     files = source.files_of(roots, limit_bytes)
     manifest = AppManifest(name, specs, tuple(item.file for item in files), tuple(sorted(app._tags.items())))
     problems = checks.problems(manifest)
@@ -60,12 +61,12 @@ def collect(app: App, name: str | None, limit_bytes: int) -> Collected:
     return Collected(manifest, files, tuple(LocalMount(str(root.local), f"/root/{root.path}") for root in roots), folder)
 
 
-def _servers(app: App) -> tuple[tuple[ServerSpec, ...], list[Root], Path]:
+def _servers(app: App, resolver: Resolver) -> tuple[tuple[ServerSpec, ...], list[Root], Path]:
     specs: list[ServerSpec] = []
     roots: dict[str, Root] = {}
     folder = Path.cwd()
     for _, server in sorted(app._servers.items()):
-        spec, found, wanted = _server(server)
+        spec, found, wanted = _server(server, resolver)
         specs.append(spec)
         folder = found.root.local.parent
         if wanted and roots.setdefault(found.root.path, found.root) != found.root:
@@ -75,12 +76,12 @@ def _servers(app: App) -> tuple[tuple[ServerSpec, ...], list[Root], Path]:
     return tuple(specs), [root for _, root in sorted(roots.items())], folder
 
 
-def _server(server: Server) -> tuple[ServerSpec, Origin, bool]:
+def _server(server: Server, resolver: Resolver) -> tuple[ServerSpec, Origin, bool]:
     """Its spec with the entry filled in, where it comes from, and whether that source is uploaded (semantics 5.17)."""
     if server._user_cls is None or server._options is None:
         raise InvalidError(f"Server {server._name!r} is a handle to a deployed one; deploy the App that defines it.")
     found = origin.of(server._user_cls)
-    spec = replace(server._options.spec, entry=found.entry)
+    spec = replace(server._options.resolved(resolver), entry=found.entry)
     if not server._options.include_source and not spec.image.steps:
         raise InvalidError(
             f"Server {spec.name!r} has `include_source=False`, and nothing in its image brings {found.root.path}; "

@@ -33,6 +33,7 @@ from .events import (
     Uploading,
     Warned,
 )
+from .resolve import PlatformResolver
 from .source import LocalFile
 
 STRATEGIES = ("rolling", "recreate")
@@ -68,7 +69,8 @@ def deploy(app: App, options: Options, client: Client) -> Iterator[DeployEvent]:
     """
     _check(options)
     with ThreadPoolExecutor(PARALLEL_UPLOADS) as pool:
-        collected = collect(app, options.name, source.limit_bytes(os.environ))
+        resolver = PlatformResolver(client, options.environment or client.environment)
+        collected = collect(app, options.name, source.limit_bytes(os.environ), resolver)
         asked = pool.submit(commit.commit_info, collected.folder)
         yield from (Mounted(mount.local, mount.remote) for mount in collected.mounts)
         yield from _upload(collected.files, client, pool)

@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from ..manifest.schema import ImageRecipe
+    from ..manifest.schema import ImageRecipe, ImageStep, TreeMount
+    from .needs import Resolver
 
 
 class Image:
@@ -17,7 +18,7 @@ class Image:
     __slots__ = ("_base", "_python_version", "_steps")
     _base: str
     _python_version: str
-    _steps: tuple[str, ...]
+    _steps: tuple[ImageStep, ...]
 
     def __init__(self) -> None:
         from ..errors import InvalidError
@@ -36,16 +37,21 @@ class Image:
         return cls._of("debian_slim", version, ())
 
     @classmethod
-    def _of(cls, base: str, python_version: str, steps: tuple[str, ...]) -> Image:
+    def _of(cls, base: str, python_version: str, steps: tuple[ImageStep, ...]) -> Image:
         made = object.__new__(cls)
         for name, value in (("_base", base), ("_python_version", python_version), ("_steps", steps)):
             object.__setattr__(made, name, value)
         return made
 
-    def _recipe(self) -> ImageRecipe:
+    def _recipe(self, resolver: Resolver) -> ImageRecipe:
+        """Its definition, for the manifest. Raises what the resolver raises."""
         from ..manifest.schema import ImageRecipe
 
         return ImageRecipe(base=self._base, python_version=self._python_version, steps=self._steps)
+
+    def _mounts(self, resolver: Resolver) -> tuple[TreeMount, ...]:
+        """The local files that are no layers, for the manifest. Raises what the resolver raises."""
+        return ()
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"An Image can't be changed; make another one instead of setting {name!r}.")
@@ -59,7 +65,7 @@ class Image:
     def __repr__(self) -> str:
         return f"Image.{self._base}(python_version={self._python_version!r})"
 
-    def _key(self) -> tuple[str, str, tuple[str, ...]]:
+    def _key(self) -> tuple[str, str, tuple[ImageStep, ...]]:
         return self._base, self._python_version, self._steps
 
 

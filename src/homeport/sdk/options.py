@@ -8,29 +8,33 @@ from dataclasses import dataclass, replace
 from ..errors import InvalidError
 from ..manifest import names
 from ..manifest.checks import setting_problems
-from ..manifest.schema import Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec
+from ..manifest.schema import Entry, Resources, ScalePolicy, ServerSpec
 from . import readers
 from .image import Image
+from .needs import Resolver
+from .secret import Secret
+from .volume import Volume
 
 _NOT_YET = Entry(module="", qualname="")  # `collect` finds the entry, when it is known how the file was loaded
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """A Server's settings. `spec` lacks its entry, and before `named_after` perhaps its name."""
+    """A Server's settings. `spec` lacks its entry, what `resolved` adds, and before `named_after` perhaps its name."""
 
     spec: ServerSpec
     include_source: bool
+    image: Image
+    secrets: tuple[Secret, ...] = ()
+    volumes: tuple[tuple[str, Volume], ...] = ()  # sorted by path
 
     @classmethod
     def of(cls, settings: Mapping[str, object], app: Mapping[str, object]) -> ServerOptions:
         """From the arguments of `@app.server(...)` and the App's own. Raises InvalidError for what is not legal."""
         name = settings["name"]
-        image = settings["image"] if settings["image"] is not None else app["image"]
         spec = ServerSpec(
             name="" if name is None else readers.text("name", name),
             entry=_NOT_YET,
-            image=_recipe(image),
             resources=_resources(settings),
             scale=_scale(settings),
             port=_port(settings["port"]),
@@ -47,14 +51,28 @@ class ServerOptions:
             serialized=readers.flag("serialized", settings["serialized"]),
             enable_memory_snapshot=readers.flag("enable_memory_snapshot", settings["enable_memory_snapshot"]),
             env=readers.environment(settings["env"]),
-            secrets=readers.secrets(app["secrets"], settings["secrets"] or ()),
-            volumes=readers.volumes(app["volumes"], settings["volumes"]),
             experimental_options=readers.experimental_options(settings["experimental_options"]),
         )
         problems = [*_name_problems(spec.name), *setting_problems(spec)]
         if problems:
             raise InvalidError(problems[0])
-        return cls(spec, _include_source(settings["include_source"], app["include_source"]))
+        return cls(
+            spec,
+            _include_source(settings["include_source"], app["include_source"]),
+            _image(settings["image"] if settings["image"] is not None else app["image"]),
+            readers.secrets(app["secrets"], settings["secrets"] or ()),
+            tuple(sorted(readers.volumes(app["volumes"], settings["volumes"]).items(), key=lambda item: item[0])),
+        )
+
+    def resolved(self, resolver: Resolver) -> ServerSpec:
+        """With everything that only the platform, or a look at this machine's files, can tell. Raises what that raises."""
+        return replace(
+            self.spec,
+            image=self.image._recipe(resolver),
+            mounts=self.image._mounts(resolver),
+            secrets=tuple(dict.fromkeys(secret._ref(resolver) for secret in self.secrets)),
+            volumes=tuple(volume._mount(path, resolver) for path, volume in self.volumes),
+        )
 
     def named_after(self, user_cls: type) -> ServerOptions:
         """With the class's name, where none was given. Raises InvalidError if that is not a legal one."""
@@ -73,7 +91,7 @@ def check_app(name: object, tags: Mapping[str, str], defaults: Mapping[str, obje
         if problem:
             raise InvalidError(problem)
     check_tags(tags)
-    _recipe(defaults["image"])
+    _image(defaults["image"])
     readers.secrets(defaults["secrets"])
     readers.volumes(defaults["volumes"])
     _include_source(None, defaults["include_source"])
@@ -92,12 +110,12 @@ def _name_problems(name: str) -> list[str]:
     return [problem] if problem else []
 
 
-def _recipe(image: object) -> ImageRecipe:
+def _image(image: object) -> Image:
     if image is None:
-        return Image.debian_slim()._recipe()
+        return Image.debian_slim()
     if not isinstance(image, Image):
         raise InvalidError(f"`image` must be an Image, as in Image.debian_slim(), not {image!r}.")
-    return image._recipe()
+    return image
 
 
 def _port(port: object) -> int:

@@ -13,6 +13,7 @@ from ..manifest import codec
 from . import source
 from .app import App
 from .collect import collect
+from .resolve import PlatformResolver
 
 
 def plan(app: App, name: str | None, environment: str | None, client: Client) -> Plan:
@@ -20,5 +21,6 @@ def plan(app: App, name: str | None, environment: str | None, client: Client) ->
 
     Raises what `collect` raises, and what the deploy itself would be refused with.
     """
-    collected = collect(app, name, source.limit_bytes(os.environ))
-    return client.plan(codec.to_json(collected.manifest), environment or client.target.environment)
+    resolver = PlatformResolver(client, environment or client.environment, dry_run=True)
+    collected = collect(app, name, source.limit_bytes(os.environ), resolver)
+    return client.plan(codec.to_json(collected.manifest), resolver.environment)

@@ -10,7 +10,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..errors import InvalidError
-from .references import Proxy, Secret, Volume
+from ..manifest import paths
+from .references import Proxy
+from .secret import Secret
+from .volume import Volume
 
 Pair = tuple[int, int | None]
 
@@ -81,28 +84,31 @@ def environment(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((text("env", key), text(f"env[{key!r}]", item)) for key, item in given.items() if item is not None))
 
 
-def secrets(*lists: object) -> tuple[str, ...]:
-    """Names in order, each once."""
-    found: dict[str, None] = {}
+def secrets(*lists: object) -> tuple[Secret, ...]:
+    """In order, each once."""
+    found: dict[Secret, None] = {}
     for items in lists:
         if not isinstance(items, Sequence) or isinstance(items, str):
             raise InvalidError(f"`secrets` must be a list of Secrets, not {items!r}.")
         for item in items:
             if not isinstance(item, Secret):
                 raise InvalidError(f"`secrets` must hold Secrets, as in Secret.from_name('api-key'), not {item!r}.")
-            found[item.name] = None
+            found[item] = None
     return tuple(found)
 
 
-def volumes(*maps: object) -> tuple[tuple[str, str], ...]:
-    """Sorted (path in the container, name)."""
-    found: dict[str, str] = {}
+def volumes(*maps: object) -> dict[str, Volume]:
+    """By path in the container."""
+    found: dict[str, Volume] = {}
     for path, volume in (pair for given in maps for pair in mapping("volumes", given).items()):
         if not isinstance(volume, Volume):
             raise InvalidError(f"`volumes` must map paths to Volumes, as in Volume.from_name('data'), not to {volume!r}.")
         place = text("volumes", path)
-        found[place.rstrip("/") or place] = volume.name
-    return tuple(sorted(found.items()))
+        place = place.rstrip("/") or place
+        if problem := paths.mount_problem(place):
+            raise InvalidError(f"the Volume path {place!r} {problem}.")
+        found[place] = volume
+    return found
 
 
 def proxy(value: object) -> str | None:

@@ -1,5 +1,5 @@
-"""Secrets, Volumes and Proxies by name: what `@app.server(...)` takes and the manifest records. They hold no content;
-whether such an object exists is for the platform to say at deploy. Runs in containers too.
+"""Proxies by name: what `@app.server(proxy=)` takes and the manifest records. Whether there is one is for the platform to
+say at deploy. Runs in containers too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Reference:
     def from_name(cls, name: str) -> Self:
         """The one called `name` in the App's environment. Raises InvalidError for a name that is not legal."""
         if is_local():
-            _check(cls._kind, name)
+            check_name(cls._kind, name)
         made = object.__new__(cls)
         made.name = name
         return made
@@ -36,25 +36,14 @@ class _Reference:
         return f"{self._kind}.from_name({self.name!r})"
 
 
-class Secret(_Reference):
-    """Environment variables that the platform keeps."""
-
-    _kind = "Secret"
-
-
-class Volume(_Reference):
-    """Files that outlive containers."""
-
-    _kind = "Volume"
-
-
 class Proxy(_Reference):
     """A fixed address for outbound traffic."""
 
     _kind = "Proxy"
 
 
-def _check(kind: str, name: object) -> None:
+def check_name(kind: str, name: object) -> None:
+    """Raises InvalidError for what can't name such an object."""
     from ..errors import InvalidError
     from ..manifest.names import object_name_problem
 

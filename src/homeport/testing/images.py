@@ -40,15 +40,19 @@ class FakeImages(Images):
     async def get(self, recipe: ImageRecipe) -> Image | None:
         return self._images.get(recipe)
 
+    async def find(self, image_id: str) -> Image | None:
+        return next((image for image in self._images.values() if image.image_id == image_id), None)
+
     async def drop(self, image_id: str) -> None:
         self._images = {recipe: image for recipe, image in self._images.items() if image.image_id != image_id}
 
     def _build(self, recipe: ImageRecipe, progress: Progress) -> Image:
         layers = [f"{self._directory}/{_name(recipe, 0)}"]
         for number, step in enumerate(recipe.steps, start=1):
-            progress(f"STEP {number + 1}/{len(recipe.steps) + 1}: {step}")
-            if step in self._broken:
-                raise ImageBuildError(f"the image build failed at step {number + 1} of {len(recipe.steps) + 1}: {step}")
+            text = "; ".join(step.lines)
+            progress(f"STEP {number + 1}/{len(recipe.steps) + 1}: {text}")
+            if text in self._broken:
+                raise ImageBuildError(f"the image build failed at step {number + 1} of {len(recipe.steps) + 1}: {text}")
             layers.insert(0, f"{self._directory}/{_name(recipe, number)}")
         self.built.append(recipe)
         return Image(_name(recipe, len(recipe.steps)), tuple(layers), recipe.python_version)
