@@ -191,8 +191,8 @@ def test_a_deployment_has_the_documented_defaults(client: Client, platform: Fake
         ({"mainfest": 1}, "mainfest: "),
         ({"manifest": None}, "manifest: "),
         ({"manifest": {}}, "schema"),
-        ({"manifest": {"schema": 1, "name": "a/b"}}, "a/b"),
-        ({"manifest": {"schema": 1, "name": "a", "x": 1}}, "'x'"),
+        ({"manifest": {"schema": 2, "name": "a/b"}}, "a/b"),
+        ({"manifest": {"schema": 2, "name": "a", "x": 1}}, "'x'"),
     ],
 )
 def test_a_deployment_that_is_not_valid_is_refused_by_its_field(
@@ -278,6 +278,8 @@ def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> 
         ("GET", "/v1/health"),
         ("GET", "/v1/status"),
         ("POST", "/v1/blobs/missing"),
+        ("POST", "/v1/blobs/batch"),
+        ("GET", "/v1/blobs/{digest}"),
         ("PUT", "/v1/blobs/{digest}"),
         ("POST", "/v1/deployments"),
         ("POST", "/v1/deployments/plan"),

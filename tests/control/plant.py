@@ -21,7 +21,8 @@ from homeport.control.watch import Watchers
 from homeport.core.facts import AppStopRequested, CapacityKnown, DeployKind
 from homeport.core.model import Strategy
 from homeport.errors import Error
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec, SourceFile
+from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec
+from homeport.manifest.tree import File, Tree
 from homeport.settings import Settings
 from homeport.store.blobs import Blobs
 from homeport.store.database import Database
@@ -30,6 +31,7 @@ from homeport.store.history import AppRow, DeploymentRow, History
 from homeport.store.journal import SqlJournal
 from homeport.store.manifests import Manifests
 from homeport.store.sources import Sources
+from homeport.store.trees import Trees
 from homeport.testing.engine import FakeEngine
 from homeport.testing.images import FakeImages
 from homeport.testing.router import FakeRouter
@@ -55,23 +57,31 @@ class Plant:
         self.database = Database(root / "journal.db")
         self.history = History(self.database)
         manifests, sources, settings = Manifests(self.blobs), Sources(root / "sources", self.blobs), Settings(data_dir=root)
-        preparer = Preparer(settings, manifests, self.images, sources, root)
+        trees = Trees(self.blobs)
+        preparer = Preparer(settings, manifests, self.images, sources, trees, root)
         kernel = Kernel(SqlJournal(self.database), "testng")
         self.loop = ControlLoop(kernel, Clock(), self.engine, self.router, preparer)
         watchers = Watchers()
         self.loop.watchers.append(watchers.tell)
         environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
-        self.publisher = Publisher(settings, self.loop, watchers, self.images, self.blobs, manifests, sources, environments)
+        self.publisher = Publisher(
+            settings, self.loop, watchers, self.images, self.blobs, manifests, sources, trees, environments
+        )
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
         """The last event's data of a deploy by ann that waits; its file holds `text`."""
         self.asked += 1
-        file = SourceFile("web.py", self.blobs.add(text.encode()), len(text))
+        source = self.tree({"web.py": text})
         recipe = ImageRecipe("debian_slim", "3.13")
-        manifest = AppManifest("shop", (ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000),), (file,))
+        manifest = AppManifest("shop", (ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000),), source)
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
         return (await self.watch(self.publisher.deploy(request, True)))[-1].data
+
+    def tree(self, files: dict[str, str]) -> str:
+        """The digest of a tree of these texts, all of it uploaded."""
+        found = [File(path, self.blobs.add(text.encode()), len(text.encode())) for path, text in files.items()]
+        return self.blobs.add(Tree.of(found).content)
 
     async def redeploy(self, kind: DeployKind, version: int | None = None, **said: Any) -> list[Event]:
         """All events of a rollback or rollover by bob that waits."""

@@ -59,6 +59,7 @@ class House:
             parts.manifests,
             parts.blobs,
             parts.sources,
+            parts.trees,
             self.images,
             self.root / "guest/now",
         )
@@ -71,6 +72,7 @@ class House:
         for folder in ("blobs", "sources", "logs", "guest", "containers"):
             for path in (self.root / folder).rglob("*"):
                 os.utime(path, (at, at))
+        self.plant.blobs._asked_ms.clear()
 
     def write(self, path: str, text: str = "x") -> Path:
         file = self.root / path
@@ -92,7 +94,10 @@ def test_versions_beyond_the_kept_ones_go_and_the_others_can_be_rolled_back_to(t
                 await it.plant.deploy(text, strategy=Strategy.RECREATE)
             it.age()
             would = await it.collect(dry_run=True)
-            assert would == {"blobs": 2, "sources": 1}  # its file and its manifest, and the tree of that file
+            assert would == {
+                "blobs": 3,
+                "sources": 1,
+            }  # its file, its tree and its manifest, and where that tree is laid out
             before = it.plant.loop.world
             assert await it.collect() == would
             assert it.plant.loop.world == before
@@ -113,7 +118,7 @@ def test_an_app_stopped_long_ago_is_forgotten_with_all_that_it_had_but_its_histo
             applied = it.plant.router.applied
             await until(lambda: applied[-1][1][0].stopped)
             it.age()
-            assert await it.collect(dry_run=True) == await it.collect() == {"blobs": 2, "sources": 1, "images": 1}
+            assert await it.collect(dry_run=True) == await it.collect() == {"blobs": 3, "sources": 1, "images": 1}
             assert it.plant.loop.world.apps == {}
             await until(lambda: applied[-1] == (app_id, ()))
             assert [row.version for row in it.plant.rows()] == [1]

@@ -13,7 +13,7 @@ import pytest
 
 from homeport.errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.manifest import digest
-from homeport.manifest.schema import AppManifest, SourceFile
+from homeport.manifest.schema import AppManifest
 from homeport.store.blobs import Blobs
 from homeport.store.manifests import Manifests
 
@@ -114,7 +114,7 @@ def test_what_a_killed_upload_left_is_removed_at_start(blobs: Blobs) -> None:
 
 
 def test_a_manifest_is_kept_under_its_digest(blobs: Blobs) -> None:
-    manifest = AppManifest("hello", files=(SourceFile("a.py", "0" * 64, 3),))
+    manifest = AppManifest("hello", source="0" * 64)
     manifests = Manifests(blobs)
     assert manifests.put(manifest) == digest.of(manifest)
     assert manifests.get(digest.of(manifest)) == manifest

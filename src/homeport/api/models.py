@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DIGESTS_MAX = 100_000
+DIGESTS_MAX = 200_000
+TREES_MAX = 1000
 TAGS_MAX = 100
 
 
@@ -43,6 +44,7 @@ class RollbackRequest(RolloverRequest):
 class PlanRequest(_Request):
     manifest: dict[str, Any]
     environment: str = "main"
+    trees: list[str] = Field(default_factory=list, max_length=TREES_MAX)
 
 
 class AppRequest(_Request):
@@ -112,6 +114,11 @@ class Status(_Answer):
 
 class BlobsMissing(_Answer):
     missing: list[str]
+
+
+class BlobArrived(_Answer):
+    offset: int
+    complete: bool
 
 
 class AppSummary(_Answer):

@@ -6,7 +6,7 @@ Knows no App, file or screen. Safe to use from several threads. The only place, 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import quote, urlsplit
@@ -34,7 +34,6 @@ from .failures import refused, unreachable
 from .stream import Event, events
 
 CONNECT_TIMEOUT_S = 5.0
-DIGESTS_AT_ONCE = 5_000
 ANSWER_TIMEOUT_S = 60.0  # also between two pieces of a stream, which is kept alive every 15 s
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -110,16 +109,6 @@ class Client:
     def status(self) -> Status:
         return cast(Status, self._get("/status"))
 
-    def missing_blobs(self, digests: Iterable[str]) -> list[str]:
-        """Those of `digests` whose content the platform does not have."""
-        asked = list(digests)
-        batches = [asked[start : start + DIGESTS_AT_ONCE] for start in range(0, len(asked), DIGESTS_AT_ONCE)]
-        return [str(digest) for batch in batches for digest in self._post("/blobs/missing", {"digests": batch})["missing"]]
-
-    def put_blob(self, digest: str, size_bytes: int, content: Iterator[bytes]) -> None:
-        """Sends `size_bytes` of content. Raises ResourceExhaustedError when the platform's disk is full."""
-        self._call("PUT", f"/blobs/{_part(digest)}", content=content, headers={"Content-Length": str(size_bytes)})
-
     def deploy(self, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """Publishes a manifest; the events of docs/api.md up to `settled`, or to `published` where nothing will follow."""
         return self._stream("POST", "/deployments", _is_published(wait), params={"wait": wait}, json=dict(request))
@@ -132,9 +121,10 @@ class Client:
         """An earlier version once more; events as from `deploy`. request: strategy, request_id, version."""
         return self._redeploy(f"/apps/{_part(ref)}/rollback", environment, request, wait)
 
-    def plan(self, manifest: Mapping[str, Any], environment: str) -> Plan:
-        """What publishing `manifest` would change. Raises what that would be refused with."""
-        return cast(Plan, self._post("/deployments/plan", {"manifest": dict(manifest), "environment": environment}))
+    def plan(self, manifest: Mapping[str, Any], environment: str, trees: list[str]) -> Plan:
+        """What publishing `manifest` would change. trees: those of its files. Raises what that would be refused with."""
+        body = {"manifest": dict(manifest), "environment": environment, "trees": trees}
+        return cast(Plan, self._post("/deployments/plan", body))
 
     def create_app(self, request: Mapping[str, Any]) -> AppCreated:
         """The App of this name, made without Servers if there is none. request: name, environment, request_id."""

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from ..core import ids
 from ..core.facts import AppForgotten
@@ -132,7 +133,7 @@ class Collector:
     def _remove_files(self, item: Item, run: _Run) -> tuple[Kind, int] | None:
         kind, key = item.ref
         paths = self._paths(item)
-        size_bytes = sum(_size(path) for path in paths)
+        size_bytes = sum(_size(path, own=kind is Kind.SOURCE) for path in paths)
         removed = run.dry
         if not run.dry:
             try:
@@ -182,7 +183,7 @@ class Collector:
         data_dir = self._stores.settings.data_dir
         match kind:
             case Kind.BLOB:
-                return [self._stores.blobs.path(key)]
+                return self._stores.blobs.paths(key)
             case Kind.LOG:
                 newer = log_path(data_dir, ids.app_of(key), key)
                 return [newer, newer.with_name(f"{newer.name}.1")]
@@ -238,12 +239,13 @@ def _own_size(image_id: str, images: dict[str, Image]) -> int:
     return sum(_size(Path(layer)) for layer in mine - others)
 
 
-def _size(path: Path) -> int:
-    """What it takes on the disk; 0 for what is gone."""
+def _size(path: Path, *, own: bool = False) -> int:
+    """What it takes on the disk; 0 for what is gone. own: without files that have other names, too."""
     try:
         total = path.lstat().st_blocks * BLOCK_BYTES
         for folder, folders, files in os.walk(path):
-            total += sum(os.lstat(os.path.join(folder, name)).st_blocks * BLOCK_BYTES for name in (*folders, *files))
+            found = [os.lstat(os.path.join(folder, name)) for name in (*folders, *files)]
+            total += sum(f.st_blocks * BLOCK_BYTES for f in found if not (own and S_ISREG(f.st_mode) and f.st_nlink > 1))
         return total
     except FileNotFoundError:
         return 0

@@ -6,16 +6,19 @@ Owns what a container of ours sees of the platform. Reads manifests, images and 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.actions import StartContainer
 from ..errors import NotFoundError
+from ..manifest import placing
 from ..manifest.schema import AppManifest, ServerSpec
 from ..ports import Bind, ContainerSpec, Image, Images
 from ..settings import Settings
 from ..store.manifests import Manifests
 from ..store.sources import Sources
+from ..store.trees import Trees
 
 GUEST_LIB = "/opt/homeport/lib"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
@@ -30,6 +33,7 @@ class Preparer:
     manifests: Manifests
     images: Images
     sources: Sources
+    trees: Trees
     guest_lib: Path
 
     async def spec(self, action: StartContainer) -> ContainerSpec:
@@ -39,7 +43,7 @@ class Preparer:
         image = await self.images.find(server.image_id)
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
-        tree = await asyncio.to_thread(self.sources.materialise, manifest.files)
+        binds = await asyncio.to_thread(lambda: tuple(self._file_binds(manifest, server, image)))
         return ContainerSpec(
             container_id=action.container_id,
             app_id=action.app_id,
@@ -47,23 +51,24 @@ class Preparer:
             image_layers=image.layers,
             command=COMMAND,
             env=environment(self.settings, action, server, image),
-            binds=(Bind(str(self.guest_lib), GUEST_LIB), *source_binds(manifest, tree)),
+            binds=(Bind(str(self.guest_lib), GUEST_LIB), *binds),
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
         )
 
+    def _file_binds(self, manifest: AppManifest, server: ServerSpec, image: Image) -> Iterator[Bind]:
+        """The user's files, read-only; what the image has beside them stays, and the rest of /root is the container's."""
+        placed = self.trees.placements(manifest, server)
+        layers = [Path(layer) for layer in image.layers]
+        for shown in placing.shown(placed, lambda path: any(_is_folder(layer, path) for layer in layers)):
+            yield Bind(str(self.sources.materialise(shown.tree) / shown.path), shown.target)
+
 
 def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
     """Logs outlive their containers, so they are kept by App."""
     return data_dir / "logs" / app_id / f"{container_id}.log"
-
-
-def source_binds(manifest: AppManifest, tree: Path) -> tuple[Bind, ...]:
-    """Each top-level file or package of the source, read-only under /root; the rest of /root is the container's own."""
-    names = sorted({file.path.partition("/")[0] for file in manifest.files})
-    return tuple(Bind(str(tree / name), f"/root/{name}") for name in names)
 
 
 def environment(settings: Settings, action: StartContainer, server: ServerSpec, image: Image) -> tuple[tuple[str, str], ...]:
@@ -85,3 +90,13 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
         "HOMEPORT_GUEST_CLASS": server.entry.qualname,
     }
     return tuple(sorted(merged.items()))
+
+
+def _is_folder(layer: Path, path: str) -> bool:
+    """Whether a layer has a folder there, on the way to which there are no links: those are not followed out of it."""
+    here = layer
+    for part in path.strip("/").split("/"):
+        here /= part
+        if here.is_symlink() or not here.is_dir():
+            return False
+    return True

@@ -18,13 +18,15 @@ from ..core.model import App, Deployment, ServiceSpec, Strategy
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
 from ..errors import ConflictError, Error, InvalidError
-from ..manifest import digest, names
+from ..manifest import checks, digest, names, placing
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
+from ..manifest.tree import Tree
 from ..ports import Image, Images
 from ..settings import Settings
 from ..store.blobs import Blobs
 from ..store.manifests import Manifests
 from ..store.sources import Sources
+from ..store.trees import Trees, paths_in_words
 from . import views
 from .chronicle import Input, Origin
 from .environments import Environments
@@ -47,20 +49,21 @@ class Publisher:
     blobs: Blobs
     manifests: Manifests
     sources: Sources
+    trees: Trees
     environments: Environments
     recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
         yield progress("check", f"Checking {request.manifest.name}")
-        self.check(request)
+        await asyncio.to_thread(self.check, request)
         built: dict[ImageRecipe, Image] = {}
         async for event in self._build(request.manifest, built):
             yield event
         manifest = _with_images(request.manifest, built)
         manifest_digest = digest.of(manifest)
         if self._is_new(request, manifest_digest):
-            await asyncio.to_thread(self.sources.materialise, manifest.files)
+            await asyncio.to_thread(self.lay_out, manifest)
             await asyncio.to_thread(self.manifests.put, manifest)
         origin = Origin(request.actor, request.tag, request.client_version, request.commit)
         async for event in self.publish(Input(self.fact(request, manifest_digest), origin), wait):
@@ -94,14 +97,26 @@ class Publisher:
         )
 
     def check(self, request: DeployRequest) -> None:
-        """As `refuse`, and InvalidError for what was not uploaded."""
+        """As `refuse`, and InvalidError for what was not uploaded, or can't be used. Blocks."""
         self.refuse(request)
         manifest = request.manifest
-        if missing := self.blobs.missing({file.digest for file in manifest.files}):
-            paths = sorted(file.path for file in manifest.files if file.digest in missing)
-            raise InvalidError(
-                f"The content of {paths[0]} was not uploaded ({len(missing)} files are missing); deploy again."
-            )
+        for tree in (*placing.running_trees(manifest), *placing.building_trees(manifest)):
+            if self.blobs.missing([tree]):
+                raise InvalidError(f"The list of files {tree} was not uploaded; deploy again.")
+            if missing := self.trees.missing(tree):
+                raise InvalidError(f"The content of {paths_in_words(missing)} was not uploaded; deploy again.")
+        if problems := checks.source_problems(manifest, self.source(manifest)):
+            raise InvalidError(" ".join(problems[:3]))
+
+    def source(self, manifest: AppManifest) -> Tree:
+        """The files at /root. Raises as `Trees.get`."""
+        return self.trees.get(manifest.source) if manifest.source else Tree()
+
+    def lay_out(self, manifest: AppManifest) -> None:
+        """All files that its containers will see. Raises as `Sources.materialise`. Blocks."""
+        for server in manifest.servers:
+            for placement in self.trees.placements(manifest, server):
+                self.sources.materialise(placement.tree)
 
     def refuse(self, request: DeployRequest) -> None:
         """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has."""

@@ -50,6 +50,7 @@ from ..store.lock import Lock
 from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
+from ..store.trees import Trees
 from . import guestlib
 
 SHUTDOWN_LIMIT_S = 2
@@ -96,20 +97,20 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     kernel = Kernel(journal, _new_tag())
     history = History(database)
     blobs = Blobs(directory.blobs)
-    manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
+    manifests, sources, trees = Manifests(blobs), Sources(directory.sources, blobs), Trees(blobs)
     images = BuildahImages(ImageSettings.under(settings.data_dir, CACHE.expanduser()))
     router = HAProxyRouter(router_settings(settings))
     engine = LocalEngine(str(settings.data_dir))
     guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
-    loop = ControlLoop(kernel, clock, engine, router, Preparer(settings, manifests, images, sources, guest_lib))
+    loop = ControlLoop(kernel, clock, engine, router, Preparer(settings, manifests, images, sources, trees, guest_lib))
     watchers = Watchers()
     loop.watchers.append(watchers.tell)
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
     environments = Environments(EnvironmentTable(database), history, loop)
-    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments)
-    collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib))
+    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, trees, environments)
+    collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, trees, images, guest_lib))
     collecting = asyncio.create_task(collector.run())
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
