@@ -6,6 +6,7 @@ Owns what a container of ours sees of the platform. Reads manifests, images and 
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ..ports import Bind, ContainerSpec, Image, Images
 from ..settings import Settings
 from ..store.manifests import Manifests
 from ..store.sources import Sources
+from ..store.volumes import VolumeStore
+from .volumes import require
 
 GUEST_LIB = "/opt/homeport/lib"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
@@ -31,6 +34,7 @@ class Preparer:
     images: Images
     sources: Sources
     guest_lib: Path
+    volumes: VolumeStore
 
     async def spec(self, action: StartContainer) -> ContainerSpec:
         """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
@@ -39,6 +43,7 @@ class Preparer:
         image = await self.images.find(server.image_id)
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
+        volumes = await asyncio.to_thread(self._volume_binds, server)
         tree = await asyncio.to_thread(self.sources.materialise, manifest.files)
         return ContainerSpec(
             container_id=action.container_id,
@@ -47,11 +52,19 @@ class Preparer:
             image_layers=image.layers,
             command=COMMAND,
             env=environment(self.settings, action, server, image),
-            binds=(Bind(str(self.guest_lib), GUEST_LIB), *source_binds(manifest, tree)),
+            binds=(Bind(str(self.guest_lib), GUEST_LIB), *source_binds(manifest, tree), *volumes),
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
+        )
+
+    def _volume_binds(self, server: ServerSpec) -> tuple[Bind, ...]:
+        """The spawner opens what is below the Volumes without following a symlink, and makes a sub_path that is missing."""
+        return tuple(
+            Bind(str(self.volumes.folders.path(row.volume_id) / mount.sub_path), mount.path, mount.read_only)
+            for mount in server.volumes
+            for row in (require(mount, self.volumes.table),)
         )
 
 
@@ -79,6 +92,8 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
     merged = {"PATH": DEFAULT_PATH, "HOME": "/root", "PYTHONUNBUFFERED": "1", **dict(image.env)}
     merged |= {f"{prefix}_{name}": value for prefix in ("MODAL", "HOMEPORT") for name, value in told.items()}
     merged |= dict(server.env)
+    if server.volumes:
+        merged["HOMEPORT_VOLUMES"] = json.dumps([[m.path, m.volume_id, m.name, m.read_only] for m in server.volumes])
     merged |= {
         "HOMEPORT_GUEST_MODULE": server.entry.module,
         "HOMEPORT_GUEST_PATH": server.entry.path or "",

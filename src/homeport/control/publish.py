@@ -25,6 +25,7 @@ from ..settings import Settings
 from ..store.blobs import Blobs
 from ..store.manifests import Manifests
 from ..store.sources import Sources
+from ..store.volumes import VolumeTable
 from . import views
 from .chronicle import Input, Origin
 from .environments import Environments
@@ -32,6 +33,7 @@ from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event
+from .volumes import refuse_missing
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20
@@ -48,6 +50,7 @@ class Publisher:
     manifests: Manifests
     sources: Sources
     environments: Environments
+    volumes: VolumeTable
     recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
@@ -97,6 +100,8 @@ class Publisher:
         """As `refuse`, and InvalidError for what was not uploaded."""
         self.refuse(request)
         manifest = request.manifest
+        if unnamed := [mount.name for server in manifest.servers for mount in server.volumes if not mount.volume_id]:
+            raise InvalidError(f"Volume {unnamed[0]!r} has no id in what was sent; deploy with an up to date homeport.")
         if missing := self.blobs.missing({file.digest for file in manifest.files}):
             paths = sorted(file.path for file in manifest.files if file.digest in missing)
             raise InvalidError(
@@ -104,9 +109,12 @@ class Publisher:
             )
 
     def refuse(self, request: DeployRequest) -> None:
-        """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has."""
+        """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has,
+        NotFoundError for a Volume that is not there.
+        """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
+        refuse_missing(request.manifest, self.volumes)
         self._refuse_taken_hosts(self.fact(request, ""))
 
     def _refuse_taken_hosts(self, fact: DeployRequested) -> None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..errors import InvalidError
-from ..manifest import paths
+from ..manifest import volume_paths
 from .references import Proxy
 from .secret import Secret
 from .volume import Volume
@@ -105,7 +105,7 @@ def volumes(*maps: object) -> dict[str, Volume]:
             raise InvalidError(f"`volumes` must map paths to Volumes, as in Volume.from_name('data'), not to {volume!r}.")
         place = text("volumes", path)
         place = place.rstrip("/") or place
-        if problem := paths.mount_problem(place):
+        if problem := volume_paths.place_problem(place):
             raise InvalidError(f"the Volume path {place!r} {problem}.")
         found[place] = volume
     return found
