@@ -18,7 +18,7 @@ from ..settings import Settings
 from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.volumes import VolumeStore
-from .volumes import require
+from . import volume_mounts
 
 GUEST_LIB = "/opt/homeport/lib"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
@@ -43,7 +43,7 @@ class Preparer:
         image = await self.images.find(server.image_id)
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
-        volumes = await asyncio.to_thread(self._volume_binds, server)
+        volumes = await asyncio.to_thread(volume_mounts.binds, server, self.volumes) if server.volumes else ()
         tree = await asyncio.to_thread(self.sources.materialise, manifest.files)
         return ContainerSpec(
             container_id=action.container_id,
@@ -57,14 +57,6 @@ class Preparer:
             port=server.port,
             hostname=action.container_id.lower(),
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
-        )
-
-    def _volume_binds(self, server: ServerSpec) -> tuple[Bind, ...]:
-        """The spawner opens what is below the Volumes without following a symlink, and makes a sub_path that is missing."""
-        return tuple(
-            Bind(str(self.volumes.folders.path(row.volume_id) / mount.sub_path), mount.path, mount.read_only)
-            for mount in server.volumes
-            for row in (require(mount, self.volumes.table),)
         )
 
 

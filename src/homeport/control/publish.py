@@ -33,7 +33,7 @@ from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event
-from .volumes import refuse_missing
+from .volume_mounts import refuse_missing
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20

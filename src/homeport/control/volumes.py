@@ -14,11 +14,11 @@ from ..core import ids
 from ..core.states import DeploymentState
 from ..errors import AlreadyExistsError, ConflictError, Error, InvalidError, NotFoundError
 from ..manifest import names
-from ..manifest.schema import AppManifest, VolumeMount
+from ..manifest.schema import VolumeMount
 from ..store import records
 from ..store.manifests import Manifests
 from ..store.volume_tree import VolumeTree
-from ..store.volumes import VolumeRow, VolumeStore, VolumeTable
+from ..store.volumes import VolumeRow, VolumeStore
 from .environments import Environments
 from .loop import ControlLoop
 from .views import Json, iso
@@ -146,27 +146,6 @@ class Volumes:
         self.folders.make(volume_id)  # first: one that is there in name only would be worse than a folder without a name
         self._loop.note(records.volume_created(volume_id, name, environment, actor))
         return volume_id
-
-
-def refuse_missing(manifest: AppManifest, table: VolumeTable) -> None:
-    """Raises NotFoundError naming the Volume that a Server wants and that is not there (any more).
-
-    An empty id stands for one that a deploy would make.
-    """
-    for server in manifest.servers:
-        for mount in server.volumes:
-            if mount.volume_id:
-                require(mount, table, f"Server {server.name}: ")
-
-
-def require(mount: VolumeMount, table: VolumeTable, who: str = "") -> VolumeRow:
-    """Raises NotFoundError in words (semantics 6.2.8)."""
-    row = table.find(mount.volume_id)
-    if row is None or row.deleted_at_ms is not None:
-        what = f"Volume {mount.name!r} ({mount.volume_id})" if mount.name else f"Volume {mount.volume_id}"
-        gone = "was deleted" if row else "is not on this platform"
-        raise NotFoundError(f"{who}{what} {gone}; make it again if need be, and deploy the App again.")
-    return row
 
 
 def _mounts(digests: set[str], manifests: Manifests) -> Iterator[tuple[str, VolumeMount]]:

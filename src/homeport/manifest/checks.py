@@ -219,7 +219,7 @@ def _over_source(server: ServerSpec, manifest: AppManifest) -> Iterator[str]:
     """A Volume in place of the App's own files, or among them."""
     tops = sorted({file.path.partition("/")[0] for file in manifest.files})
     source = [("the App's own source", f"/root/{top}") for top in tops]
-    for mount in server.volumes:
+    for mount in (m for m in server.volumes if not volume_paths.place_problem(m.path)):
         for problem in volume_paths.overlaps(mount.path, source):
             yield f"Volume {mount.name!r} can't be mounted at {mount.path!r}: {problem}."
 
