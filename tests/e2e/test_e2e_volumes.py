@@ -156,8 +156,9 @@ def test_a_deleted_volume_stays_with_who_has_it_and_new_containers_say_that_it_i
     own.ok("volume", "create", "gone")
     assert said(own.inside("holds", "print(open('/data/x').read())")) == "still here"
     assert own.get(url).text == "one"
-    assert "Volume 'gone' (vo-" in refused(own, "app", "rollover", "holds")
-    own.ok("container", "stop", own.container("holds")["container_id"])
+    again = own.run("app", "rollover", "holds")
+    assert (again.code, "Volume 'gone' (vo-" in again.err) == (1, True), again
+    own.ok("container", "stop", own.container("holds")["container_id"], "-y")
     failed = wait_until(lambda: [c for c in own.containers("holds", "--all") if "was deleted" in str(c["reason"])], "words")
     assert "Volume 'gone' (vo-" in failed[0]["reason"]
     wait_until(lambda: not files.exists(), "the end of its files")
@@ -179,7 +180,7 @@ def test_what_an_exit_method_writes_is_there_for_the_next_container(box: Box) ->
     text = mounting("ends", "/data", named("ends"))
     url = box.deploy("ends", text.replace('print("the exit method ran", flush=True)', "open('/data/last', 'a').write('x')"))
     old = box.container("ends")
-    box.ok("container", "stop", old["container_id"])
+    box.ok("container", "stop", old["container_id"], "-y")
     box.replaced("ends", old)
     box.answers(url, "one")
     assert box.ok("volume", "get", "ends", "last", "-") == "x"

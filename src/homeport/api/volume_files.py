@@ -140,7 +140,7 @@ def _cursor(entry: Entry) -> str:
 
 def _from_cursor(cursor: str) -> str:
     try:
-        return os.fsdecode(base64.urlsafe_b64decode(cursor))
+        return os.fsdecode(base64.b64decode(cursor, altchars=b"-_", validate=True))
     except ValueError:
         raise InvalidError("`after` has to be the `next` of an earlier page.") from None
 
