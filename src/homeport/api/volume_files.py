@@ -32,10 +32,11 @@ Path = Annotated[str, Query(description="In the Volume; `/a/b` and `a/b` are the
 
 
 @router.get("/entries", response_model=models.FileEntries)
-async def entries(  # noqa: PLR0913 - the parameters of a route
+async def entries(
     volume_id: str,
     platform: PlatformHere,
     path: Path = "",
+    *,
     recursive: bool = False,
     after: str = "",
     limit: Annotated[int, Query(ge=1, le=ENTRIES_MAX)] = 1_000,
@@ -62,6 +63,7 @@ async def write(  # noqa: PLR0913 - the parameters of a route
     volume_id: str,
     request: Request,
     platform: PlatformHere,
+    *,
     path: Path,
     force: bool = False,
     mode: Annotated[int, Query(ge=0, le=MODE_MAX, description="Permission bits, as a decimal number.")] = 0o644,

@@ -95,4 +95,4 @@ class IteratorTwin(Generic[S, P, R]):
         end = object()
         pieces = self._function(self._owner, *args, **kwargs)
         while (piece := await asyncio.to_thread(next, pieces, end)) is not end:
-            yield piece  # type: ignore[misc]  # `end` is no piece
+            yield piece  # type: ignore[misc]  # what is not `end` is a piece
