@@ -31,9 +31,11 @@ from homeport.sdk import load, ref
 from homeport.sdk.collect import collect
 from homeport.settings import Settings
 from homeport.store.blobs import Blobs
+from homeport.store.database import Database
 from homeport.store.datadir import open_data_dir
 from homeport.store.manifests import Manifests
 from homeport.store.sources import Sources
+from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
 
 PORT = 8000
 LIMIT_S = 60.0
@@ -156,7 +158,8 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     recipe = collected.manifest.servers[0].image
     await images.ensure(recipe, print)
     settings = Settings(data_dir=data_dir)
-    preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir))
+    volumes = VolumeStore(VolumeTable(Database(directory.journal)), VolumeFolders(directory.volumes))
+    preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir), volumes)
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()

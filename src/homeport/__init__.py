@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .client.http import Client
     from .errors import Error
     from .sdk.app import App
+    from .sdk.cloud_bucket import CloudBucketMount
     from .sdk.image import Image
     from .sdk.lifecycle import enter, exit  # noqa: A004 - the public API's name for it
     from .sdk.markers import (
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "App",
     "Client",
+    "CloudBucketMount",
     "Error",
     "Image",
     "Proxy",
@@ -60,6 +62,7 @@ __all__ = [
 _HOMES = {
     "App": "sdk.app",
     "Client": "client.http",
+    "CloudBucketMount": "sdk.cloud_bucket",
     "Error": "errors",
     "Image": "sdk.image",
     "Proxy": "sdk.references",

@@ -17,6 +17,7 @@ from homeport.control.prepare import Preparer
 from homeport.control.publish import Publisher
 from homeport.control.redeploy import Redeployer
 from homeport.control.requests import DeployRequest, Event, RedeployRequest
+from homeport.control.volumes import Volumes
 from homeport.control.watch import Watchers
 from homeport.core.facts import AppStopRequested, CapacityKnown, DeployKind
 from homeport.core.model import Strategy
@@ -32,6 +33,7 @@ from homeport.store.journal import SqlJournal
 from homeport.store.manifests import Manifests
 from homeport.store.sources import Sources
 from homeport.store.trees import Trees
+from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
 from homeport.testing.engine import FakeEngine
 from homeport.testing.images import FakeImages
 from homeport.testing.router import FakeRouter
@@ -58,15 +60,16 @@ class Plant:
         self.history = History(self.database)
         manifests, sources, settings = Manifests(self.blobs), Sources(root / "sources", self.blobs), Settings(data_dir=root)
         trees = Trees(self.blobs)
-        preparer = Preparer(settings, manifests, self.images, sources, trees, root)
+        self.volume_store = VolumeStore(VolumeTable(self.database), VolumeFolders(root / "volumes"))
+        preparer = Preparer(settings, manifests, self.images, sources, trees, root, self.volume_store)
         kernel = Kernel(SqlJournal(self.database), "testng")
         self.loop = ControlLoop(kernel, Clock(), self.engine, self.router, preparer)
         watchers = Watchers()
         self.loop.watchers.append(watchers.tell)
         environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
-        self.publisher = Publisher(
-            settings, self.loop, watchers, self.images, self.blobs, manifests, sources, trees, environments
-        )
+        self.volumes = Volumes(self.volume_store, environments, self.loop)
+        stores = (self.images, self.blobs, manifests, sources, trees, environments, self.volume_store.table)
+        self.publisher = Publisher(settings, self.loop, watchers, *stores)
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:

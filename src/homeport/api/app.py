@@ -24,6 +24,8 @@ from . import (
     registry,
     servers,
     status,
+    volume_files,
+    volumes,
 )
 from .auth import BEARER, RequireToken
 from .limits import LimitBody
@@ -41,6 +43,8 @@ ROUTERS = (
     servers.router,
     environments.router,
     garbage.router,
+    volumes.router,
+    volume_files.router,
     audit.router,
 )
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from ..control.volumes import Volumes
 from ..store.blobs import Blobs
 
 Answer = dict[str, Any]
@@ -23,6 +24,17 @@ class Platform(Protocol):
 
     @property
     def environments(self) -> Environments: ...
+
+    @property
+    def volumes(self) -> Volumes: ...
+
+    async def volume_users(self, volume_id: str) -> Answer:
+        """Apps that have it. Raises NotFoundError."""
+        ...
+
+    async def delete_volume(self, volume_id: str, actor: str) -> Answer:
+        """Returns when its files are gone, or left to the containers that have them. Raises NotFoundError."""
+        ...
 
     @property
     def collector(self) -> Collector: ...

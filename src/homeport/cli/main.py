@@ -15,7 +15,20 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers
+from . import (
+    apps,
+    audit,
+    containers,
+    deploy,
+    environments,
+    garbage,
+    platform,
+    redeploy,
+    render,
+    servers,
+    volume_transfer,
+    volumes,
+)
 from .options import DataDir, Globals, Profile, with_profile
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -37,6 +50,8 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
+volume_transfer.register(volumes.group)
+app.add_typer(volumes.group, name="volume")
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

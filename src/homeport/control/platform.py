@@ -39,6 +39,8 @@ from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from .views import Json
+from .volume_keeper import VolumeKeeper
+from .volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Parts:
     spawner: SpawnerClient
     collector: Collector
     audit: Audit
+    volumes: Volumes
+    volume_keeper: VolumeKeeper
 
 
 class Platform:
@@ -89,6 +93,18 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def volumes(self) -> Volumes:
+        return self._parts.volumes
+
+    async def volume_users(self, volume_id: str) -> Json:
+        return await asyncio.to_thread(self._parts.volumes.users, volume_id, self._parts.publisher.manifests)
+
+    async def delete_volume(self, volume_id: str, actor: str) -> Json:
+        deleted = self._parts.volumes.delete(volume_id, actor)
+        await self._parts.volume_keeper.look()
+        return deleted
 
     @property
     def collector(self) -> Collector:

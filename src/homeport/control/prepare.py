@@ -6,6 +6,7 @@ Owns what a container of ours sees of the platform. Reads manifests, images and 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from ..settings import Settings
 from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.trees import Trees
+from ..store.volumes import VolumeStore
+from . import volume_mounts
 
 GUEST_LIB = "/opt/homeport/lib"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
@@ -35,6 +38,7 @@ class Preparer:
     sources: Sources
     trees: Trees
     guest_lib: Path
+    volumes: VolumeStore
 
     async def spec(self, action: StartContainer) -> ContainerSpec:
         """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
@@ -44,6 +48,7 @@ class Preparer:
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
         binds = await asyncio.to_thread(lambda: tuple(self._file_binds(manifest, server, image)))
+        volumes = await asyncio.to_thread(volume_mounts.binds, server, self.volumes) if server.volumes else ()
         return ContainerSpec(
             container_id=action.container_id,
             app_id=action.app_id,
@@ -51,7 +56,7 @@ class Preparer:
             image_layers=image.layers,
             command=COMMAND,
             env=environment(self.settings, action, server, image),
-            binds=(Bind(str(self.guest_lib), GUEST_LIB), *binds),
+            binds=(Bind(str(self.guest_lib), GUEST_LIB), *binds, *volumes),
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
@@ -84,6 +89,8 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
     merged = {"PATH": DEFAULT_PATH, "HOME": "/root", "PYTHONUNBUFFERED": "1", **dict(image.env)}
     merged |= {f"{prefix}_{name}": value for prefix in ("MODAL", "HOMEPORT") for name, value in told.items()}
     merged |= dict(server.env)
+    if server.volumes:
+        merged["HOMEPORT_VOLUMES"] = json.dumps([[m.path, m.volume_id, m.name, m.read_only] for m in server.volumes])
     merged |= {
         "HOMEPORT_GUEST_MODULE": server.entry.module,
         "HOMEPORT_GUEST_PATH": server.entry.path or "",

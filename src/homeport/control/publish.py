@@ -27,6 +27,7 @@ from ..store.blobs import Blobs
 from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.trees import Trees, paths_in_words
+from ..store.volumes import VolumeTable
 from . import views
 from .chronicle import Input, Origin
 from .environments import Environments
@@ -34,6 +35,7 @@ from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event
+from .volume_mounts import refuse_missing
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20
@@ -51,6 +53,7 @@ class Publisher:
     sources: Sources
     trees: Trees
     environments: Environments
+    volumes: VolumeTable
     recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
@@ -100,6 +103,8 @@ class Publisher:
         """As `refuse`, and InvalidError for what was not uploaded, or can't be used. Blocks."""
         self.refuse(request)
         manifest = request.manifest
+        if unnamed := [mount.name for server in manifest.servers for mount in server.volumes if not mount.volume_id]:
+            raise InvalidError(f"Volume {unnamed[0]!r} has no id in what was sent; deploy with an up to date homeport.")
         for tree in (*placing.running_trees(manifest), *placing.building_trees(manifest)):
             if self.blobs.missing([tree]):
                 raise InvalidError(f"The list of files {tree} was not uploaded; deploy again.")
@@ -119,9 +124,12 @@ class Publisher:
                 self.sources.materialise(placement.tree)
 
     def refuse(self, request: DeployRequest) -> None:
-        """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has."""
+        """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has,
+        NotFoundError for a Volume that is not there.
+        """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
+        refuse_missing(request.manifest, self.volumes)
         self._refuse_taken_hosts(self.fact(request, ""))
 
     def _refuse_taken_hosts(self, fact: DeployRequested) -> None:

@@ -26,6 +26,8 @@ from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
 from ..control.stock import Stores
+from ..control.volume_keeper import VolumeKeeper
+from ..control.volumes import Volumes
 from ..control.watch import Watchers
 from ..core.ids import TAG_LENGTH
 from ..engine.local import LocalEngine
@@ -51,6 +53,7 @@ from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
 from ..store.trees import Trees
+from ..store.volumes import VolumeFolders, VolumeStore, VolumeTable
 from . import guestlib
 
 SHUTDOWN_LIMIT_S = 2
@@ -102,24 +105,32 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     router = HAProxyRouter(router_settings(settings))
     engine = LocalEngine(str(settings.data_dir))
     guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
-    loop = ControlLoop(kernel, clock, engine, router, Preparer(settings, manifests, images, sources, trees, guest_lib))
+    store = VolumeStore(VolumeTable(database), VolumeFolders(directory.volumes))
+    preparer = Preparer(settings, manifests, images, sources, trees, guest_lib, store)
+    loop = ControlLoop(kernel, clock, engine, router, preparer)
     watchers = Watchers()
     loop.watchers.append(watchers.tell)
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
     environments = Environments(EnvironmentTable(database), history, loop)
-    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, trees, environments)
+    volumes = Volumes(store, environments, loop)
+    keeper = VolumeKeeper(settings.data_dir, volumes, loop)
+    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, trees, environments, store.table)
     collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, trees, images, guest_lib))
-    collecting = asyncio.create_task(collector.run())
+    chores = [asyncio.create_task(collector.run()), asyncio.create_task(keeper.run())]
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
         audit = Audit(journal, database)
-        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit))
+        now_ms = clock.now_ms()
+        yield Platform(
+            Parts(settings, now_ms, publisher, history, logbook, router, spawner, collector, audit, volumes, keeper)
+        )
     finally:
-        collecting.cancel()
-        await asyncio.gather(collecting, return_exceptions=True)
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
         await loop.close()
         await engine.close()
         await router.close()

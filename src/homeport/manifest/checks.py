@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from . import names, paths
+from . import names, paths, volume_paths
 from .schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec
 from .tree import Tree
 
@@ -35,12 +35,14 @@ def problems(manifest: AppManifest) -> list[str]:
 def source_problems(manifest: AppManifest, source: Tree) -> list[str]:
     """What is wrong with `manifest` in view of the files at /root, as sentences."""
     there = {file.path for file in source.files}
-    return [
+    tops = sorted({path.partition("/")[0] for path in there})
+    missing = [
         f"Server {server.name!r}: the entry file {server.entry.path!r} is not among the source files, and no image step "
         "brings it."
         for server in manifest.servers
         if server.entry.path is not None and server.entry.path not in there and not _may_bring(server)
     ]
+    return missing + [f"Server {server.name!r}: {p}" for server in manifest.servers for p in _over_source(server, tops)]
 
 
 def setting_problems(server: ServerSpec) -> list[str]:
@@ -171,10 +173,7 @@ def _environment(server: ServerSpec) -> Iterator[str]:
         too_long = len(value.encode(errors="surrogatepass")) > ENV_VALUE_BYTES_MAX
         if not name or "=" in name or "\0" in name + value or too_long:
             yield f"the environment variable {name!r} can't be set: its name or value is not legal."
-    for mount in server.volumes:
-        problem = paths.mount_problem(mount.path)
-        if problem:
-            yield f"the Volume path {mount.path!r} {problem}."
+    yield from _volumes(server)
     for files in server.mounts:
         problem = paths.files_target_problem(files.target)
         if problem:
@@ -199,6 +198,34 @@ def _environment(server: ServerSpec) -> Iterator[str]:
     ids = {secret.secret_id: secret.name for secret in server.secrets}
     twice = _doubles(secret.secret_id for secret in server.secrets)
     yield from (f"Secret {ids[secret_id] or secret_id!r} is given twice." for secret_id in sorted(twice))
+
+
+def _volumes(server: ServerSpec) -> Iterator[str]:
+    """Semantics 6.2.5. Ids are empty while it is only planned to make a Volume."""
+    places: list[tuple[str, str]] = [("local files", files.target) for files in server.mounts]
+    seen: dict[str, str] = {}
+    for mount in server.volumes:
+        what = f"Volume {mount.name!r}" if mount.name else "a Volume"
+        if problem := volume_paths.place_problem(mount.path):
+            yield f"the Volume path {mount.path!r} {problem}."
+        yield from (
+            f"{what} can't be mounted at {mount.path!r}: {problem}."
+            for problem in volume_paths.overlaps(mount.path, [place for place in places if place[1] != mount.path])
+        )
+        if mount.sub_path and (problem := paths.relative_problem(mount.sub_path)):
+            yield f"the sub_path {mount.sub_path!r} of {what} {problem.partition(';')[0]}."
+        places.append((what, mount.path))
+        other = seen.setdefault(mount.volume_id or mount.name, mount.path)
+        if other != mount.path:
+            yield (f"{what} is mounted twice, at {other!r} and {mount.path!r}; mount it once, and use folders in it.")
+
+
+def _over_source(server: ServerSpec, tops: list[str]) -> Iterator[str]:
+    """A Volume in place of the App's own files, or among them. tops: what of them is directly in /root."""
+    source = [("the App's own source", f"/root/{top}") for top in tops]
+    for mount in (m for m in server.volumes if not volume_paths.place_problem(m.path)):
+        for problem in volume_paths.overlaps(mount.path, source):
+            yield f"Volume {mount.name!r} can't be mounted at {mount.path!r}: {problem}."
 
 
 def _sorted_and_single(kind: str, keys: list[str]) -> Iterator[str]:

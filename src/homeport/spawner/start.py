@@ -1,6 +1,6 @@
 """The ordered list of steps that make a container run, done by its shim in a mount namespace of its own.
 
-    hosts and resolv files -> cgroups -> private mounts -> overlay -> config.json -> crun
+    hosts and resolv files -> cgroups -> private mounts -> overlay -> Volumes -> config.json -> crun
 
 Each is small, can be undone, and names itself when it fails. The network was taken by the spawner before the shim existed.
 """
@@ -14,7 +14,7 @@ import shutil
 import signal
 from typing import Any, NamedTuple
 
-from . import cgroup, cgroup_layout, command, network, ocispec, overlay, resolve, steps, syscalls
+from . import cgroup, cgroup_layout, command, network, ocispec, overlay, resolve, steps, syscalls, volumes
 from .containerdir import ContainerDir
 from .host import Host
 
@@ -43,6 +43,7 @@ class Start(NamedTuple):
             steps.Step("make its cgroups", self._make_cgroups, self._remove_cgroups),
             steps.Step("make its mount namespace", self._private_mounts),
             steps.Step("mount its image", self._mount_image, self._unmount_image),
+            steps.Step("mount its Volumes", self._mount_volumes),
             steps.Step("write its OCI configuration", self._write_config),
             steps.Step("run crun", self._run_crun, self._delete),
         ]
@@ -82,6 +83,17 @@ class Start(NamedTuple):
     def _unmount_image(self) -> None:
         remove_files(self.directory)
 
+    def _mount_volumes(self) -> None:
+        """In this mount namespace only, so they go with it; nothing else ever looks at these places."""
+        for source, place in self._volume_places().items():
+            volumes.show(self.host.data_dir, volumes.relative(self.host.data_dir, source) or "", place)
+
+    def _volume_places(self) -> dict[str, str]:
+        """Where each Volume, or folder of one, is mounted to be handed to crun."""
+        sources = [source for source, _, _ in self.spec["binds"]]
+        ours = [source for source in sources if volumes.relative(self.host.data_dir, source) is not None]
+        return {source: f"{self.host.run}/mounts/{number}" for number, source in enumerate(ours)}
+
     def _write_config(self) -> None:
         file = self.directory.file
         place = ocispec.Place(
@@ -92,7 +104,9 @@ class Start(NamedTuple):
             open_files_max=self.host.open_files_max,
             machine=self.host.machine,
         )
-        _write(file("config.json"), json.dumps(ocispec.config(self.spec, place)))
+        places = self._volume_places()
+        binds = [(places.get(source, source), target, read_only) for source, target, read_only in self.spec["binds"]]
+        _write(file("config.json"), json.dumps(ocispec.config({**self.spec, "binds": binds}, place)))
 
     def _run_crun(self) -> None:
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""

@@ -21,6 +21,9 @@ ENVIRONMENT_CREATED = "environment.created"
 ENVIRONMENT_UPDATED = "environment.updated"
 ENVIRONMENT_DELETED = "environment.deleted"
 GARBAGE_COLLECTED = "garbage.collected"
+VOLUME_CREATED = "volume.created"
+VOLUME_RENAMED = "volume.renamed"
+VOLUME_DELETED = "volume.deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +121,16 @@ def environment_deleted(environment_id: str, name: str, actor: str) -> Record:
 def garbage_collected(counts: dict[str, int], size_bytes: int, actor: str) -> Record:
     """How many things of each kind were removed, and how large they were together."""
     return Record(GARBAGE_COLLECTED, {"counts": dict(counts), "size_bytes": size_bytes}, actor)
+
+
+def volume_created(volume_id: str, name: str, environment: str, actor: str) -> Record:
+    """`name` is empty for one that lives as long as the program that made it."""
+    return Record(VOLUME_CREATED, {"volume_id": volume_id, "name": name, "environment": environment}, actor)
+
+
+def volume_renamed(volume_id: str, old_name: str, name: str, actor: str) -> Record:
+    return Record(VOLUME_RENAMED, {"volume_id": volume_id, "old_name": old_name, "name": name}, actor)
+
+
+def volume_deleted(volume_id: str, name: str, actor: str) -> Record:
+    return Record(VOLUME_DELETED, {"volume_id": volume_id, "name": name}, actor)

@@ -107,4 +107,16 @@ environments = Table(
     Column("created_by", String, nullable=False),
     Column("deleted_at_ms", BigInteger),
 )
-PROJECTIONS = (deployments, app_index, container_index, app_tags, environments)
+
+volumes = Table(
+    "volumes",
+    schema,
+    Column("volume_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+PROJECTIONS = (deployments, app_index, container_index, app_tags, environments, volumes)
