@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from homeport.daemon import guestlib
 from homeport.spawner import wire
 
 T = TypeVar("T")
@@ -103,6 +104,40 @@ class SpawnerHarness:
 
     def python(self, container_id: str, rootfs: str, program: str, **more: Any) -> str:
         return self.start(container_id, rootfs, ["/usr/bin/python3", "-c", program], **more)
+
+    # containers of the guest, by either back end
+
+    def guest(self, container_id: str, rootfs: str, program: str, backend: str, **more: Any) -> str:
+        """Its address. `program` is a file app.py with a class `Server`; `backend` is "crun" or "fork"."""
+        spec = self.guest_spec(container_id, rootfs, program, backend, **more)
+        return str(self.request(op="start", spec=spec)["address"])
+
+    def guest_spec(self, container_id: str, rootfs: str, program: str, backend: str, **more: Any) -> dict[str, Any]:
+        lib = guestlib.ensure(Path(self.data_dir))
+        source = Path(self.data_dir, f"{container_id}.py")
+        source.write_text(program)
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOMEPORT_GUEST_MODULE": "app", "HOMEPORT_GUEST_PATH": "app.py"}
+        chosen = {
+            "env": {**env, "HOMEPORT_GUEST_CLASS": "Server", **more.pop("env", {})},
+            "binds": [[str(lib), "/opt/homeport/lib", True], [str(source), "/root/app.py", True]],
+            "backend": "auto" if backend == "fork" else backend,
+            "base_layers": 1,
+        }
+        argv = ["python3", "-I", "-S", "/opt/homeport/lib/homeport/guest/main.py"]
+        return self.spec(container_id, rootfs, argv, **{**chosen, **more})
+
+    def warm(self, rootfs: str) -> int:
+        """The pid of a template that is ready, made for a first container that is forgotten again."""
+        self.guest("first", rootfs, "class Server: ...", "fork")
+        found = wait_until(self.templates, "a template")
+        self.stop("first", 0)
+        self.ending("first")
+        self.forget("first")
+        return int(found[0]["pid"])
+
+    def templates(self) -> list[dict[str, Any]]:
+        """Those that are ready."""
+        return [each for each in self.request(op="hello")["templates"] if each["ready"]]
 
     def stop(self, container_id: str, kill_after_ms: int) -> None:
         self.request(op="stop", id=container_id, kill_after_ms=kill_after_ms)

@@ -17,6 +17,7 @@ class Host(NamedTuple):
     upper_in_memory: bool  # no overlay can be written on the data dir's file system
     open_files_max: int
     machine: str  # uname -m
+    seccomp: bytes  # the program of `seccomp.profile`, or nothing: then no container can be forked from a template
 
     @property
     def containers(self) -> str:
@@ -29,6 +30,10 @@ class Host(NamedTuple):
     @property
     def trash(self) -> str:
         return f"{self.data_dir}/run/trash"
+
+    @property
+    def trials(self) -> str:
+        return f"{self.data_dir}/run/trials"
 
     @property
     def crun_root(self) -> str:

@@ -23,6 +23,7 @@ def sweep(host: Host) -> list[str]:
         if not name.startswith("."):
             shutil.rmtree(f"{host.crun_root}/{name}", ignore_errors=True)
             lines.append(f"removed what crun kept of {name}")
+    shutil.rmtree(host.trials, ignore_errors=True)
     empty_trash(host)
     return lines
 
