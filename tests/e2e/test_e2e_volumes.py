@@ -248,3 +248,14 @@ def test_a_control_plane_killed_in_the_middle_of_an_upload_leaves_no_part_of_it(
     own.up()
     assert json.loads(own.ok("volume", "ls", "cut", "--json")) == []
     assert list(arriving.iterdir()) == []
+
+
+@pytest.mark.host
+def test_a_plan_makes_no_volume(box: Box) -> None:
+    path = box.write("planned.py", mounting("planned", "/data", named("planned")))
+    planned = box.run("deploy", str(path), "--plan")
+    assert planned.code == 2, planned
+    assert "planned" not in [line["name"] for line in box.json("volume", "list")]
+    box.ok("deploy", str(path))
+    assert "planned" in [line["name"] for line in box.json("volume", "list")]
+    assert box.run("deploy", str(path), "--plan").code == 0
