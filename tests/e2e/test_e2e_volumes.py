@@ -215,21 +215,25 @@ def test_a_tree_goes_there_and_back(box: Box, tmp_path: Path) -> None:
     box.ok("volume", "create", "trees")
     for name in ("t/a.txt", "t/deep/er/b.bin", "t/ü.txt"):
         box.write(name, f"content of {name}")
+    box.write("t/deep/empty", "")
     (box.root / "t" / "run.sh").write_bytes(b"#!/bin/sh\n")
     (box.root / "t" / "run.sh").chmod(0o755)
     box.ok("volume", "put", "trees", str(box.root / "t"), "/up")
     listed: list[dict[str, Any]] = box.json("volume", "ls", "trees:/up", "-r")
-    assert [e["path"] for e in listed if e["type"] == "file"] == ["up/a.txt", "up/deep/er/b.bin", "up/run.sh", "up/ü.txt"]
+    assert [e["path"] for e in listed if e["type"] == "file"] == [
+        *("up/a.txt", "up/deep/empty", "up/deep/er/b.bin", "up/run.sh", "up/ü.txt"),
+    ]
     assert os.access(folder(box, "trees") / "up" / "run.sh", os.X_OK)
     again = refused(box, "volume", "put", "trees", str(box.root / "t"), "/up")
     assert (
         again
-        == "Error: '/up/a.txt' (and 3 more of these files) exists already in the Volume; force=True (-f) overwrites it."
+        == "Error: '/up/a.txt' (and 4 more of these files) exists already in the Volume; force=True (-f) overwrites it."
     )
     box.ok("volume", "cp", "trees", "/up", "/copy", "-r")
     box.ok("volume", "rm", "trees", "/up", "-r")
     box.ok("volume", "get", "trees", "/copy", str(box.root / "back"))
     assert (box.root / "back/copy/deep/er/b.bin").read_text() == "content of t/deep/er/b.bin"
+    assert (box.root / "back/copy/deep/empty").read_text() == ""
     assert (box.root / "back/copy/ü.txt").read_text() == "content of t/ü.txt"
 
 
@@ -248,3 +252,14 @@ def test_a_control_plane_killed_in_the_middle_of_an_upload_leaves_no_part_of_it(
     own.up()
     assert json.loads(own.ok("volume", "ls", "cut", "--json")) == []
     assert list(arriving.iterdir()) == []
+
+
+@pytest.mark.host
+def test_a_plan_makes_no_volume(box: Box) -> None:
+    path = box.write("planned.py", mounting("planned", "/data", named("planned")))
+    planned = box.run("deploy", str(path), "--plan")
+    assert planned.code == 2, planned
+    assert "planned" not in [line["name"] for line in box.json("volume", "list")]
+    box.ok("deploy", str(path))
+    assert "planned" in [line["name"] for line in box.json("volume", "list")]
+    assert box.run("deploy", str(path), "--plan").code == 0

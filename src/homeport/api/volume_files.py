@@ -32,7 +32,7 @@ Path = Annotated[str, Query(description="In the Volume; `/a/b` and `a/b` are the
 
 
 @router.get("/entries", response_model=models.FileEntries)
-async def entries(
+async def entries(  # noqa: PLR0913 - the parameters of a route
     volume_id: str,
     platform: PlatformHere,
     path: Path = "",

@@ -52,9 +52,9 @@ class VolumeKeeper:
         """Commits what containers wrote, and removes the files of deleted Volumes that nobody has any more."""
         async with self._one_at_a_time:
             before = self._uses
-            self._uses = await asyncio.to_thread(self._found)
-            ended = [use for container_id, use in before.items() if container_id not in self._uses]
             try:
+                self._uses = await asyncio.to_thread(self._found)
+                ended = [use for container_id, use in before.items() if container_id not in self._uses]
                 if any(use.writes for use in (*self._uses.values(), *ended)):
                     await asyncio.to_thread(self._volumes.folders.sync)
                 await asyncio.to_thread(self._remove_deleted)
