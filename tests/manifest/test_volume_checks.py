@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from homeport.manifest.checks import problems
-from homeport.manifest.schema import AppManifest, Entry, ServerSpec, SourceFile, TreeMount, VolumeMount
+from homeport.manifest.checks import problems, source_problems
+from homeport.manifest.schema import AppManifest, Entry, ServerSpec, TreeMount, VolumeMount
+from homeport.manifest.tree import File, Tree
 
-FILES = (SourceFile("pkg/a.py", "0" * 64, 1), SourceFile("web.py", "0" * 64, 1))
+SOURCE = Tree.of([File("pkg/a.py", "0" * 64, 1), File("web.py", "0" * 64, 1)])
 A, B = "vo-" + "a" * 22, "vo-" + "b" * 22
 
 
 def said(*volumes: VolumeMount, mounts: tuple[TreeMount, ...] = ()) -> list[str]:
     server = ServerSpec("web", Entry("web", "Web", "web.py"), volumes=volumes, mounts=mounts)
-    return problems(AppManifest("shop", (server,), FILES))
+    manifest = AppManifest("shop", (server,), "0" * 64)
+    return [*problems(manifest), *source_problems(manifest, SOURCE)]
 
 
 def test_two_volumes_side_by_side_are_fine() -> None:

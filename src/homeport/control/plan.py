@@ -69,8 +69,12 @@ def _fields(place: str, before: Any, after: Any) -> Iterator[Change]:
 
 
 def _value(path: str, old: Any, new: Any) -> Iterator[Change]:
-    if is_dataclass(old):
+    if is_dataclass(old) and is_dataclass(new):
         yield from _fields(path, old, new)
+    elif is_dataclass(old):
+        yield Change(path, Kind.REMOVED)
+    elif is_dataclass(new):
+        yield Change(path, Kind.ADDED)
     else:
         yield Change(path, Kind.CHANGED, _plain(old), _plain(new))
 
