@@ -17,6 +17,8 @@ import bare
 import machine
 from report import Figure, Target
 
+from homeport.client import config
+from homeport.client.http import Client
 from homeport.control.prepare import Preparer
 from homeport.core.actions import StartContainer
 from homeport.core.facts import ContainerExited, ContainerReady, ContainerStarted
@@ -29,12 +31,14 @@ from homeport.images.settings import ImageSettings
 from homeport.runtime.spawner_link import SpawnerLink
 from homeport.sdk import load, ref
 from homeport.sdk.collect import collect
+from homeport.sdk.resolve import PlatformResolver
 from homeport.settings import Settings
 from homeport.store.blobs import Blobs
 from homeport.store.database import Database
 from homeport.store.datadir import open_data_dir
 from homeport.store.manifests import Manifests
 from homeport.store.sources import Sources
+from homeport.store.trees import Trees
 from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
 
 PORT = 8000
@@ -153,18 +157,25 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     images = BuildahImages(ImageSettings.under(data_dir, CACHE.expanduser()))
     file = work / "servers.py"
     file.write_text(SERVERS)
-    collected = collect(load.load(ref.parse(str(file), False)).app, None, SOURCE_BYTES_MAX)
+    resolver = PlatformResolver(
+        Client(config.Target("http://nowhere.invalid", "", "", "")), "main"
+    )  # nothing in it asks for one
+    collected = collect(load.load(ref.parse(str(file), False)).app, None, SOURCE_BYTES_MAX, resolver)
+    assert collected.source is not None
     blobs.add(file.read_bytes())
+    blobs.add(collected.source.tree.content)
     recipe = collected.manifest.servers[0].image
-    await images.ensure(recipe, print)
+    image = await images.ensure(recipe, print)
+    servers = tuple(replace(server, image_id=image.image_id) for server in collected.manifest.servers)
+    manifest = replace(collected.manifest, servers=servers)
     settings = Settings(data_dir=data_dir)
     volumes = VolumeStore(VolumeTable(Database(directory.journal)), VolumeFolders(directory.volumes))
-    preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir), volumes)
+    preparer = Preparer(settings, manifests, images, sources, Trees(blobs), guestlib.ensure(data_dir), volumes)
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
     try:
-        yield Bench(engine, preparer, manifests.put(collected.manifest), recipe.python_version)
+        yield Bench(engine, preparer, manifests.put(manifest), recipe.python_version)
     finally:
         await _end(engine, link)
 
