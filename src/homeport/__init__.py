@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import exception
     from .client.http import Client
     from .errors import Error
+    from .file_pattern_matcher import FilePatternMatcher
     from .sdk.app import App
     from .sdk.image import Image
     from .sdk.lifecycle import enter, exit  # noqa: A004 - the public API's name for it
@@ -37,6 +38,7 @@ __all__ = [
     "App",
     "Client",
     "Error",
+    "FilePatternMatcher",
     "Image",
     "Proxy",
     "Secret",
@@ -61,6 +63,7 @@ _HOMES = {
     "App": "sdk.app",
     "Client": "client.http",
     "Error": "errors",
+    "FilePatternMatcher": "file_pattern_matcher",
     "Image": "sdk.image",
     "Proxy": "sdk.references",
     "Secret": "sdk.secret",
