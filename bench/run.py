@@ -18,6 +18,7 @@ import deploy
 import machine
 import report
 import stage
+import upload
 
 import router
 from homeport import __version__
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "deploy": (deploy.measure, 10, 3),
     "router": (router.measure, 7, 2),
+    "upload": (upload.measure, 10, 2),
 }
 
 
