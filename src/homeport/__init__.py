@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import exception
     from .client.http import Client
     from .errors import Error
+    from .file_pattern_matcher import FilePatternMatcher
     from .sdk.app import App
     from .sdk.cloud_bucket import CloudBucketMount
     from .sdk.image import Image
@@ -39,6 +40,7 @@ __all__ = [
     "Client",
     "CloudBucketMount",
     "Error",
+    "FilePatternMatcher",
     "Image",
     "Proxy",
     "Secret",
@@ -64,6 +66,7 @@ _HOMES = {
     "Client": "client.http",
     "CloudBucketMount": "sdk.cloud_bucket",
     "Error": "errors",
+    "FilePatternMatcher": "file_pattern_matcher",
     "Image": "sdk.image",
     "Proxy": "sdk.references",
     "Secret": "sdk.secret",

@@ -158,8 +158,7 @@ def link_problem(link: Link) -> str | None:
         return "has an absolute target; it must be relative"
     if up > link.path.count("/"):
         return "leads out of its tree"
-    rest = "/".join(parts[up:])
-    problem = relative_problem(rest) if rest else None
+    problem = relative_problem("/".join(parts[up:])) if parts[up:] else None
     return problem and f"has a target that {problem}"
 
 
