@@ -17,6 +17,7 @@ import cold_start
 import deploy
 import machine
 import report
+import rollout
 import stage
 
 import router
@@ -31,6 +32,7 @@ Measure = Callable[[Path, int], list[report.Figure]]
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "deploy": (deploy.measure, 10, 3),
+    "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
 }
 

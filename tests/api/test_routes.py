@@ -222,9 +222,9 @@ def test_a_body_that_is_too_large_is_refused(
 
 def test_logs_are_asked_for_with_all_parameters(client: Client, platform: FakePlatform) -> None:
     parameters = "follow=true&tail=5&since=2026-01-01T00:00:00Z&until=2026-01-01T01:00:00%2B01:00&source=stderr&search=x"
-    client.get(f"/v1/apps/hello/logs?{parameters}&container=co-1&environment=dev")
+    client.get(f"/v1/apps/hello/logs?{parameters}&container=co-1&environment=dev&function=fu-1")
     client.get("/v1/containers/co-2/logs")
-    full = LogQuery("dev", "hello", "co-1", True, 5, 1_767_225_600_000, 1_767_225_600_000, "stderr", "x")
+    full = LogQuery("dev", "hello", "co-1", True, 5, 1_767_225_600_000, 1_767_225_600_000, "stderr", "x", "fu-1")
     assert platform.asked == [("logs", full), ("logs", LogQuery("main", None, "co-2"))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,11 @@ INFO = {
     "functions": {},
     "servers": {"Server": {"id": "fu-1", "summary": "CPU · Unauthenticated", "url": "http://hello.localhost:8080"}},
 }
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
 
 
 def an_app(app_id: str, name: str, tasks: str, **changed: Any) -> dict[str, Any]:
@@ -68,6 +74,16 @@ def test_the_list_as_json_has_the_documented_keys_and_follows_limit(cli: Cli, pl
     assert platform.asked[0].query == {"environment": "dev"}
 
 
+@pytest.mark.parametrize(("state", "words"), [("initializing", "initializing..."), ("stopping", "stopping...")])
+def test_a_state_on_its_way_to_another_ends_in_dots(cli: Cli, platform: FakePlatform, state: str, words: str) -> None:
+    """Semantics 1.2; scripts get the name of the state."""
+    platform.answers["GET /v1/apps"] = {"apps": [an_app(HELLO, "hello", "0", state=state)]}
+    platform.answers["GET /v1/apps/hello"] = {**INFO, "lifecycle": {**LIFE, "state": state}}
+    assert f"  {words}  " in cli("app", "list").out
+    assert f"State:       {words}\n" in cli("app", "info", "hello").out
+    assert cli("app", "list", "--json").json[0]["state"] == state
+
+
 def test_info_shows_the_live_version_and_the_servers(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["GET /v1/apps/hello"] = INFO
     assert cli("app", "info", "hello").out == (
@@ -81,6 +97,34 @@ def test_info_shows_the_live_version_and_the_servers(cli: Cli, platform: FakePla
         "    http://hello.localhost:8080\n"
     )
     assert cli("app", "info", "hello", "--json").json == INFO
+
+
+def test_the_dashboard_is_an_address_on_stdout_and_no_browser_opens_without_a_terminal(
+    cli: Cli, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:  # 1.9.7
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    platform.answers["GET /v1/apps/hello"] = INFO
+    result = cli("app", "dashboard", "hello")
+    assert (result.code, result.err) == (0, "")
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/v1/apps/{HELLO}\n", result.out)
+    assert opened == []
+
+
+@pytest.mark.parametrize(("display", "opens"), [({"DISPLAY": ":0"}, True), ({"BROWSER": "w3m"}, True), ({}, False)])
+def test_the_dashboard_opens_in_a_browser_where_a_terminal_and_one_are(
+    platform: FakePlatform, monkeypatch: pytest.MonkeyPatch, display: dict[str, str], *, opens: bool
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in display.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", Terminal(io.BytesIO()))
+    platform.answers["GET /v1/apps/hello"] = INFO
+    assert run(["app", "dashboard", "hello"]) == 0
+    assert [url.endswith(f"/v1/apps/{HELLO}") for url in opened] == ([True] if opens else [])
 
 
 def test_history_leaves_out_the_tag_column_when_nothing_has_a_tag(cli: Cli, platform: FakePlatform) -> None:
@@ -144,11 +188,6 @@ def test_stop_with_yes_stops_it(cli: Cli, stoppable: FakePlatform) -> None:
     assert (result.code, result.out) == (0, "✓ App 'hello' is stopped. 2 containers ended.\n")
 
 
-class Terminal(io.TextIOWrapper):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(("typed", "code", "stopped"), [(b"y\n", 0, True), (b"n\n", 1, False), (b"", 1, False)])
 def test_stop_on_a_terminal_asks(
     stoppable: FakePlatform, monkeypatch: pytest.MonkeyPatch, typed: bytes, *, code: int, stopped: bool
@@ -158,11 +197,32 @@ def test_stop_on_a_terminal_asks(
     assert (f"POST /v1/apps/{HELLO}/stop" in stoppable.paths()) is stopped
 
 
-def test_stopping_what_is_stopped_says_since_when(cli: Cli, stoppable: FakePlatform) -> None:
+@pytest.mark.parametrize("options", [(), ("--yes",)])
+def test_stopping_what_is_stopped_says_since_when(cli: Cli, stoppable: FakePlatform, options: tuple[str, ...]) -> None:
+    life = {**LIFE, "state": "stopped", "stopped_at": "2026-11-21T11:00:00.375Z", "stopped_by": "ann"}
+    stoppable.answers["GET /v1/apps/hello"] = {**INFO, "lifecycle": life}
+    result = cli("app", "stop", "hello", *options)
+    words = "App is already stopped. (Stopped at 2026-11-21 11:00:00+00:00 by 'ann')."
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {words}\n")
+
+
+def test_stopping_what_somebody_stopped_meanwhile_says_what_the_platform_says(cli: Cli, stoppable: FakePlatform) -> None:
     words = "App is already stopped. (Stopped at 2026-11-21 by 'x')."
-    stoppable.answers["GET /v1/apps/hello"] = {**INFO, "lifecycle": {**LIFE, "state": "stopped"}}
     stoppable.answers[f"POST /v1/apps/{HELLO}/stop"] = (409, "conflict", words)
-    assert cli("app", "stop", "hello").err == f"Error: {words}\n"
+    assert cli("app", "stop", "hello", "--yes").err == f"Error: {words}\n"
+
+
+def test_info_without_colour_has_none_on_a_terminal(platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.answers["GET /v1/apps/hello"] = INFO
+    monkeypatch.setenv("TERM", "xterm")
+    shown = []
+    for options in ((), ("--no-color",)):
+        screen = Terminal(io.BytesIO())
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert run(["app", "info", "hello", *options]) == 0
+        screen.flush()
+        shown.append(screen.buffer.getvalue())  # type: ignore[attr-defined]  # a BytesIO
+    assert (b"\x1b[" in shown[0], b"\x1b[" in shown[1]) == (True, False)
 
 
 def test_an_unknown_app_is_one_line(cli: Cli, platform: FakePlatform) -> None:

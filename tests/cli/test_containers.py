@@ -90,6 +90,12 @@ def test_a_container_is_stopped_with_yes_only(cli: Cli, platform: FakePlatform) 
     assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n"
 
 
+def test_graceful_is_for_containers_of_functions(cli: Cli, platform: FakePlatform) -> None:  # 3.7.9
+    result = cli("container", "stop", "ta-1", "--graceful", "--yes")
+    assert (result.code, result.out, platform.asked) == (2, "", [])
+    assert "exit_grace_period" in result.err
+
+
 SERVER = {
     "server_name": "Server",
     "object_id": "fu-1",

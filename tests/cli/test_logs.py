@@ -42,6 +42,14 @@ def test_prefixes_and_filters(cli: Cli, platform: FakePlatform) -> None:
     assert platform.asked[0].query == {"environment": "main", **filters}
 
 
+def test_one_server_of_the_app_by_its_id_and_the_ids_beside_what_they_wrote(cli: Cli, platform: FakePlatform) -> None:
+    entry = {**an_entry(1, "one"), "function_id": "fu-1"}
+    platform.answers["GET /v1/apps/hello/logs"] = [("log", entry), ("end", {})]
+    argv = ["--function", "fu-1", "--show-function-id", "--show-container-id"]
+    assert cli("app", "logs", "hello", *argv).out == "fu-1 ta-1 one\n"
+    assert platform.asked[0].query == {"environment": "main", "function": "fu-1", "tail": "100"}
+
+
 def test_logs_as_json_are_one_entry_a_line(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["GET /v1/apps/hello/logs"] = [("log", an_entry(1, "é")), ("end", {})]
     result = cli("app", "logs", "hello", "--json")

@@ -6,21 +6,23 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from homeport import __version__
 from homeport.cli import apps, render
-from homeport.cli.main import run
+from homeport.cli.main import app, run
 
 from .conftest import FakePlatform, Result
 
 Cli = Callable[..., Result]
 COMMANDS = [
     *(["up"], ["down"], ["status"], ["doctor"], ["deploy"]),
-    *(["app", verb] for verb in ("list", "info", "history", "logs", "stop")),
+    *(["app", verb] for verb in ("list", "info", "dashboard", "history", "logs", "stop", "rollover", "rollback")),
     *(["container", verb] for verb in ("list", "logs", "exec", "stop")),
     ["server", "info"],
 ]
@@ -175,3 +177,29 @@ def test_errors_on_a_terminal_are_red(screen: Screen) -> None:
     _, err = screen()
     assert run(["server", "info", "x"]) == 2
     assert err.getvalue().startswith("\x1b[31mError: ")
+
+
+PLATFORMS_OWN = {"up", "down", "doctor"}  # these are about this machine, and ask no platform
+
+
+def test_every_command_that_asks_a_platform_takes_a_profile() -> None:  # 1.3.8
+    found = {command.name: [p.name for p in command.params] for command in _commands(get_command(app))}
+    assert {name for name, options in found.items() if "profile" not in options} == PLATFORMS_OWN
+
+
+def test_a_profile_may_be_named_before_the_command_or_after_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".homeport.toml").write_text("[far]\nserver_url = 'http://127.0.0.1:1'\n")
+    (tmp_path / ".homeport.toml").chmod(0o600)
+    for argv in (["--profile", "near", "app", "list"], ["app", "list", "--profile", "near"]):
+        assert run(argv) == 1
+        assert "There is no profile 'near'" in capfd.readouterr().err
+    assert run(["--profile", "near", "app", "list", "--profile", "far"]) == 1
+    assert "There is no token for http://127.0.0.1:1" in capfd.readouterr().err
+
+
+def _commands(group: Any) -> Iterator[Any]:
+    for command in group.commands.values():
+        if hasattr(command, "commands"):
+            yield from _commands(command)
+        else:
+            yield command

@@ -186,6 +186,20 @@ class Box:
 
         wait_until(answers, f"{text!r} from {url}")
 
+    @contextmanager
+    def held(self, app: str, url: str) -> Iterator[HeldRequest]:
+        """A request that is inside the App's container, which keeps it until it is let go."""
+        container = self.container(app)["container_id"]
+        held = HeldRequest(self, container)
+        asking = threading.Thread(target=held.ask, args=(url,), daemon=True)
+        asking.start()
+        try:
+            wait_until(lambda: "holding a request" in self.ok("container", "logs", container), "the request to be inside")
+            yield held
+        finally:
+            self.run("container", "exec", container, "touch", "/tmp/go")
+            asking.join(REQUEST_LIMIT_S + 5)
+
     # what is left
 
     def leftovers(self) -> list[str]:
@@ -203,6 +217,26 @@ class Box:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOMEPORT_", "MODAL_"))}
         return {**kept, "HOMEPORT_DATA_DIR": str(self.data_dir)}
+
+
+@dataclass
+class HeldRequest:
+    """A request that goes on for as long as the test wants. `end` is its answer, or how it was cut off."""
+
+    box: Box
+    container_id: str
+    end: Answer | str | None = None
+
+    def ask(self, url: str) -> None:
+        try:
+            self.end = self.box.get(url, "/hold")
+        except (OSError, http.client.HTTPException) as error:
+            self.end = f"cut off: {type(error).__name__}"
+
+    def let_go(self) -> Answer | str:
+        """How it ended, after its container let go of it."""
+        self.box.ok("container", "exec", self.container_id, "touch", "/tmp/go")
+        return wait_until(lambda: self.end, "the end of the held request")
 
 
 @contextmanager

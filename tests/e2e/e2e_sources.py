@@ -38,6 +38,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
             time.sleep(1)
+        if self.path == "/hold":
+            print("holding a request", flush=True)
+            while not os.path.exists("/tmp/go"):
+                time.sleep(0.01)
         if self.path == "/leave":
             os._exit(3)
         if self.path == "/eat":

@@ -14,6 +14,7 @@ from e2e_harness import Answer, Box, Done, free_ports
 from e2e_sources import server
 
 ROOMY_BYTES = 3 << 30
+NO_ID = "ap-" + "0" * 22
 HEAD = 'import homeport\napp = homeport.App("{name}")\n'
 ENTER = "    @homeport.enter()\n    def start(self):\n        pass\n"
 
@@ -97,6 +98,8 @@ def test_a_bad_command_line_is_a_usage_error_or_says_what_is_missing(box: Box) -
         ("deploy",): (2, "APP_REF"),
         ("deploy", good, "--colour"): (2, "--colour"),
         ("app", "info", "nobody"): (1, "No App with name 'nobody' found in the 'main' environment."),
+        ("app", "info", NO_ID): (1, f"There is no App with the id '{NO_ID}'"),
+        ("app", "dashboard", "nobody"): (1, "No App with name 'nobody' found in the 'main' environment."),
         ("app", "stop", "nobody", "--yes"): (1, "No App with name 'nobody'"),
         ("container", "exec", "ta-nobody", "ls"): (1, "ta-nobody"),
         ("server", "info", "nobody/Server"): (1, "nobody"),

@@ -12,6 +12,7 @@ CONTAINER_KEYS = {"container_id", "app_id", "app_name", "server", "version", "st
 
 
 def test_a_deploy_prints_the_tree_of_the_documents_and_its_url_answers(box: Box) -> None:
+    """Check 11.20."""
     path = box.write("tree.py", server("tree"))
     lines = box.ok("deploy", str(path)).splitlines()
     url = box.json("server", "info", "tree/Server")["url"]
@@ -62,6 +63,7 @@ def test_exec_passes_on_output_and_exit_code(box: Box) -> None:
 
 
 def test_the_same_again_is_skipped_and_changes_nothing(box: Box) -> None:
+    """Check 11.1."""
     path = box.write("again.py", server("again"))
     box.ok("deploy", str(path))
     before = (box.containers("again"), box.json("app", "history", "again"))
@@ -70,6 +72,7 @@ def test_the_same_again_is_skipped_and_changes_nothing(box: Box) -> None:
 
 
 def test_a_stopped_app_answers_404_in_words_and_its_name_starts_again_at_v1(box: Box) -> None:
+    """Check 11.15."""
     url = box.deploy("stops", server("stops"))
     first = box.json("app", "info", "stops")
     asked = box.run("app", "stop", "stops")

@@ -117,6 +117,18 @@ def test_in_the_middle_of_the_manifest_there_is_no_app(box: Box, how: str) -> No
     assert box.run("status").code == 0
 
 
+def test_a_deployment_outlives_the_killed_command_that_made_it(box: Box) -> None:
+    """Check 11.19: as when the laptop is closed. The command and all that it started are gone, and everything answers."""
+    path = box.write("outlives.py", server("outlives"))
+    with box.begin("deploy", str(path), "--stream-logs") as deploying:
+        wait_until(lambda: box.run("app", "info", "outlives").code == 0, "the App to be there")
+        deploying.kill()
+    wait_until(lambda: box.json("app", "history", "outlives")[0]["outcome"] == "live", "the version to be live")
+    (found,) = [app for app in box.json("app", "list") if app["description"] == "outlives"]
+    assert (found["state"], found["tasks"]) == ("deployed", "1")
+    assert box.get(box.json("server", "info", "outlives/Server")["url"]) == Answer(200, "one")
+
+
 @pytest.mark.parametrize("how", [RESET, CLOSE])
 @pytest.mark.parametrize("told", [0, 1], ids=["before an answer", "after the first event"])
 def test_after_posting_the_deploy_goes_on_without_its_client(box: Box, how: str, told: int) -> None:

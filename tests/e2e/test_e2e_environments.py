@@ -78,6 +78,7 @@ def test_an_environment_with_an_app_in_it_does_not_change_and_does_not_go(box: B
 
 
 def test_a_stop_needs_a_yes_and_its_url_answers_404_in_words_ever_after(own: Box) -> None:
+    """Check 11.16."""
     url = own.deploy("ends", server("ends"))
     done = own.run("app", "stop", "ends")
     assert (done.code, own.get(url).status) == (1, 200)

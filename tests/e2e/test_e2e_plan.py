@@ -54,3 +54,9 @@ def test_the_audit_log_tells_who_did_what_and_finds_an_edited_record(tmp_path: P
         assert f"record {record} (deployment.published) was changed after it was written" in done.err
         box.deploy("shop", server("shop"))  # the platform goes on, and so does the finding
         assert f"record {record} " in box.run("audit", "verify", "--json").out
+        with sqlite3.connect(box.data_dir / "journal.db") as connection:
+            connection.executescript("DROP TRIGGER records_no_delete")
+            connection.execute("DELETE FROM records WHERE seq = 2")
+        connection.close()
+        done = box.run("audit", "verify")
+        assert (done.code, "record 2 is missing" in done.err) == (1, True), done

@@ -67,6 +67,11 @@ async def notebook():
 
 if __name__ == "__main__":
     assert one.app_id is None
+    try:
+        one.deploy(strategy="x")
+    except homeport.exception.InvalidError as error:
+        refused = str(error)
+    assert one.app_id is None
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda app: app.deploy(), (one, two)))
     tags = asyncio.run(notebook())
@@ -76,7 +81,14 @@ if __name__ == "__main__":
     assert found.get_dashboard_url() == one.get_dashboard_url()
     empty = homeport.App.lookup("script-empty", create_if_missing=True)
     assert homeport.App.lookup("script-empty", create_if_missing=True).app_id == empty.app_id
+    passing = homeport.App.lookup("script-passing", create_if_missing=True)
+    passing.stop()
+    try:
+        passing.stop()
+    except homeport.exception.ConflictError as error:
+        twice = str(error)
     print(json.dumps({
+        "words": [refused, twice],
         "tags": tags,
         "set": found.get_tags(),
         "ids": [app.app_id for app in (one, two, three, empty)],
@@ -96,7 +108,8 @@ def run(box: Box, text: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_script_deploys_several_apps_at_once_and_again_and_finds_them(box: Box) -> None:  # 11.36
+def test_a_script_deploys_several_apps_at_once_and_again_and_finds_them(box: Box) -> None:
+    """Deploys from a script and from a running loop, look-ups, tags, `App.stop()` (1.8.7). Check 11.21."""
     said = run(box, SCRIPT)
     assert said["tags"] == [{"of": "one"}, {"of": "two"}, {"of": "three"}]
     assert said["set"] == {"cost-center": "7"}
@@ -106,6 +119,18 @@ def test_a_script_deploys_several_apps_at_once_and_again_and_finds_them(box: Box
     for name in ("one", "two", "three"):
         assert [entry["version"] for entry in box.json("app", "history", f"script-{name}")] == [1]  # the rest were no-ops
     assert said["dashboard"].endswith(said["ids"][3])
+    assert box.ok("app", "dashboard", "script-empty") == said["dashboard"] + "\n"
+    refused, twice = said["words"]
+    assert refused == "Deployment strategy must be 'rolling' or 'recreate', not 'x'"
+    assert twice.startswith("App is already stopped. (Stopped at 20")
+    assert listed["script-passing"]["state"] == "stopped"
+
+
+def test_a_script_stops_its_app_and_its_url_says_so(box: Box) -> None:  # 1.8.7
+    url = box.deploy("halted", server("halted"))
+    run(box, "import homeport\nhomeport.App.lookup('halted').stop()\nprint('null')\n")
+    assert box.get(url) == Answer(404, "modal-http: app for invoked web endpoint is stopped")
+    assert box.containers("halted") == []
 
 
 def test_an_app_that_was_made_empty_gets_its_servers_by_a_deploy_and_keeps_its_id(box: Box) -> None:  # 1.10.2

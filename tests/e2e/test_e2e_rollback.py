@@ -13,7 +13,8 @@ def history(box: Box, app: str) -> list[tuple[int, str, int | None, str]]:
     return [(e["version"], e["type"], e["rollback_version"], e["outcome"]) for e in box.json("app", "history", app)]
 
 
-def test_a_rollback_needs_no_source_and_loses_no_request(box: Box) -> None:  # 11.9, 11.12
+def test_a_rollback_needs_no_source_and_loses_no_request(box: Box) -> None:
+    """Check 11.9. Check 11.12."""
     url = box.deploy("back", server("back", "one"), "--tag", "first")
     for text in ("two", "three"):
         box.deploy("back", server("back", text), "--tag", text)
@@ -31,7 +32,8 @@ def test_a_rollback_needs_no_source_and_loses_no_request(box: Box) -> None:  # 1
     assert old[4]["deployed_by"] == "admin"
 
 
-def test_a_second_rollback_goes_one_back_from_the_live_version(box: Box) -> None:  # 11.10
+def test_a_second_rollback_goes_one_back_from_the_live_version(box: Box) -> None:
+    """Check 11.10."""
     for text in ("one", "two", "three"):
         url = box.deploy("twice", server("twice", text))
     box.ok("app", "rollback", "twice")
@@ -41,6 +43,7 @@ def test_a_second_rollback_goes_one_back_from_the_live_version(box: Box) -> None
 
 
 def test_a_rollback_brings_back_a_server_that_had_another_name(box: Box) -> None:
+    """Check 11.13, as far as it concerns Servers; and Check 11.11 with `v1`."""
     text = server("renamed", "one")
     first = box.deploy("renamed", text.replace("class Server", "class Former"))
     second = box.deploy("renamed", text)
@@ -61,6 +64,7 @@ def test_a_rollback_brings_back_a_server_that_had_another_name(box: Box) -> None
     ],
 )
 def test_a_rollback_to_what_is_not_there_changes_nothing(box: Box, version: str | None, code: int, words: str) -> None:
+    """Check 11.11."""
     name = f"only-{version}".lower()
     box.deploy(name, server(name))
     before = (box.containers(name), history(box, name))
@@ -71,7 +75,8 @@ def test_a_rollback_to_what_is_not_there_changes_nothing(box: Box, version: str 
 
 
 @pytest.mark.parametrize("verb", ["rollback", "rollover"])
-def test_a_stopped_app_is_neither_rolled_back_nor_over(box: Box, verb: str) -> None:  # 11.14
+def test_a_stopped_app_is_neither_rolled_back_nor_over(box: Box, verb: str) -> None:
+    """Check 11.14."""
     name = f"over-{verb}"
     for text in ("one", "two"):
         url = box.deploy(name, server(name, text))
@@ -102,7 +107,8 @@ def test_a_rollover_gives_new_containers_with_the_same_code_and_loses_no_request
     assert box.ok("deploy", str(box.root / "over.py")).startswith("✓ Deployment skipped")
 
 
-def test_after_a_rollover_with_recreate_the_old_containers_are_gone(box: Box) -> None:  # 11.8
+def test_after_a_rollover_with_recreate_the_old_containers_are_gone(box: Box) -> None:
+    """Check 11.8."""
     box.deploy("anew", server("anew", options="min_containers=2"))
     old = {c["container_id"] for c in box.containers("anew")}
     lines = box.ok("app", "rollover", "anew", "--strategy", "recreate").splitlines()
@@ -112,7 +118,8 @@ def test_after_a_rollover_with_recreate_the_old_containers_are_gone(box: Box) ->
     assert lines[:2] == ["🔨 Starting app rollover with recreate strategy", "🧹 Terminating running containers"]
 
 
-def test_after_a_deploy_with_recreate_the_old_containers_are_gone(box: Box) -> None:  # 1.4.13
+def test_after_a_deploy_with_recreate_the_old_containers_are_gone(box: Box) -> None:
+    """Semantics 1.4.13."""
     box.deploy("abrupt", server("abrupt", "one"))
     path = box.write("abrupt.py", server("abrupt", "two"))
     lines = box.ok("deploy", str(path), "--strategy", "recreate").splitlines()

@@ -10,6 +10,74 @@ NEVER_OPENS = 'print("here I sit", flush=True)'
 BREAKS = 'raise RuntimeError("no such model")'
 
 
+def test_the_old_version_answers_until_a_slow_one_is_ready_and_then_only_the_new_one_does(box: Box) -> None:
+    """Check 11.4. Check 11.36: without a limit of containers the replacement starts beside the old one, no 503."""
+    url = box.deploy("slow-start", server("slow-start", "one"))
+    old = box.container("slow-start")
+    path = box.write("slow-start.py", server("slow-start", "two", enter="time.sleep(2); serve()"))
+    with Load(url) as load, box.begin("deploy", str(path)) as deploying:
+        beside = wait_until(lambda: [c for c in box.containers("slow-start") if c["version"] == 2], "the replacement")
+        assert beside[0]["state"] in ("pending", "starting")
+        load.more()
+        assert set(load.answers) == {"one"}
+        assert old in box.containers("slow-start")
+        load.until("two")
+        deploying.communicate()
+        load.answers.clear()
+        load.more()
+        assert set(load.answers) == {"two"}
+    assert load.failures == []
+    assert deploying.returncode == 0
+
+
+def test_a_request_that_takes_long_ends_on_the_old_container_which_ends_then(box: Box) -> None:
+    """Check 11.5."""
+    url = box.deploy("patient", server("patient", "one"))
+    with box.held("patient", url) as held:
+        box.deploy("patient", server("patient", "two"))
+        assert {box.get(url) for _ in range(20)} == {Answer(200, "two")}
+        states = {c["container_id"]: c["state"] for c in box.containers("patient")}
+        assert states.pop(held.container_id) == "draining"
+        assert list(states.values()) == ["ready"]
+        assert held.let_go() == Answer(200, "one")
+    ended = wait_until(lambda: box.ending("patient", held.container_id), "the end of the old container")
+    assert (ended["exit_code"], ended["reason"]) == (0, "replaced by v2")
+    assert "the exit method ran" in box.ok("container", "logs", held.container_id)
+
+
+@pytest.mark.parametrize("verb", ["deploy", "rollover"])
+def test_recreate_cuts_a_request_that_takes_long_and_what_comes_after_it_is_new(box: Box, verb: str) -> None:
+    """Check 11.6, as far as it concerns Servers: nobody asks a second time for somebody else."""
+    name = f"abrupt-{verb}"
+    url = box.deploy(name, server(name, "one"))
+    path = box.write(f"{name}.py", server(name, "two" if verb == "deploy" else "one"))
+    command = ("deploy", str(path)) if verb == "deploy" else ("app", "rollover", name)
+    with box.held(name, url) as held:
+        box.ok(*command, "--strategy", "recreate")
+        first = box.get(url)
+        assert wait_until(lambda: held.end, "the held request to be cut") != Answer(200, "one")
+    assert first == Answer(200, "two" if verb == "deploy" else "one")
+    assert box.ending(name, held.container_id)
+    assert [c["version"] for c in box.containers(name)] == [2]
+
+
+def test_with_one_container_at_most_a_rolling_redeploy_takes_the_old_one_first(box: Box) -> None:
+    """Check 11.37: the documented limitation. There is a gap, in which requests are refused in words."""
+    options = "max_containers=1"
+    url = box.deploy("capped", server("capped", "one", options=options))
+    path = box.write("capped.py", server("capped", "two", enter="time.sleep(1); serve()", options=options))
+    seen = set()
+    with box.begin("deploy", str(path)) as deploying:
+        while deploying.poll() is None:
+            seen.add(box.get(url))
+            assert len([c for c in box.containers("capped") if c["state"] in ("starting", "ready")]) <= 1
+        assert deploying.returncode == 0, deploying.stderr and deploying.stderr.read()
+    assert {answer.status for answer in seen} == {200, 503}, seen
+    assert {answer.text for answer in seen if answer.status == 200} <= {"one", "two"}
+    assert box.get(url) == Answer(200, "two")
+    assert box.json("app", "history", "capped")[0]["outcome"] == "live"
+
+
 def test_a_rolling_redeploy_under_load_loses_no_request(box: Box) -> None:
     url = box.deploy("rolls", server("rolls", "one"))
     old = box.container("rolls")

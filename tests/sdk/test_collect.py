@@ -105,10 +105,8 @@ def test_leaving_the_source_out_is_refused_where_nothing_else_brings_it(loading:
 
 
 def test_the_source_can_be_left_out_where_the_image_may_bring_it(loading: Load) -> None:
-    image = "modal.Image._of('debian_slim', '3.11', (ImageStep('dockerfile_commands', ('COPY . /root',)),))"
-    text = "from homeport.manifest.schema import ImageStep\n" + SERVER.replace(
-        "unauthenticated=True", f"image={image}"
-    ).replace('"hello"', '"hello", include_source=False')
+    image = "modal.Image.debian_slim('3.11').dockerfile_commands('RUN touch /root/brought.py')"
+    text = SERVER.replace("unauthenticated=True", f"image={image}").replace('"hello"', '"hello", include_source=False')
     found = collected(loading("brought.py", text).app)
     assert (found.manifest.files, found.mounts) == ((), ())
     assert found.manifest.servers[0].entry.path == "brought.py"

@@ -14,7 +14,7 @@ import pytest
 import homeport
 from homeport.client.config import Target
 from homeport.client.http import Client
-from homeport.errors import ExecutionError, InvalidError, NotFoundError
+from homeport.errors import ConflictError, ExecutionError, InvalidError, NotFoundError
 from homeport.sdk import commit
 
 from .conftest import SERVER, Load
@@ -44,6 +44,12 @@ class Platform:
             return httpx.Response(
                 200, json={"app_id": APP_ID, "description": "shop", "lifecycle": {"state": self.state}}
             )  # fmt: skip
+        if path == f"/v1/apps/{APP_ID}/stop":
+            if self.state == "stopped":
+                words = "App is already stopped. (Stopped at 2026-11-21 by 'ann')."
+                return httpx.Response(409, json={"error": {"code": "conflict", "message": words}})
+            self.state = "stopped"
+            return httpx.Response(200, json={"app_id": APP_ID, "containers_ended": 2})
         if path == "/v1/apps":
             return httpx.Response(
                 200, json={"app_id": APP_ID, "description": body["name"], "environment": "dev", "created": True}
@@ -125,9 +131,20 @@ def test_tags_that_are_not_legal_are_refused_before_anybody_is_asked(tags: Any) 
     assert len(platform.asked) == 1
 
 
-def test_an_app_that_is_not_deployed_has_no_tags_or_address_yet() -> None:
+def test_an_app_is_stopped_in_both_forms_and_only_once() -> None:  # 1.8.7
+    for stop in (lambda app: app.stop(), lambda app: asyncio.run(app.stop.aio())):
+        platform = Platform()
+        app = homeport.App.lookup("shop", client=platform.client())
+        assert stop(app) is None
+        assert platform.asked[-1] == (f"POST /v1/apps/{APP_ID}/stop", "dev", {})
+        with pytest.raises(ConflictError, match=r"App is already stopped. \(Stopped at 2026-11-21 by 'ann'\)."):
+            stop(app)
+        assert app.app_id == APP_ID
+
+
+def test_an_app_that_is_not_deployed_has_no_tags_or_address_yet_and_can_not_be_stopped() -> None:
     app = homeport.App("shop", tags={"team": "blue"})
-    for ask in (app.get_tags, app.get_dashboard_url, lambda: app.set_tags({})):
+    for ask in (app.get_tags, app.get_dashboard_url, app.stop, lambda: app.set_tags({})):
         with pytest.raises(ExecutionError, match="App 'shop' is not deployed yet"):
             ask()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,23 @@ def test_a_tree_that_was_damaged_is_mended_by_the_next_process(tmp_path: Path, b
     assert Sources(tmp_path / "sources", blobs).materialise(files) == tree
     assert [(tree / name).read_bytes() for name in ("a.py", "b.py", "c")] == [b"1", b"2", b"3"]
     assert os.stat(tree / "c").st_mode & 0o777 == 0o555
+
+
+def test_two_who_make_the_same_tree_at_once_both_get_it(tmp_path: Path, blobs: Blobs) -> None:
+    files = [file(blobs, "a.py", b"1")]
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(Blobs):
+        def chunks(self, digest: str) -> Iterator[bytes]:
+            both.wait()  # each has seen that there is no tree
+            return super().chunks(digest)
+
+    sources = Sources(tmp_path / "sources", Meeting(tmp_path / "blobs"))
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(sources.materialise, [files, files])
+    assert one == other
+    assert (one / "a.py").read_bytes() == b"1"
+    assert os.listdir(tmp_path / "sources" / "making") == []
 
 
 def test_what_happens_to_a_blob_does_not_reach_a_tree(blobs: Blobs, sources: Sources) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from . import models
 from .auth import Actor
 from .context import MAIN, Environment, PlatformHere
-from .logs import LogParameters
+from .logs import AppLogParameters
 from .sse import EventStream
 
 router = APIRouter(prefix="/apps", tags=["apps"])
@@ -41,9 +41,8 @@ async def stop(app: str, platform: PlatformHere, actor: Actor, environment: Envi
 async def logs(
     app: str,
     platform: PlatformHere,
-    parameters: Annotated[LogParameters, Depends()],
+    parameters: Annotated[AppLogParameters, Depends()],
     environment: Environment = MAIN,
-    container: str | None = None,
 ) -> EventStream:
     """Events `log`, then `end` unless it follows a live App."""
-    return await EventStream.of(platform.logs(parameters.query(environment, app, container)))
+    return await EventStream.of(platform.logs(parameters.app_query(environment, app)))

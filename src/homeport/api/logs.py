@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -41,6 +41,18 @@ class LogParameters:
             source=self.source,
             search=self.search or None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AppLogParameters(LogParameters):
+    """Those of an App, of which one part can be named."""
+
+    container: Annotated[str | None, Query(description="Id of the container that wrote it.")] = None
+    function: Annotated[str | None, Query(description="Id of the Server that wrote it.")] = None
+
+    def app_query(self, environment: str, app_ref: str) -> LogQuery:
+        """Raises as `query`."""
+        return replace(self.query(environment, app_ref, self.container), function_id=self.function)
 
 
 def _ms(name: str, text: str | None) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import errors
 from . import logs, render, text
 from .connect import confirm, connected
 from .options import AppArgument, Environment, Json, Yes, taking
@@ -18,6 +21,7 @@ group = typer.Typer(help="Deployed Apps.", no_args_is_help=True, rich_markup_mod
 LIST_HEADERS = ("App ID", "Description", "State", "Tasks", "Created at", "Stopped at")
 HISTORY_HEADERS = ("Version", "Time deployed", "Client", "Deployed by", "Commit", "Tag", "Outcome")
 _TAG = HISTORY_HEADERS.index("Tag")
+_BROWSERS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # one of these says that there is one
 
 
 @group.command("list", epilog="Example: homeport app list --json")
@@ -38,7 +42,7 @@ def list_apps(
     title = f"Apps in environment '{environment}' ({len(shown)} of {len(apps)})"
     rows = [
         (
-            *(app["app_id"], app["description"], app["state"], app["tasks"]),
+            *(app["app_id"], app["description"], text.state(app["state"]), app["tasks"]),
             *(text.local_time(app["created_at"]), text.local_time(app["stopped_at"])),
         )
         for app in shown
@@ -47,7 +51,13 @@ def list_apps(
 
 
 @group.command("info", epilog="Example: homeport app info hello-server")
-def info(context: typer.Context, app: AppArgument, env: Environment = None, as_json: Json = False) -> None:
+def info(
+    context: typer.Context,
+    app: AppArgument,
+    env: Environment = None,
+    as_json: Json = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False,
+) -> None:
     """Show an App: its state, its live version, and its Servers."""
     with connected(context, env) as client:
         answer = client.app(app, client.target.environment)
@@ -55,7 +65,20 @@ def info(context: typer.Context, app: AppArgument, env: Environment = None, as_j
         render.value(answer)
         return
     for line in info_lines(answer):
-        render.out(line)
+        render.out(line, "bold" if line.endswith("):") and not no_color else "")
+
+
+@group.command("dashboard", epilog="Example: homeport app dashboard hello-server")
+def dashboard(context: typer.Context, app: AppArgument, env: Environment = None) -> None:
+    """Print the address of an App's page, and open it where there are a terminal and a browser."""
+    with connected(context, env) as client:
+        app_id = client.app(app, client.target.environment)["app_id"]
+        url = f"{client.target.server_url}/v1/apps/{app_id}"
+    render.out(url)
+    if sys.stdout.isatty() and any(os.environ.get(name) for name in _BROWSERS):
+        import webbrowser
+
+        webbrowser.open(url)
 
 
 @group.command("history", epilog="Example: homeport app history hello-server")
@@ -85,7 +108,9 @@ class LogRequest:
     source: logs.Source = None
     search: logs.Search = None
     container: Annotated[str | None, typer.Option(metavar="ID", help="Only this container (ta-…).")] = None
+    function: Annotated[str | None, typer.Option(metavar="ID", help="Only this Server (fu-…, as in `app info`).")] = None
     timestamps: logs.Timestamps = False
+    show_function_id: Annotated[bool, typer.Option("--show-function-id", help="Show which Server wrote it.")] = False
     show_container_id: Annotated[bool, typer.Option("--show-container-id", help="Show which container wrote it.")] = False
     as_json: Json = False
 
@@ -103,12 +128,13 @@ def app_logs(context: typer.Context, request: LogRequest) -> None:
             source=request.source,
             search=request.search,
             container=request.container,
+            function=request.function,
         ),
         datetime.now(UTC),
     )
-    prefix = None if request.as_json else text.LogPrefix(request.timestamps, request.show_container_id)
+    prefix = text.LogPrefix(request.timestamps, request.show_container_id, request.show_function_id)
     with connected(context, request.env) as client:
-        logs.show_app(client, request.app, query, prefix)
+        logs.show_app(client, request.app, query, None if request.as_json else prefix)
 
 
 @group.command("stop", epilog="Example: homeport app stop hello-server --yes")
@@ -118,12 +144,19 @@ def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes:
         environment = client.target.environment
         answer = client.app(app, environment)
         name = answer["description"]
-        # One that is stopped already is left to the platform, which says since when.
-        if not yes and answer["lifecycle"]["state"] != "stopped":
+        _refuse_stopped(answer["lifecycle"])
+        if not yes:
             running = len(client.containers(environment, app=answer["app_id"]))
             confirm(stop_question(name, answer["environment"], running))
         ended = client.stop_app(answer["app_id"], environment)["containers_ended"]
     render.out(f"✓ App '{name}' is stopped. {_containers(ended)} ended.", "green")
+
+
+def _refuse_stopped(life: Mapping[str, Any]) -> None:
+    """Semantics 1.8.4, before anybody is asked. When it is stopped only now, the platform says the same."""
+    if life["state"] == "stopped":
+        at, by = text.local_time(life.get("stopped_at")), life.get("stopped_by")
+        raise errors.ConflictError(f"App is already stopped. (Stopped at {at} by {by!r}).")
 
 
 def stop_question(name: str, environment: str, running: int) -> str:
@@ -139,7 +172,7 @@ def stop_question(name: str, environment: str, running: int) -> str:
 def info_lines(answer: Mapping[str, Any]) -> list[str]:
     """Semantics 1.9.2, with each Server's URL below it."""
     life = answer["lifecycle"]
-    rows = [("App", answer["description"]), ("App ID", answer["app_id"]), ("State", life["state"])]
+    rows = [("App", answer["description"]), ("App ID", answer["app_id"]), ("State", text.state(life["state"]))]
     if life.get("stopped_at"):
         rows.append(("Stopped", _joined(text.local_time(life["stopped_at"]), life.get("stopped_by"))))
     if life.get("version"):

@@ -103,8 +103,15 @@ def exec_command(
 
 
 @group.command("stop", epilog="Example: homeport container stop ta-0123 --yes")
-def stop(context: typer.Context, container: ContainerArgument, yes: Yes = False) -> None:
+def stop(
+    context: typer.Context,
+    container: ContainerArgument,
+    graceful: Annotated[bool, typer.Option("--graceful", help="Let it finish its inputs (Functions only).")] = False,
+    yes: Yes = False,
+) -> None:
     """End a container. Its App goes on, and starts another one when it needs it."""
+    if graceful:
+        raise errors.UsageError("--graceful is for containers of Functions; a Server's has its exit_grace_period anyway.")
     if not yes:
         confirm(f"Are you sure you want to stop container '{container}'?")
     with connected(context) as client:

@@ -49,6 +49,7 @@ class Asked:
     source: str | None = None
     search: str | None = None
     container: str | None = None
+    function: str | None = None
     everything: bool = False
 
 
@@ -63,6 +64,7 @@ class Query:
     source: str | None = None
     search: str | None = None
     container: str | None = None
+    function: str | None = None
 
     def parameters(self) -> dict[str, str | int | bool | None]:
         return {
@@ -73,6 +75,7 @@ class Query:
             "source": self.source,
             "search": self.search,
             "container": self.container,
+            "function": self.function,
         }
 
 
@@ -98,6 +101,7 @@ def check(asked: Asked, now: datetime) -> Query:
         source=asked.source,
         search=asked.search,
         container=asked.container,
+        function=asked.function,
     )
 
 

@@ -16,7 +16,7 @@ import typer
 
 from .. import errors
 from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers
-from .options import DataDir, Globals
+from .options import DataDir, Globals, Profile, with_profile
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -38,6 +38,7 @@ app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
 garbage.register(app)
+with_profile(app, without=platform.LOCAL)
 
 
 def main() -> None:
@@ -70,7 +71,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit(0)
 
 
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Profile in ~/.homeport.toml; HOMEPORT_PROFILE.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)]
 
 

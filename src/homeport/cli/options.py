@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Container
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
@@ -17,6 +17,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the value as JSON, and
 DataDir = Annotated[
     str | None,
     typer.Option("--data-dir", metavar="DIR", help="The platform's data; HOMEPORT_DATA_DIR, else /var/lib/homeport."),
+]
+Profile = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME", help="Profile in ~/.homeport.toml; HOMEPORT_PROFILE.")
 ]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")]
 AppArgument = Annotated[str, typer.Argument(metavar="APP", help="Name of an App, or its id (ap-…).", show_default=False)]
@@ -58,6 +61,32 @@ def taking(kind: type[T]) -> Callable[[Callable[[typer.Context, T], None]], Call
         return command
 
     return decorate
+
+
+def with_profile(app: typer.Typer, without: Container[str] = ()) -> None:
+    """Every command also takes `--profile` after its name (semantics 1.3.8), but for those whose functions are `without`."""
+    for command in app.registered_commands:
+        if command.callback is not None and command.callback.__name__ not in without:
+            command.callback = _profiled(command.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            with_profile(group.typer_instance, without)
+
+
+def _profiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    def command(context: typer.Context, profile: str | None = None, **given: Any) -> Any:
+        if profile is not None:
+            root = context.find_root()
+            root.obj = replace(Globals.of(context), profile=profile)
+        return function(context=context, **given)
+
+    hints = {**get_type_hints(function, include_extras=True), "profile": Profile}
+    given = [p.replace(annotation=hints[p.name]) for p in inspect.signature(function).parameters.values()]
+    keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in given]
+    command.__signature__ = inspect.Signature([*keywords, _parameter("profile", Profile, None)])  # type: ignore[attr-defined]  # as above
+    command.__annotations__ = hints
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    return command
 
 
 def _parameter(name: str, annotation: object, default: object = MISSING) -> inspect.Parameter:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_API_PORT = 7300
 DEFAULT_HTTP_PORT = 8080
+LOCAL = ("up", "down", "doctor")  # commands about this machine, which no profile names
 
 
 def _port(what: str, default: int) -> OptionInfo:

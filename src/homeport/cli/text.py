@@ -66,6 +66,11 @@ def local_time(iso: str | None, zone: tzinfo | None = None) -> str:
     return datetime.fromisoformat(iso).astimezone(zone).isoformat(sep=" ", timespec="seconds")
 
 
+def state(given: str) -> str:
+    """An App's state for people: one that is on its way to another ends in dots (semantics 1.2)."""
+    return f"{given}..." if given in ("initializing", "stopping") else given
+
+
 def commit(given: Any) -> str:
     """Seven digits of the hash, and a star when the work tree was dirty (semantics 1.5.3)."""
     if isinstance(given, Mapping):
@@ -84,6 +89,7 @@ def sentence(text: str) -> str:
 class LogPrefix:
     timestamps: bool = False
     container_id: bool = False
+    function_id: bool = False
 
 
 def log_line(entry: Mapping[str, Any], prefix: LogPrefix, zone: tzinfo | None = None) -> str:
@@ -91,6 +97,8 @@ def log_line(entry: Mapping[str, Any], prefix: LogPrefix, zone: tzinfo | None = 
     parts = []
     if prefix.timestamps:
         parts.append(local_time(entry.get("timestamp"), zone))
+    if prefix.function_id and entry.get("function_id"):
+        parts.append(str(entry["function_id"]))
     if prefix.container_id and entry.get("container_id"):
         parts.append(str(entry["container_id"]))
     parts.append(str(entry.get("text", "")).rstrip("\r\n"))

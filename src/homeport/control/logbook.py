@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.follow import Follower
@@ -22,10 +22,12 @@ LOOK_AGAIN_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a query is about: an App and, if one was named, a container of it."""
+    """What a query is about: an App and, if they were named, a container or a Server of it. `ids`: Servers' by name."""
 
     app_id: str
     container_id: str | None = None
+    service: str | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 class Logbook:
@@ -44,7 +46,7 @@ class Logbook:
         else:
             lines = await asyncio.to_thread(read_tail, paths, DEFAULT_TAIL if query.tail is None else query.tail, wanted)
         for line in lines:
-            yield _event(line, rows)
+            yield _event(line, rows, subject)
         yield Event("end", {})
 
     async def follow(self, query: LogQuery, subject: Subject, over: Callable[[], bool]) -> AsyncIterator[Event]:
@@ -58,18 +60,19 @@ class Logbook:
         follower = Follower(paths, _wanted(query))
         ended = asyncio.Event()
         for line in follower.tail(DEFAULT_TAIL if query.tail is None else query.tail):
-            yield _event(line, rows)
+            yield _event(line, rows, subject)
         watch = asyncio.create_task(_until_over(over, ended))
         try:
             async for line in follower.lines(ended):
-                yield _event(line, rows)
+                yield _event(line, rows, subject)
         finally:
             watch.cancel()
         yield Event("end", {})
 
     def _rows(self, subject: Subject) -> dict[str, ContainerRow]:
         if subject.container_id is None:
-            return {row.container_id: row for row in self._history.containers(subject.app_id)}
+            rows = self._history.containers(subject.app_id)
+            return {row.container_id: row for row in rows if subject.service in (None, row.service)}
         row = self._history.container(subject.container_id)
         if row is None or row.app_id != subject.app_id:
             raise NotFoundError(f"There is no container {subject.container_id!r}; see `homeport container list --all`.")
@@ -91,7 +94,7 @@ def _wanted(query: LogQuery) -> Wanted:
     return Wanted(sources=sources, search=query.search or "", since_ms=query.since_ms, until_ms=until_ms)
 
 
-def _event(line: LogLine, rows: dict[str, ContainerRow]) -> Event:
+def _event(line: LogLine, rows: dict[str, ContainerRow], subject: Subject) -> Event:
     row = rows[line.container_id]
     return Event(
         "log",
@@ -100,6 +103,7 @@ def _event(line: LogLine, rows: dict[str, ContainerRow]) -> Event:
             "source": line.source,
             "container_id": line.container_id,
             "server": row.service,
+            "function_id": subject.ids.get(row.service),
             "version": row.version,
             "text": line.text,
         },

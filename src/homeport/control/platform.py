@@ -9,7 +9,7 @@ import base64
 import difflib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from .. import __version__
@@ -19,6 +19,7 @@ from ..core.model import App, Container
 from ..core.states import AppState, ContainerState
 from ..engine.execute import execute
 from ..errors import ConflictError, NotFoundError, PlatformError
+from ..manifest.names import is_app_id
 from ..router.haproxy import HAProxyRouter
 from ..runtime.client import SpawnerClient, SpawnerError
 from ..settings import Settings
@@ -221,6 +222,8 @@ class Platform:
         row = self._history.find_app(ref, environment)
         if row is not None:
             return row
+        if is_app_id(ref):
+            raise NotFoundError(f"There is no App with the id {ref!r}; see `homeport app list`.")
         self.environments.find(environment)
         close = difflib.get_close_matches(ref, [app.name for app in self._history.apps(environment)], n=3)
         hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
@@ -234,9 +237,18 @@ class Platform:
 
     def _subject(self, query: LogQuery) -> Subject:
         if query.app_ref is not None:
-            return Subject(self._find(query.app_ref, query.environment).app_id, query.container_id)
+            row = self._find(query.app_ref, query.environment)
+            ids = self._server_ids(row.app_id)
+            service = None if query.function_id is None else _named(query.function_id, row.name, ids)
+            return Subject(row.app_id, query.container_id, service, ids)
         assert query.container_id is not None, query
-        return Subject(self._find_container(query.container_id).app_id, query.container_id)
+        app_id = self._find_container(query.container_id).app_id
+        return Subject(app_id, query.container_id, ids=self._server_ids(app_id))
+
+    def _server_ids(self, app_id: str) -> dict[str, str]:
+        """By name, of all Servers that the App ever had; none for one that was stopped long ago."""
+        app = self._loop.world.apps.get(app_id)
+        return {service.name: service.service_id for service in app.services} if app else {}
 
     def _over(self, subject: Subject) -> bool:
         """Whether no more lines can come."""
@@ -249,3 +261,11 @@ class Platform:
     def _containers(self, app_id: str) -> tuple[Container, ...]:
         app = self._loop.world.apps.get(app_id)
         return app.containers if app else ()
+
+
+def _named(function_id: str, app_name: str, ids: Mapping[str, str]) -> str:
+    """The name of the Server with this id. Raises NotFoundError."""
+    name = next((name for name, there in ids.items() if there == function_id), None)
+    if name is None:
+        raise NotFoundError(f"App {app_name!r} has no Server with the id {function_id!r}; see `homeport app info`.")
+    return name

@@ -189,6 +189,16 @@ class App:
         return found
 
     @twin
+    def stop(self, *, client: Client | None = None) -> None:
+        """Ends all containers of the deployed App at once, for good (semantics 1.8); returns when nothing of it runs.
+
+        The next deploy of this name makes a new App. Raises ConflictError for one that is stopped, and as `get_tags`.
+        """
+        from .registry import stop
+
+        stop(self._at_home(client))
+
+    @twin
     def set_tags(self, tags: Mapping[str, str], *, client: Client | None = None) -> None:
         """These are all tags of the deployed App from now on (semantics 1.10.1); no new version, nothing restarts.
 

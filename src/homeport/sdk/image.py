@@ -1,72 +1,164 @@
-"""`Image`: an immutable value that says how a container's file system is made. Builds nothing; runs in containers too."""
+"""`Image`: an immutable value that says how a container's file system is made (semantics 5). Builds nothing by itself.
+
+Owns where an image begins; what may follow is in `image_packages` and `image_steps`. Runs in containers too.
+"""
 
 from __future__ import annotations
 
+from .image_chain import Base
+from .image_packages import InstallMethods
+from .image_steps import StepMethods
 from .remote import is_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Any, Concatenate, ParamSpec, Self
 
-    from ..manifest.schema import ImageRecipe, ImageStep, TreeMount
-    from .needs import Resolver
+    from .image_packages import Env, Gpu, Secrets
+    from .secret import Secret
+
+    P = ParamSpec("P")
 
 
-class Image:
-    """Made by one of its class methods, `Image.debian_slim()`; never by calling it. Two images of one recipe are equal."""
+class Image(InstallMethods, StepMethods):
+    """Begin with a class method, as `Image.debian_slim()`, and go on with methods; each returns another image."""
 
-    __slots__ = ("_base", "_python_version", "_steps")
-    _base: str
-    _python_version: str
-    _steps: tuple[ImageStep, ...]
-
-    def __init__(self) -> None:
-        from ..errors import InvalidError
-
-        raise InvalidError("Make an image by `Image.debian_slim()`, not by `Image()`.")
+    __slots__ = ()
 
     @classmethod
-    def debian_slim(cls, python_version: str | None = None) -> Image:
+    def debian_slim(cls, python_version: str | None = None, *, force_build: bool = False) -> Self:
         """A small Debian with Python and pip.
 
         python_version: "3.11" or "3.11.2"; the series of the Python that runs this, when left out.
         Raises InvalidError for anything else.
         """
-        # Inside a container the image is a fact, and its definition is not needed any more.
-        version = _checked_version(python_version) if is_local() else ""
-        return cls._of("debian_slim", version, ())
+        return cls._begin(lambda: Base("debian_slim", python_version=_checked_version(python_version), force=force_build))
 
     @classmethod
-    def _of(cls, base: str, python_version: str, steps: tuple[ImageStep, ...]) -> Image:
-        made = object.__new__(cls)
-        for name, value in (("_base", base), ("_python_version", python_version), ("_steps", steps)):
-            object.__setattr__(made, name, value)
-        return made
+    def from_registry(
+        cls,
+        tag: str,
+        secret: Secret | None = None,
+        *,
+        setup_dockerfile_commands: Sequence[str] = (),
+        force_build: bool = False,
+        add_python: str | None = None,
+    ) -> Self:
+        """An image of a registry, as `python:3.12-slim` or `ghcr.io/org/name:tag`.
 
-    def _recipe(self, resolver: Resolver) -> ImageRecipe:
-        """Its definition, for the manifest. Raises what the resolver raises."""
-        from ..manifest.schema import ImageRecipe
+        secret: with REGISTRY_USERNAME and REGISTRY_PASSWORD. setup_dockerfile_commands: lines that come before everything
+        else. add_python: the version of a Python to add where the image has none.
+        Raises InvalidError for a tag of another form.
+        """
 
-        return ImageRecipe(base=self._base, python_version=self._python_version, steps=self._steps)
+        def base() -> Base:
+            python = _checked_version(add_python) if add_python else ""
+            return Base("registry", reference=_reference(tag), secret=secret, add_python=python, force=force_build)
 
-    def _mounts(self, resolver: Resolver) -> tuple[TreeMount, ...]:
-        """The local files that are no layers, for the manifest. Raises what the resolver raises."""
-        return ()
+        return cls._begin(base).dockerfile_commands(*setup_dockerfile_commands)
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"An Image can't be changed; make another one instead of setting {name!r}.")
+    @classmethod
+    def from_aws_ecr(cls, tag: str, secret: Secret | None = None, **_options: object) -> Self:
+        """Not available: the login of this vendor's registry is its own. Raises InvalidError with what to do instead."""
+        return cls._vendor("from_aws_ecr")
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Image) and self._key() == other._key()
+    @classmethod
+    def from_gcp_artifact_registry(cls, tag: str, secret: Secret | None = None, **_options: object) -> Self:
+        """Not available, as `from_aws_ecr`."""
+        return cls._vendor("from_gcp_artifact_registry")
 
-    def __hash__(self) -> int:
-        return hash(self._key())
+    @classmethod
+    def from_dockerfile(  # noqa: PLR0913 - the public API's signature
+        cls,
+        path: str | Path,
+        *,
+        force_build: bool = False,
+        context_dir: str | Path | None = None,
+        env: Env = None,
+        secrets: Secrets = None,
+        gpu: Gpu = None,
+        add_python: str | None = None,
+        build_args: Mapping[str, str] | None = None,
+        ignore: Sequence[str] | Callable[[Path], bool] | None = None,
+        registry_secret: Secret | None = None,
+    ) -> Self:
+        """What a local Dockerfile builds, with the files of `context_dir` (the folder of the deploy, when left out).
 
-    def __repr__(self) -> str:
-        return f"Image.{self._base}(python_version={self._python_version!r})"
+        ignore: what of the context is left out; what a .dockerignore says, when left out. Raises InvalidError when the file
+        or the folder is not there.
+        """
 
-    def _key(self) -> tuple[str, str, tuple[ImageStep, ...]]:
-        return self._base, self._python_version, self._steps
+        def base() -> Base:
+            python = _checked_version(add_python) if add_python else ""
+            return Base("dockerfile", secret=registry_secret, add_python=python, force=force_build)
+
+        def make() -> Any:
+            from dataclasses import replace
+
+            from . import readers
+            from .dockerfile import layer_of
+            from .layer import Extras
+
+            layer = layer_of(path, context_dir, ignore, readers.environment(build_args))
+            return replace(layer, extras=Extras.of(env=env, secrets=secrets, gpu=gpu, force_build=force_build))
+
+        return cls._begin(base)._add(make)
+
+    @classmethod
+    def from_scratch(cls, *, force_build: bool = False) -> Self:
+        """An image without anything in it."""
+        return cls._begin(lambda: Base("scratch", force=force_build))
+
+    @classmethod
+    def micromamba(cls, python_version: str | None = None, *, force_build: bool = False) -> Self:
+        """A small Linux with micromamba and the Python that is named, for `micromamba_install`."""
+        return cls._begin(lambda: Base("micromamba", python_version=_checked_version(python_version), force=force_build))
+
+    @classmethod
+    def from_name(cls, name: str) -> Self:
+        """An image that was published as `name` or `name:tag`; it is never built by a deploy."""
+        return cls._begin(lambda: Base("named", reference=_published_name(name)))
+
+    def pipe(self, func: Callable[Concatenate[Self, P], Any], *args: P.args, **kwargs: P.kwargs) -> Any:
+        """`func(self, …)`: for functions that add several layers."""
+        return func(self, *args, **kwargs)
+
+    def imports(self) -> Imports:
+        """`with image.imports():` around imports of what only the image has; on this machine they may fail."""
+        return Imports()
+
+    @classmethod
+    def _begin(cls, make: Callable[[], Base]) -> Self:
+        # Inside a container the image is a fact, and its definition is not needed any more.
+        return cls._of(make() if is_local() else Base("container"))
+
+    @classmethod
+    def _vendor(cls, method: str) -> Self:
+        from ..errors import InvalidError
+
+        raise InvalidError(
+            f"`Image.{method}` is not available here; give `Image.from_registry` a Secret with REGISTRY_USERNAME and "
+            "REGISTRY_PASSWORD, as the vendor's command line prints them."
+        )
+
+
+class Imports:
+    """Swallows ImportError on the user's machine; inside containers nothing."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if not isinstance(error, ImportError) or not is_local():
+            return False
+        if not isinstance(error, ModuleNotFoundError):
+            import warnings
+
+            warnings.warn(f"In `image.imports()`, and only here: {error}", stacklevel=2)
+        return True
 
 
 def _checked_version(given: object) -> str:
@@ -82,3 +174,23 @@ def _checked_version(given: object) -> str:
     if not re.fullmatch(r"3\.\d{1,2}(\.\d{1,2})?", given, re.ASCII):
         raise InvalidError(f"`python_version` must look like '3.11' or '3.11.2', not {given!r}.")
     return given
+
+
+def _reference(tag: object) -> str:
+    from ..errors import InvalidError
+
+    if not isinstance(tag, str) or not tag or any(c.isspace() or ord(c) < 33 for c in tag) or tag.startswith("-"):
+        raise InvalidError(f"`tag` must name an image, as in 'python:3.12-slim', not {tag!r}.")
+    return tag
+
+
+def _published_name(name: object) -> str:
+    import re
+
+    from ..errors import InvalidError
+
+    if not isinstance(name, str) or not re.fullmatch(
+        r"[a-z0-9][a-z0-9._/-]{0,127}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?", name
+    ):
+        raise InvalidError(f"A published image is named like 'base' or 'team/base:v2', not {name!r}.")
+    return name if ":" in name else f"{name}:latest"

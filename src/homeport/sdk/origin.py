@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from ..errors import InvalidError
 from ..manifest.schema import Entry
@@ -29,21 +29,22 @@ class Origin:
     root: Root
 
 
-def of(user_cls: type) -> Origin:
-    """The entry of a Server's class, and the source that holds it. Raises InvalidError if it is in no file."""
-    module = sys.modules.get(user_cls.__module__)
+def of(defined: type | FunctionType) -> Origin:
+    """The entry of a Server's class or a build function, and its source. Raises InvalidError if it is in no file."""
+    module = sys.modules.get(defined.__module__)
     place = getattr(module, "__file__", None)  # what is typed in, or built in, has none
     file = Path(place).absolute() if place else None
     if module is None or file is None or file.suffix != ".py" or not file.exists():
-        raise InvalidError(f"Server class {user_cls.__name__} is in no file that can be sent; define it in a .py file.")
+        what = "Server class" if isinstance(defined, type) else "Function"
+        raise InvalidError(f"{what} {defined.__name__} is in no file that can be sent; define it in a .py file.")
     name = _real_name(module, file)
     if "." not in name and file.name != "__init__.py":
-        return Origin(Entry(module=name, qualname=user_cls.__qualname__, path=file.name), Root(file, file.name))
+        return Origin(Entry(module=name, qualname=defined.__qualname__, path=file.name), Root(file, file.name))
     top = name.partition(".")[0]
     depth = name.count(".") + (1 if file.name == "__init__.py" else 0)
     # a.b in /x/a/b.py and in /x/a/b/__init__.py: as many steps up as the name has dots, one more for a package's own file
     folder = file.parents[depth] / top
-    return Origin(Entry(module=name, qualname=user_cls.__qualname__), Root(folder, top))
+    return Origin(Entry(module=name, qualname=defined.__qualname__), Root(folder, top))
 
 
 def _real_name(module: ModuleType, file: Path) -> str:

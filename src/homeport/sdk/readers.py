@@ -111,6 +111,12 @@ def volumes(*maps: object) -> dict[str, Volume]:
     return found
 
 
+def refuse_file_systems(value: object) -> None:
+    """Raises InvalidError for the old network file systems, which Volumes replaced."""
+    if value:
+        raise InvalidError("`network_file_systems` are not available; use `volumes`.")
+
+
 def proxy(value: object) -> str | None:
     if value is not None and not isinstance(value, Proxy):
         raise InvalidError(f"`proxy` must be a Proxy, as in Proxy.from_name('office'), not {value!r}.")

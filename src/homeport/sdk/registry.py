@@ -1,4 +1,4 @@
-"""Deployed Apps as objects: finding and making them, and their tags (semantics 1.10.1, 1.10.2). Knows no Server or file."""
+"""Deployed Apps as objects: found, made, stopped, and their tags (semantics 1.8, 1.10). Knows no Server or file."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def find(wanted: Wanted, client: Client | None) -> tuple[str, Deployed]:
             app_id, name = answer["app_id"], answer["description"]
         url = f"{connected.target.server_url}/v1/apps/{app_id}"
     return name, Deployed(app_id, url, wanted.environment_name, client)
+
+
+def stop(app: Deployed) -> None:
+    """Raises ConflictError for an App that is stopped already."""
+    with session(app.client, app.environment_name) as (connected, environment):
+        connected.stop_app(app.app_id, environment)
 
 
 def set_tags(app: Deployed, tags: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ first time that a process asks for it, so what a power cut or a hand did to it i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -90,7 +91,7 @@ class Sources:
         try:
             aside.chmod(0o755)
             self._fill(aside, files)
-            aside.rename(tree)
+            _put(aside, tree)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -133,6 +134,16 @@ def tree_name(files: Sequence[SourceFile]) -> str:
     """The name of the directory that holds exactly these files."""
     lines = sorted([file.path, file.digest, file.executable] for file in files)
     return hashlib.sha256(json.dumps(lines, separators=(",", ":")).encode()).hexdigest()
+
+
+def _put(aside: Path, tree: Path) -> None:
+    """Where another deploy of the same files was first, its tree is the same, and this one is not needed."""
+    try:
+        aside.rename(tree)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _is_whole(target: Path, file: SourceFile) -> bool:
