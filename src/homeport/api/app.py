@@ -19,6 +19,7 @@ from . import (
     deployments,
     environments,
     garbage,
+    images,
     problems,
     redeployments,
     registry,
@@ -42,6 +43,7 @@ ROUTERS = (
     environments.router,
     garbage.router,
     audit.router,
+    images.router,
 )
 
 

@@ -199,3 +199,10 @@ class ServerInfo(TypedDict):
     memory_mib: Any
     version: int
     containers: int
+
+
+class ImageNameInfo(TypedDict):
+    name: str
+    image_id: str
+    published_at: str
+    published_by: str

@@ -28,6 +28,7 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
+from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
 from .environments import Environments
@@ -53,6 +54,7 @@ class Parts:
     router: HAProxyRouter
     spawner: SpawnerClient
     collector: Collector
+    builds: Builds
     audit: Audit
 
 
@@ -89,6 +91,10 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def builds(self) -> Builds:
+        return self._parts.builds
 
     @property
     def collector(self) -> Collector:

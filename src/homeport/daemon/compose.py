@@ -12,11 +12,13 @@ import string
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 
 from ..api.app import create_app
+from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.kernel import Kernel
@@ -97,10 +99,10 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     history = History(database)
     blobs = Blobs(directory.blobs)
     manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
-    images = BuildahImages(ImageSettings.under(settings.data_dir, CACHE.expanduser()))
+    guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
+    images = BuildahImages(image_settings(settings, guest_lib))
     router = HAProxyRouter(router_settings(settings))
     engine = LocalEngine(str(settings.data_dir))
-    guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
     loop = ControlLoop(kernel, clock, engine, router, Preparer(settings, manifests, images, sources, guest_lib))
     watchers = Watchers()
     loop.watchers.append(watchers.tell)
@@ -115,7 +117,20 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     logbook = Logbook(settings.data_dir, history)
     try:
         audit = Audit(journal, database)
-        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit))
+        yield Platform(
+            Parts(
+                settings=settings,
+                started_at_ms=clock.now_ms(),
+                publisher=publisher,
+                history=history,
+                logbook=logbook,
+                router=router,
+                spawner=spawner,
+                collector=collector,
+                builds=Builds(images),
+                audit=audit,
+            )
+        )
     finally:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
@@ -124,6 +139,11 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         await router.close()
         await spawner.close()
         database.close()
+
+
+def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:
+    usual = ImageSettings.under(settings.data_dir, CACHE.expanduser())
+    return replace(usual, guest_lib=guest_lib, cache_gib=settings.image_cache_gib, cache_days=settings.image_cache_days)
 
 
 def router_settings(settings: Settings) -> RouterSettings:

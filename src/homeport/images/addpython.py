@@ -34,13 +34,13 @@ for alias in ("python3", "python"):
 skip = shutil.ignore_patterns("dist-packages", "site-packages", "test", "config-3*", "__pycache__", "EXTERNALLY-MANAGED")
 shutil.copytree(sysconfig.get_path("stdlib"), lib + "/" + name, symlinks=False, ignore=skip, ignore_dangling_symlinks=True)
 os.makedirs(lib + "/" + name + "/site-packages")
+# Debian's interpreter has `site` built in, which looks there.
+os.symlink("site-packages", lib + "/" + name + "/dist-packages")
 
 # Debian's own layout of installed packages is for /usr only: everywhere else it is the usual one.
 for file, old, new in (
-    ("sysconfig.py", "return 'posix_local'", "return 'posix_prefix'"),
-    ("sysconfig/__init__.py", "return 'posix_local'", "return 'posix_prefix'"),
-    ("site.py", "\"dist-packages\"", "\"site-packages\""),
-    ("site.py", "'dist-packages'", "'site-packages'"),
+    ("sysconfig.py", "scheme = 'posix_local'", "scheme = 'posix_prefix'"),
+    ("sysconfig/__init__.py", "scheme = 'posix_local'", "scheme = 'posix_prefix'"),
 ):
     path = lib + "/" + name + "/" + file
     if os.path.exists(path):
@@ -84,10 +84,11 @@ async def add(version: str, base: str, tell: Progress, bases: Bases, storage: St
     donor = f"{recipes.NAMESPACE}/python:{version}-{REVISION}"
     if storage.find(donor) is None:
         tell(f"making a Python {version} that can be added to images, once")
-        await bases.run(donor_dockerfile(slim, place), donor, tell)
+        await bases.run(donor_dockerfile(slim, place), donor)
     made = f"{recipes.NAMESPACE}/with-python:{version}-{REVISION}-{base[:24]}"
     try:
-        return storage.find(made) or await bases.run(adding_dockerfile(base, donor, place), made, tell)
+        tell(f"adding Python {version}")
+        return storage.find(made) or await bases.run(adding_dockerfile(base, donor, place), made)
     except BuildFailed as failure:
         raise InvalidError(
             f"add_python={version!r} can't be had on this image: its C library is no glibc, or an older one than this "

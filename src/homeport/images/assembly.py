@@ -100,7 +100,6 @@ class Assembly:
 
     def _invocation(self, segment: Segment, base: str, contexts: dict[str, Path], place: Workplace) -> Invocation:
         step = self._job.recipe.steps[segment.first]
-        main = next((contexts[planning.context_name(digest)] for digest in step.contexts[:1]), None)
         anew = step.force or bool(self._job.recipe.cache)
         auth_file = ""
         if segment.whole_file and self._job.auth_file:
@@ -109,7 +108,7 @@ class Assembly:
         return Invocation(
             dockerfile=segment.dockerfile(base),
             tag=self._job.tag,
-            context=main if segment.whole_file else None,
+            context=contexts[planning.context_name(segment.main)] if segment.main else None,
             contexts=contexts,
             build_args=segment.build_args,
             # What a step alone sees is no part of buildah's cache key, so its cache must not be asked then.
@@ -196,8 +195,9 @@ class Assembly:
             return Visible(env, mounts)
         if self._shop.guest_lib is None:
             raise InvalidError("run_function can't be built here: the platform did not say where its own package is.")
-        source = await asyncio.to_thread(materials.tree, step.function.source)
-        mounts += [Shown(str(entry), f"/root/{entry.name}") for entry in sorted(source.iterdir())]
+        if step.function.source:
+            source = await asyncio.to_thread(materials.tree, step.function.source)
+            mounts += [Shown(str(entry), f"/root/{entry.name}") for entry in sorted(source.iterdir())]
         mounts.append(Shown(str(self._shop.guest_lib), GUEST_LIB))
         entry = step.function.entry
         env |= REMOTE | {"HOMEPORT_GUEST_MODULE": entry.module, "HOMEPORT_GUEST_CLASS": entry.qualname}

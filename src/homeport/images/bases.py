@@ -65,10 +65,10 @@ class Bases:
 
         return read
 
-    async def run(self, dockerfile: str, tag: str, progress: Progress) -> str:
-        """Build a file of our own; returns the image's id. Raises BuildFailed with its last lines."""
+    async def run(self, dockerfile: str, tag: str) -> str:
+        """Build a file of our own, in silence; returns the image's id. Raises BuildFailed with its last lines."""
         async with workplace([], Visible()) as place:
-            finished = await self._storage.build(Invocation(dockerfile, tag), place, progress)
+            finished = await self._storage.build(Invocation(dockerfile, tag), place, _ignore)
         if finished.returncode != 0:
             raise BuildFailed([line for line in finished.tail if line.strip()][-10:])
         return self._known(tag)
@@ -103,7 +103,7 @@ class Bases:
         if why:
             self._failed[python_version] = (time.monotonic(), why)
             return why
-        await self.run(recipes.finishing_dockerfile(image_id), name, progress)
+        await self.run(recipes.finishing_dockerfile(image_id), name)
         return ""
 
     async def _pulled(self, recipe: ImageRecipe, redactor: Redactor, progress: Progress) -> str:
@@ -131,7 +131,7 @@ class Bases:
             return found
         below = await self.slim(recipes.BOOTSTRAPPABLE[0].python_version, progress)
         try:
-            return await self.run(micromamba.dockerfile(below, python_version), name, progress)
+            return await self.run(micromamba.dockerfile(below, python_version), name)
         except BuildFailed as failure:
             said = failure.lines[-1] if failure.lines else "no reason was given"
             raise InvalidError(
@@ -144,3 +144,7 @@ class Bases:
         if found is None:
             raise ImageBuildError(f"The base image {name} vanished while it was used; deploy again.")
         return found
+
+
+def _ignore(_: str) -> None:
+    """What our own files print is of interest only when they fail, and then its end is kept."""

@@ -71,8 +71,12 @@ def of_step(lines: Iterable[str]) -> list[Instruction]:
     return found
 
 
-def with_contexts(instruction: Instruction, names: tuple[str, ...]) -> Instruction:
-    """`context0` and so on, where files are taken from them, by their names in this build. Raises InvalidError."""
+def with_contexts(instruction: Instruction, names: tuple[str, ...], *, main_is_given: bool = False) -> Instruction:
+    """`context0` and so on, where files are taken from them, by their names in this build.
+
+    COPY that says nothing takes from the first one; main_is_given: buildah has that as its context anyway.
+    Raises InvalidError for a context that is not there.
+    """
 
     def name(found: re.Match[str]) -> str:
         number = int(found[1])
@@ -83,7 +87,19 @@ def with_contexts(instruction: Instruction, names: tuple[str, ...]) -> Instructi
     if instruction.word not in ("ADD", "COPY", "RUN"):
         return instruction
     end = _end_of_flags(instruction.rest)
+    if (
+        instruction.word == "COPY"
+        and names
+        and not main_is_given
+        and not any(flag == "from" for flag, _ in _flags(instruction.rest))
+    ):
+        return replace(instruction, rest=f"--from={names[0]} {instruction.rest}")
     return replace(instruction, rest=_CONTEXT.sub(name, instruction.rest[:end]) + instruction.rest[end:])
+
+
+def adds_files(instruction: Instruction) -> bool:
+    """Whether it is an ADD of files from the context, which it can take from nowhere else."""
+    return instruction.word == "ADD" and not _URL.match(instruction.rest[_end_of_flags(instruction.rest) :].lstrip('[" '))
 
 
 def exec_form(word: str, argv: Iterable[str]) -> Instruction:

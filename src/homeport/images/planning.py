@@ -1,7 +1,8 @@
 """From the steps of a recipe to what buildah is told: one Dockerfile for as many steps as can be in one. Pure.
 
-A step with build arguments gets a Dockerfile of its own, because ARG holds to the end of one; everything else that is a
-step's alone (environment, Secrets, Volumes, a function) is given to its RUN instructions from outside (`ociruntime`).
+A step with build arguments, or with ADD, gets a Dockerfile of its own: ARG holds to the end of one, and there is one context
+to ADD from. Everything else that is a step's alone (environment, Secrets, Volumes, a function) is given to its RUN
+instructions from outside (`ociruntime`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Segment:
     contexts: tuple[tuple[str, str], ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
     whole_file: bool = False  # brings its own FROM
+    main: str = ""  # the tree that COPY and ADD take from where nothing is said
 
     def dockerfile(self, base: str) -> str:
         lines = [] if self.whole_file else [f"FROM {base}"]
@@ -60,7 +62,7 @@ def segments(steps: Sequence[ImageStep], first: int, whole_file: bool) -> list[S
     found: list[Segment] = []
     group: list[int] = []
     for place in range(first, len(steps)):
-        alone = bool(steps[place].build_args) or any(p.instruction.word == "ARG" for p in planned[place])
+        alone = bool(steps[place].build_args) or any(_needs_own_file(each.instruction) for each in planned[place])
         if group and (alone or (whole_file and group[-1] == 0)):
             found.append(_segment(steps, planned, group, whole_file))
             group = []
@@ -100,13 +102,18 @@ def _segment(steps: Sequence[ImageStep], planned: list[list[Planned]], group: li
         contexts=tuple(sorted(contexts.items())),
         build_args=steps[group[0]].build_args if len(group) == 1 else (),
         whole_file=whole_file and group[0] == 0,
+        main=steps[group[0]].contexts[0] if len(group) == 1 and steps[group[0]].contexts else "",
     )
+
+
+def _needs_own_file(instruction: Instruction) -> bool:
+    return instruction.word == "ARG" or dockerfile.adds_files(instruction)
 
 
 def _plan(place: int, step: ImageStep, whole_file: bool) -> list[Planned]:
     read = dockerfile.of_file("\n".join(step.lines)) if whole_file else dockerfile.of_step(step.lines)
     names = tuple(context_name(digest) for digest in step.contexts)
-    found = [Planned(place, dockerfile.with_contexts(each, names), each.text) for each in read]
+    found = [Planned(place, dockerfile.with_contexts(each, names, main_is_given=whole_file), each.text) for each in read]
     if step.function:
         found.append(Planned(place, dockerfile.exec_form("RUN", FUNCTION_ARGV), f"run_function {_called(step.function)}"))
     return found
