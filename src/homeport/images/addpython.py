@@ -31,7 +31,7 @@ program = place + "/bin/" + name
 shutil.copy2(os.path.realpath(sys.executable), program)
 for alias in ("python3", "python"):
     os.symlink(name, place + "/bin/" + alias)
-skip = shutil.ignore_patterns("dist-packages", "site-packages", "test", "config-3*", "__pycache__", "EXTERNALLY-MANAGED")
+skip = shutil.ignore_patterns("dist-packages", "site-packages", "test", "config-3*", "EXTERNALLY-MANAGED")
 shutil.copytree(sysconfig.get_path("stdlib"), lib + "/" + name, symlinks=False, ignore=skip, ignore_dangling_symlinks=True)
 os.makedirs(lib + "/" + name + "/site-packages")
 # Debian's interpreter has `site` built in, which looks there.

@@ -52,8 +52,8 @@ class Bases:
         """The name of the stored `debian_slim` with this Python."""
         return await self._made.do(python_version, lambda tell: self._make_slim(python_version, tell), progress)
 
-    def credentials(self, recipe: ImageRecipe, redactor: Redactor, reference: str) -> Callable[[], str] | None:
-        """Makes the text of the file with the login for the registry of `reference`; None without a Secret. Blocks."""
+    def credentials(self, recipe: ImageRecipe, redactor: Redactor, references: list[str]) -> Callable[[], str] | None:
+        """Makes the text of the file with the login for registries; None without a Secret. Blocks."""
         secret = recipe.registry_secret
         if secret is None:
             return None
@@ -61,7 +61,7 @@ class Bases:
         def read() -> str:
             values = self._materials.secret(secret)
             redactor.add(values.get(key, "") for key in (registry.PASSWORD,))
-            return registry.auth_file(reference, values, secret.name)
+            return registry.auth_file(references, values, secret.name)
 
         return read
 
@@ -108,7 +108,7 @@ class Bases:
 
     async def _pulled(self, recipe: ImageRecipe, redactor: Redactor, progress: Progress) -> str:
         reference = registry.full_reference(recipe.reference)
-        read = self.credentials(recipe, redactor, reference)
+        read = self.credentials(recipe, redactor, [reference])
         login = await asyncio.to_thread(read) if read else ""
         progress(f"pulling {reference}")
         async with workplace([]) as place:

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from ..errors import Error, InvalidError, NotFoundError
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images, Progress
-from . import addpython, chain, collecting, failures, keptlog
+from . import addpython, chain, collecting, dockerfile, failures, keptlog
 from . import recipe as recipes
 from .assembly import Assembly, Job, Workshop
 from .bases import SCRATCH, Bases
@@ -216,7 +216,8 @@ class BuildahImages(Images):
         else:
             base = await self._bases.of(recipe, job.redactor, job.tell)
         if recipe.base == chain.DOCKERFILE:
-            job.auth_file = self._bases.credentials(recipe, job.redactor, recipe.reference or "docker.io/library/any")
+            job.pulled = dockerfile.references("\n".join(recipe.steps[0].lines))
+            job.auth_file = self._bases.credentials(recipe, job.redactor, job.pulled)
             base, done = await Assembly(self._shop, job).build(base, 0, 1), 1
         if recipe.add_python:
             base = await addpython.add(recipe.add_python, base, job.tell, self._bases, self._storage)

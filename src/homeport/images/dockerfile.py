@@ -61,6 +61,13 @@ def of_file(text: str) -> list[Instruction]:
     return [_with_full_reference(each, stages) if each.word == "FROM" else each for each in found]
 
 
+def references(text: str) -> list[str]:
+    """The images of registries that a Dockerfile names, as far as they are known before it is built."""
+    words = [each.rest[_end_of_flags(each.rest) :].split() for each in of_file(text) if each.word == "FROM"]
+    stages = {word[2].lower() for word in words if len(word) == 3}
+    return [word[0] for word in words if word[0] != "scratch" and "$" not in word[0] and word[0].lower() not in stages]
+
+
 def of_step(lines: Iterable[str]) -> list[Instruction]:
     """The lines of a step. Raises InvalidError."""
     found = parse("\n".join(lines))

@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
     container = rest[-1]
     made = f"{plan_dir}/made-{container}.json"
     if verb == "delete":
-        if os.path.exists(made):
+        if os.path.exists(made) and "--force" not in rest:
             with open(made) as file:
                 tidy(json.load(file))
         os.execvp(crun[0], [*crun, verb, *rest])

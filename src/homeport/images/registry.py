@@ -59,16 +59,17 @@ def is_loopback(reference: str) -> bool:
     return _LOOPBACK.fullmatch(host_of(reference)) is not None
 
 
-def auth_file(reference: str, secret: Mapping[str, str], secret_name: str) -> str:
-    """The text of an auth.json for the registry of `reference`. Raises InvalidError naming the key that is missing."""
+def auth_file(references: Sequence[str], secret: Mapping[str, str], secret_name: str) -> str:
+    """The text of an auth.json for the registries of `references`. Raises InvalidError naming the key that is missing."""
     missing = [key for key in (USERNAME, PASSWORD) if not secret.get(key)]
+    hosts = sorted({host_of(reference) for reference in references})
     if missing:
         raise InvalidError(
             f"The Secret {secret_name or 'for the registry'!r} lacks the key {' and '.join(missing)}, which logging in to "
-            f"{host_of(reference)} needs."
+            f"{' and '.join(hosts) or 'a registry'} needs."
         )
     token = base64.b64encode(f"{secret[USERNAME]}:{secret[PASSWORD]}".encode()).decode()
-    return json.dumps({"auths": {host_of(reference): {"auth": token}}})
+    return json.dumps({"auths": {host: {"auth": token} for host in hosts}})
 
 
 def architecture() -> str:

@@ -34,6 +34,7 @@ class Invocation:
     cached: bool = False
     pulls: bool = False
     auth_file: str = ""
+    plain_http: bool = False  # all registries that it needs are on loopback
 
 
 class Storage:
@@ -50,7 +51,7 @@ class Storage:
                 return
             self._root.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._runroot.mkdir(parents=True, exist_ok=True, mode=0o700)
-            await asyncio.to_thread(workplace.sweep)
+            await workplace.sweep()
             self._driver = layers.driver_in_use(self._root) or await self._probe()
             await self.remove_working_containers()
 
@@ -169,6 +170,7 @@ def _build_flags(what: Invocation, place: Workplace) -> list[str]:
     flags += [] if what.cached else ["--no-cache"]
     flags += [] if what.pulls else ["--pull-never"]
     flags += [f"--authfile={what.auth_file}"] if what.auth_file else []
+    flags += ["--tls-verify=false"] if what.plain_http else []
     flags += [f"--build-context={name}={path}" for name, path in what.contexts.items()]
     flags += [f"--build-arg={name}={value}" for name, value in what.build_args]
     context = what.context or place.empty_context

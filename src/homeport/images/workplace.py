@@ -65,7 +65,7 @@ async def workplace(runs: Sequence[Visible], every: Visible | None = None) -> As
     with tempfile.TemporaryDirectory(prefix=mine) as work, tempfile.TemporaryDirectory(prefix=mine, dir=memory) as private:
         place = Workplace(Path(work), Path(private))
         place.empty_context.mkdir()
-        place.runtime.write_text(ociruntime.script(sys.executable, private, os.path.ismount(ociruntime.UNIFIED)))
+        place.runtime.write_text(_script(place.private))
         place.runtime.chmod(0o700)
         defaults = await _show_machine(place.private / "machine")
         plan = {
@@ -73,16 +73,31 @@ async def workplace(runs: Sequence[Visible], every: Visible | None = None) -> As
             "every": _as_json(every, defaults, place) if every else None,
         }
         (place.private / "plan.json").write_text(json.dumps(plan))
-        yield place
+        try:
+            yield place
+        finally:
+            await _end_containers(place.private)
 
 
-def sweep() -> None:
+async def sweep() -> None:
     """Removes what killed processes left."""
     for directory in (MEMORY, Path(tempfile.gettempdir())):
         for left in directory.glob(f"{PREFIX}*"):
             pid = left.name.removeprefix(PREFIX).partition("-")[0]
             if not os.path.exists(f"/proc/{pid}"):
+                await _end_containers(left)
                 shutil.rmtree(left, ignore_errors=True)
+
+
+async def _end_containers(private: Path) -> None:
+    """A buildah that is ended in the moment in which its step begins doesn't see to it that the step ends too."""
+    text = _script(private)
+    for left in (private / "crun").glob("*"):
+        await runner.run(["sh", "-c", text, "sh", "delete", "--force", left.name])
+
+
+def _script(private: Path) -> str:
+    return ociruntime.script(sys.executable, str(private), os.path.ismount(ociruntime.UNIFIED))
 
 
 def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) -> dict[str, object]:
