@@ -24,7 +24,7 @@ LOGIN = f"{USER}:{PASSWORD}"
 
 @dataclass(frozen=True)
 class House:
-    """An open registry and one with a login, with `tools:1` in both; in the open one also `arm:1` and `broken:latest`."""
+    """An open registry and one with a login: `tools:1` in both, `arm:1` and `broken` in the open one, `fresh:1` in the other."""
 
     open: Registry
     locked: Registry
@@ -59,29 +59,25 @@ def _fill(place: Path, unlocked: Registry, locked: Registry) -> None:
     storage = ["--root", f"{place}/push", "--runroot", f"{place}/pushrun", "--storage-driver", "vfs"]
     context = place / "trees" / ("b" * 64)
     (place / "Dockerfile").write_text("FROM scratch\nCOPY busybox /bin/sh\nENV FROM_REGISTRY=yes\nUSER 1000\n")
-    for name, architecture in (("tools", []), ("arm", ["--arch=arm64"])):
-        argv = [
-            "build",
-            *architecture,
-            "--isolation=chroot",
-            f"--tag=localhost/{name}",
-            "-f",
-            f"{place}/Dockerfile",
-            str(context),
-        ]
-        subprocess.run(["buildah", *storage, *argv], check=True, capture_output=True)
+    (place / "Other").write_text("FROM scratch\nCOPY busybox /bin/other\n")
+    for name, file, options in (
+        ("tools", "Dockerfile", []),
+        ("arm", "Dockerfile", ["--arch=arm64"]),
+        ("other", "Other", []),
+    ):
+        flags = [*options, "--isolation=chroot", f"--tag=localhost/{name}", f"--file={place}/{file}"]
+        subprocess.run(["buildah", *storage, "build", *flags, str(context)], check=True, capture_output=True)
     unlocked.push(storage, "localhost/tools", "tools:1")
     unlocked.push(storage, "localhost/arm", "arm:1")
-    unlocked.push(storage, "localhost/tools", "broken:latest")
+    unlocked.push(storage, "localhost/other", "broken:latest")
     locked.push(storage, "localhost/tools", "tools:1", LOGIN)
+    locked.push(storage, "localhost/tools", "fresh:1", LOGIN)
     unlocked.damage("broken")
 
 
 def test_an_image_is_pulled_and_built_on_as_root(house: House) -> None:
     said: list[str] = []
-    image_id = house.build(
-        f"{house.open.address}/tools:1", run("RUN echo $FROM_REGISTRY; echo uid $(/bin/sh id -u)"), said=said
-    )
+    image_id = house.build(f"{house.open.address}/tools:1", run("RUN echo $FROM_REGISTRY; echo > /made-by-root"), said=said)
     assert "yes" in said
     image = asyncio.run(house.images.find(image_id))
     assert image is not None
@@ -123,10 +119,8 @@ def test_an_image_that_is_of_no_use_says_why(house: House, name: str, words: str
 
 
 def test_a_dockerfile_stands_on_a_registrys_image(house: House) -> None:
-    file = ImageStep("from_dockerfile", (f"FROM {house.locked.address}/tools:1", "RUN echo $FROM_REGISTRY"))
-    recipe = ImageRecipe(
-        base="dockerfile", steps=(file,), registry_secret=SecretRef("good"), reference=f"{house.locked.address}/tools"
-    )
+    file = ImageStep("from_dockerfile", (f"FROM {house.locked.address}/fresh:1", "RUN echo $FROM_REGISTRY"))
+    recipe = ImageRecipe(base="dockerfile", steps=(file,), registry_secret=SecretRef("good"))
     said: list[str] = []
     assert asyncio.run(house.images.ensure(recipe, said.append)).image_id
     assert "yes" in said
