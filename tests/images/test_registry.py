@@ -24,7 +24,7 @@ LOGIN = f"{USER}:{PASSWORD}"
 
 @dataclass(frozen=True)
 class House:
-    """An open registry and one with a login: `tools:1` in both, `arm:1` and `broken` in the open one, `fresh:1` in the other."""
+    """An open registry and one with a login: `tools:1` in both, `arm:1`, `broken` in the one, `fresh:1` in the other."""
 
     open: Registry
     locked: Registry
