@@ -18,7 +18,15 @@ DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_LEAST = {"cpu_overcommit": 1, "versions_kept": 1, "days_after_stop": 0, "log_days": 0, "gc_grace_minutes": 5}
+_LEAST = {
+    "cpu_overcommit": 1,
+    "versions_kept": 1,
+    "days_after_stop": 0,
+    "log_days": 0,
+    "gc_grace_minutes": 5,
+    "image_cache_gib": 0,
+    "image_cache_days": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class Settings:
 
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
+    Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
@@ -43,6 +52,8 @@ class Settings:
     days_after_stop: int = 7
     log_days: int = 30
     gc_grace_minutes: int = 60
+    image_cache_gib: int = 20
+    image_cache_days: int = 14
 
     @property
     def api_url(self) -> str:

@@ -19,6 +19,7 @@ from . import (
     deployments,
     environments,
     garbage,
+    images,
     problems,
     redeployments,
     registry,
@@ -46,6 +47,7 @@ ROUTERS = (
     volumes.router,
     volume_files.router,
     audit.router,
+    images.router,
 )
 
 

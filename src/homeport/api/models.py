@@ -58,6 +58,11 @@ class TagsRequest(_Request):
     tags: dict[str, str] = Field(max_length=TAGS_MAX)
 
 
+class ImageBuildRequest(_Request):
+    recipe: dict[str, Any]
+    name: str | None = Field(None, max_length=256, description="NAME or NAME:TAG that means this image from then on.")
+
+
 class ExecRequest(_Request):
     argv: list[str] = Field(min_length=1)
     stdin: str | None = Field(None, json_schema_extra={"contentEncoding": "base64"})
@@ -322,3 +327,14 @@ class Garbage(_Answer):
     size_bytes: int
     apps_forgotten: int
     unreadable_manifests: list[str]
+
+
+class ImageName(_Answer):
+    name: str
+    image_id: str
+    published_at: str
+    published_by: str
+
+
+class ImageNames(_Answer):
+    names: list[ImageName]

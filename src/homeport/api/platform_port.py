@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
@@ -35,6 +36,9 @@ class Platform(Protocol):
     async def delete_volume(self, volume_id: str, actor: str) -> Answer:
         """Returns when its files are gone, or left to the containers that have them. Raises NotFoundError."""
         ...
+
+    @property
+    def builds(self) -> Builds: ...
 
     @property
     def collector(self) -> Collector: ...

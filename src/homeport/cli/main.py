@@ -22,6 +22,7 @@ from . import (
     deploy,
     environments,
     garbage,
+    images,
     platform,
     redeploy,
     render,
@@ -52,6 +53,7 @@ app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
 volume_transfer.register(volumes.group)
 app.add_typer(volumes.group, name="volume")
+app.add_typer(images.group, name="image")
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

@@ -218,3 +218,10 @@ class VolumeFile(TypedDict):
     type: str
     mtime: int
     size: int
+
+
+class ImageNameInfo(TypedDict):
+    name: str
+    image_id: str
+    published_at: str
+    published_by: str

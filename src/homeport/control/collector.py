@@ -74,6 +74,10 @@ class Collector:
             forgotten = await self._forget(run)
             plan = await asyncio.to_thread(self._plan, run, forgotten)
             counts, sizes = await self._remove(plan.items, run)
+            if not run.dry:
+                cached, size_bytes = await self._stores.images.collect()
+                counts += Counter({Kind.IMAGE: cached})
+                sizes += Counter({Kind.IMAGE: size_bytes})
             if counts and not run.dry:
                 self._write_down(counts, sizes.total(), actor)
         return _report(run, plan, len(forgotten), counts, sizes)

@@ -28,6 +28,7 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
+from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
 from .environments import Environments
@@ -55,6 +56,7 @@ class Parts:
     router: HAProxyRouter
     spawner: SpawnerClient
     collector: Collector
+    builds: Builds
     audit: Audit
     volumes: Volumes
     volume_keeper: VolumeKeeper
@@ -105,6 +107,10 @@ class Platform:
         deleted = self._parts.volumes.delete(volume_id, actor)
         await self._parts.volume_keeper.look()
         return deleted
+
+    @property
+    def builds(self) -> Builds:
+        return self._parts.builds
 
     @property
     def collector(self) -> Collector:

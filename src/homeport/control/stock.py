@@ -36,6 +36,10 @@ class ImageStore(Protocol):
 
     async def drop(self, image_id: str) -> None: ...
 
+    async def collect(self) -> tuple[int, int]:
+        """Removes cached layers beyond what is allowed: how many images, and bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:

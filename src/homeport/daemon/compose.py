@@ -12,11 +12,13 @@ import string
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 
 from ..api.app import create_app
+from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.kernel import Kernel
@@ -101,10 +103,10 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     history = History(database)
     blobs = Blobs(directory.blobs)
     manifests, sources, trees = Manifests(blobs), Sources(directory.sources, blobs), Trees(blobs)
-    images = BuildahImages(ImageSettings.under(settings.data_dir, CACHE.expanduser()))
+    guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
+    images = BuildahImages(image_settings(settings, guest_lib))
     router = HAProxyRouter(router_settings(settings))
     engine = LocalEngine(str(settings.data_dir))
-    guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
     store = VolumeStore(VolumeTable(database), VolumeFolders(directory.volumes))
     preparer = Preparer(settings, manifests, images, sources, trees, guest_lib, store)
     loop = ControlLoop(kernel, clock, engine, router, preparer)
@@ -123,9 +125,21 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     logbook = Logbook(settings.data_dir, history)
     try:
         audit = Audit(journal, database)
-        now_ms = clock.now_ms()
         yield Platform(
-            Parts(settings, now_ms, publisher, history, logbook, router, spawner, collector, audit, volumes, keeper)
+            Parts(
+                settings=settings,
+                started_at_ms=clock.now_ms(),
+                publisher=publisher,
+                history=history,
+                logbook=logbook,
+                router=router,
+                spawner=spawner,
+                collector=collector,
+                builds=Builds(images),
+                audit=audit,
+                volumes=volumes,
+                volume_keeper=keeper,
+            )
         )
     finally:
         for chore in chores:
@@ -136,6 +150,11 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         await router.close()
         await spawner.close()
         database.close()
+
+
+def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:
+    usual = ImageSettings.under(settings.data_dir, CACHE.expanduser())
+    return replace(usual, guest_lib=guest_lib, cache_gib=settings.image_cache_gib, cache_days=settings.image_cache_days)
 
 
 def router_settings(settings: Settings) -> RouterSettings:
