@@ -72,6 +72,7 @@ class ContainerSpec:
     hostname: str
     log_path: str
     cwd: str = "/root"
+    secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # never to be written where it outlives it
 
 
 @dataclass(frozen=True, slots=True)

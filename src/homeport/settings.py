@@ -27,6 +27,7 @@ class Settings:
 
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
+    `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
@@ -43,6 +44,7 @@ class Settings:
     days_after_stop: int = 7
     log_days: int = 30
     gc_grace_minutes: int = 60
+    secret_key_file: str = ""
 
     @property
     def api_url(self) -> str:

@@ -11,12 +11,15 @@ from typing import Any
 
 from homeport.control.chronicle import Input
 from homeport.control.environments import Environments
+from homeport.control.identity import Identity
 from homeport.control.kernel import Kernel
 from homeport.control.loop import ControlLoop
 from homeport.control.prepare import Preparer
 from homeport.control.publish import Publisher
 from homeport.control.redeploy import Redeployer
 from homeport.control.requests import DeployRequest, Event, RedeployRequest
+from homeport.control.secrets import Secrets
+from homeport.control.vault import Vault
 from homeport.control.watch import Watchers
 from homeport.core.facts import AppStopRequested, CapacityKnown, DeployKind
 from homeport.core.model import Strategy
@@ -28,7 +31,9 @@ from homeport.store.database import Database
 from homeport.store.environments import EnvironmentTable
 from homeport.store.history import AppRow, DeploymentRow, History
 from homeport.store.journal import SqlJournal
+from homeport.store.keyring import open_keyring
 from homeport.store.manifests import Manifests
+from homeport.store.secrets import SecretTable
 from homeport.store.sources import Sources
 from homeport.testing.engine import FakeEngine
 from homeport.testing.images import FakeImages
@@ -55,21 +60,38 @@ class Plant:
         self.database = Database(root / "journal.db")
         self.history = History(self.database)
         manifests, sources, settings = Manifests(self.blobs), Sources(root / "sources", self.blobs), Settings(data_dir=root)
-        preparer = Preparer(settings, manifests, self.images, sources, root)
-        kernel = Kernel(SqlJournal(self.database), "testng")
-        self.loop = ControlLoop(kernel, Clock(), self.engine, self.router, preparer)
+        journal, self.clock = SqlJournal(self.database), Clock()
+        (root / "keys").mkdir(exist_ok=True)
+        self.vault = Vault(SecretTable(self.database, journal, open_keyring(root / "keys")))
+        self.identity = Identity(b"k" * 32)
+        preparer = Preparer(settings, manifests, self.images, sources, root, self.vault, self.identity, root / "inside")
+        kernel = Kernel(journal, "testng")
+        self.loop = ControlLoop(kernel, self.clock, self.engine, self.router, preparer)
         watchers = Watchers()
         self.loop.watchers.append(watchers.tell)
-        environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
-        self.publisher = Publisher(settings, self.loop, watchers, self.images, self.blobs, manifests, sources, environments)
+        self.environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
+        self.secrets = Secrets(self.vault.table, self.environments, self.clock, b"n" * 32)
+        self.publisher = Publisher(
+            settings,
+            self.loop,
+            watchers,
+            self.images,
+            self.blobs,
+            manifests,
+            sources,
+            self.environments,
+            self.vault,
+        )
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`."""
+        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
         self.asked += 1
         file = SourceFile("web.py", self.blobs.add(text.encode()), len(text))
         recipe = ImageRecipe("debian_slim", "3.13")
-        manifest = AppManifest("shop", (ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000),), (file,))
+        more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
+        spec = ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000, **more)
+        manifest = AppManifest("shop", (spec,), (file,))
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
         return (await self.watch(self.publisher.deploy(request, True)))[-1].data
 

@@ -61,6 +61,7 @@ class House:
             parts.sources,
             self.images,
             self.root / "guest/now",
+            self.plant.secrets,
         )
         found = await Collector(stores).collect("ann", dry_run=dry_run)
         return {str(kind["kind"]): int(kind["count"]) for kind in found["kinds"] if kind["count"]}  # type: ignore[attr-defined]  # JSON

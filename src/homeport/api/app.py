@@ -22,6 +22,7 @@ from . import (
     problems,
     redeployments,
     registry,
+    secrets,
     servers,
     status,
 )
@@ -40,6 +41,7 @@ ROUTERS = (
     containers.router,
     servers.router,
     environments.router,
+    secrets.router,
     garbage.router,
     audit.router,
 )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from ..control.secrets import Secrets
 from ..store.blobs import Blobs
 
 Answer = dict[str, Any]
@@ -23,6 +24,9 @@ class Platform(Protocol):
 
     @property
     def environments(self) -> Environments: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
 
     @property
     def collector(self) -> Collector: ...

@@ -37,6 +37,7 @@ from .publish import Publisher
 from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from .secrets import Secrets
 from .views import Json
 
 
@@ -53,6 +54,7 @@ class Parts:
     spawner: SpawnerClient
     collector: Collector
     audit: Audit
+    secrets: Secrets
 
 
 class Platform:
@@ -88,6 +90,10 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def secrets(self) -> Secrets:
+        return self._parts.secrets
 
     @property
     def collector(self) -> Collector:

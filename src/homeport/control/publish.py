@@ -17,7 +17,7 @@ from ..core.facts import DeployRequested
 from ..core.model import App, Deployment, ServiceSpec, Strategy
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
-from ..errors import ConflictError, Error, InvalidError
+from ..errors import ConflictError, Error, InvalidError, NotFoundError
 from ..manifest import digest, names
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
 from ..ports import Image, Images
@@ -32,6 +32,7 @@ from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event
+from .vault import Vault, secrets_of
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20
@@ -48,6 +49,7 @@ class Publisher:
     manifests: Manifests
     sources: Sources
     environments: Environments
+    vault: Vault
     recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
@@ -94,9 +96,11 @@ class Publisher:
         )
 
     def check(self, request: DeployRequest) -> None:
-        """As `refuse`, and InvalidError for what was not uploaded."""
+        """As `refuse`, InvalidError for what was not uploaded, and NotFoundError for values that are kept no more."""
         self.refuse(request)
         manifest = request.manifest
+        if problem := self.vault.problem(secrets_of(manifest)):
+            raise NotFoundError(problem)
         if missing := self.blobs.missing({file.digest for file in manifest.files}):
             paths = sorted(file.path for file in manifest.files if file.digest in missing)
             raise InvalidError(
@@ -104,9 +108,14 @@ class Publisher:
             )
 
     def refuse(self, request: DeployRequest) -> None:
-        """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has."""
+        """Raises InvalidError for what this machine can't give, NotFoundError for a Secret that is not there or lacks a key,
+        ConflictError for a host that another App has.
+        """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
+        # values without a name are sent when it is meant seriously: a plan has only their ids
+        if problem := self.vault.problem(ref for ref in secrets_of(request.manifest) if ref.name):
+            raise NotFoundError(problem)
         self._refuse_taken_hosts(self.fact(request, ""))
 
     def _refuse_taken_hosts(self, fact: DeployRequested) -> None:

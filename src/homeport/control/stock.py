@@ -18,6 +18,8 @@ from ..store.manifests import Manifests
 from ..store.sources import Sources, tree_name
 from .garbage import Item, Kind, PastApp, Ref, Version
 from .loop import ControlLoop
+from .secrets import Secrets
+from .vault import secrets_of
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Stores:
     sources: Sources
     images: ImageStore
     guest_lib: Path
+    secrets: Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Stock:
             yield from _item(Ref(Kind.LOG, path.stem), path)
         for directory in data_dir.glob("guest/*"):
             yield from _item(Ref(Kind.GUEST, directory.name), directory)
+        for secret_id, used_at_ms in stores.secrets.unheld():
+            yield Item(Ref(Kind.SECRET, secret_id), used_at_ms)
 
     def _versions(self, app_id: str) -> tuple[Version, ...]:
         rows = self._stores.history.history(app_id)
@@ -110,6 +115,7 @@ class Stock:
         manifest = self._stores.manifests.get(digest)
         refs = {Ref(Kind.BLOB, file.digest) for file in manifest.files}
         refs |= {Ref(Kind.BLOB, digest), Ref(Kind.SOURCE, tree_name(manifest.files))}
+        refs |= {Ref(Kind.SECRET, secret.secret_id) for secret in secrets_of(manifest)}
         return _Named(frozenset(refs), frozenset(server.image_id for server in manifest.servers))
 
     def _owner(self, source: str) -> Iterator[tuple[Kind, str]]:

@@ -19,13 +19,16 @@ import uvicorn
 from ..api.app import create_app
 from ..control.collector import Collector
 from ..control.environments import Environments
+from ..control.identity import Identity
 from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
+from ..control.secrets import Secrets
 from ..control.stock import Stores
+from ..control.vault import Vault
 from ..control.watch import Watchers
 from ..core.ids import TAG_LENGTH
 from ..engine.local import LocalEngine
@@ -46,8 +49,10 @@ from ..store.environments import EnvironmentTable
 from ..store.files import write_private
 from ..store.history import History
 from ..store.journal import SqlJournal
+from ..store.keyring import KEY_VARIABLE, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.secrets import SecretTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
 from . import guestlib
@@ -101,21 +106,32 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     router = HAProxyRouter(router_settings(settings))
     engine = LocalEngine(str(settings.data_dir))
     guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
-    loop = ControlLoop(kernel, clock, engine, router, Preparer(settings, manifests, images, sources, guest_lib))
+    # nothing that is started from here gets to see the key
+    keyring = open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
+    vault = Vault(SecretTable(database, journal, keyring))
+    identity = Identity(platform_key(directory.keys, "container tokens"))
+    inside = settings.data_dir / "run" / "inside"
+    inside.mkdir(mode=0o755, parents=True, exist_ok=True)
+    preparer = Preparer(settings, manifests, images, sources, guest_lib, vault, identity, inside)
+    loop = ControlLoop(kernel, clock, engine, router, preparer)
     watchers = Watchers()
     loop.watchers.append(watchers.tell)
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
     environments = Environments(EnvironmentTable(database), history, loop)
-    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments)
-    collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib))
+    secret_names = Secrets(vault.table, environments, clock, platform_key(directory.keys, "ids of values"))
+    secret_names.finish_rotation()
+    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments, vault)
+    collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib, secret_names))
     collecting = asyncio.create_task(collector.run())
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
         audit = Audit(journal, database)
-        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit))
+        yield Platform(
+            Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit, secret_names)
+        )
     finally:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)

@@ -1,6 +1,11 @@
-"""The spawner's StartSpec for a container. Pure; the words are those of spawner/wire."""
+"""The spawner's StartSpec for a container, and what goes beside it; the words are those of spawner/wire."""
 
 from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..ports import ContainerSpec
 from ..spawner import wire
@@ -26,3 +31,17 @@ def start_spec(spec: ContainerSpec) -> wire.Message:
         "stop_after_ms": STOP_AFTER_MS,
         "backend": "crun",
     }
+
+
+@contextmanager
+def secrets_fd(spec: ContainerSpec) -> Iterator[int]:
+    """The environment that must not be in the StartSpec, as JSON in memory that only holders of the fd can read.
+
+    Raises OSError.
+    """
+    fd = os.memfd_create("secrets", os.MFD_CLOEXEC)
+    try:
+        wire.write_all(fd, json.dumps(dict(spec.secret_env)).encode())
+        yield fd
+    finally:
+        os.close(fd)

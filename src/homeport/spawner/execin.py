@@ -9,7 +9,7 @@ import os
 import signal
 from typing import Any, NamedTuple
 
-from . import ocispec, overlay, process, start, wire
+from . import ocispec, overlay, private, process, start, wire
 from .containerdir import ContainerDir
 from .host import Host
 
@@ -48,9 +48,9 @@ class Exec(NamedTuple):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         process.close_all_but([fd for fd in (*self.fds, self.host.crun_image) if fd >= 0])
         spec, request = self.spec, self.request
-        env = {**spec["env"], **request.get("env", {})}
+        env = {**private.env(self.host.private, self.directory.id), **spec["env"], **request.get("env", {})}
         described = ocispec.process(request["argv"], env, request.get("cwd") or spec["cwd"], self.host.open_files_max)
-        path = self.directory.file(f"exec-{os.getpid()}.json")
+        path = private.file(self.host.private, self.directory.id, f"exec-{os.getpid()}.json")
         log = self.directory.file(f"exec-{os.getpid()}.log")
         wire.write_json(path, described, durable=False)
         try:

@@ -7,7 +7,7 @@ import os
 import resource
 from typing import NamedTuple
 
-from . import cgroup, command, overlay, wire
+from . import cgroup, command, overlay, private, wire
 from .host import Host
 from .subnet import instance_tag
 
@@ -23,10 +23,14 @@ class Findings(NamedTuple):
 def examine(data_dir: str) -> Findings:
     """Makes the directories of the instance and its cgroups. Raises OSError when the data directory cannot be written."""
     real = os.path.realpath(data_dir)
-    for name in ("", "/run", "/run/crun", "/containers"):
+    for name in ("", "/run", "/containers"):
         os.makedirs(f"{real}{name}", 0o711 if not name else 0o700, exist_ok=True)
     tag = instance_tag(real)
     notes: dict[str, str] = {}
+    memory = private.place(real, tag)
+    private.make(memory)
+    if memory.startswith(f"{real}/"):
+        notes["secrets"] = "no file system in memory: what is secret of a container is on the disk while it lives"
     try:
         cgroup.favour_moves()
     except OSError as error:
@@ -44,7 +48,7 @@ def examine(data_dir: str) -> Findings:
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = files if files != resource.RLIM_INFINITY else 1 << 20
     image = -1 if problem else _sealed(crun)
-    return Findings(Host(real, tag, crun, image, layout, in_memory, most, os.uname().machine), problem, notes)
+    return Findings(Host(real, memory, tag, crun, image, layout, in_memory, most, os.uname().machine), problem, notes)
 
 
 def _crun_problem(crun: str) -> str:

@@ -14,7 +14,7 @@ import shutil
 import signal
 from typing import Any, NamedTuple
 
-from . import cgroup, cgroup_layout, command, network, ocispec, overlay, resolve, steps, syscalls
+from . import cgroup, cgroup_layout, command, network, ocispec, overlay, private, resolve, steps, syscalls
 from .containerdir import ContainerDir
 from .host import Host
 
@@ -92,14 +92,18 @@ class Start(NamedTuple):
             open_files_max=self.host.open_files_max,
             machine=self.host.machine,
         )
-        _write(file("config.json"), json.dumps(ocispec.config(self.spec, place)))
+        env = {**private.env(self.host.private, self.directory.id), **self.spec["env"]}
+        text = json.dumps(ocispec.config({**self.spec, "env": env}, place))
+        _write(self._config(), text, 0o600)  # it holds what is secret
+
+    def _config(self) -> str:
+        return private.file(self.host.private, self.directory.id, "config.json")
 
     def _run_crun(self) -> None:
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""
         file = self.directory.file
-        argv = self.host.crun_argv(
-            file("crun.log"), "run", "-d", "--pid-file", file("pid"), "-b", self.directory.path, self.directory.id
-        )
+        where = ("-b", self.directory.path, "-f", self._config())
+        argv = self.host.crun_argv(file("crun.log"), "run", "-d", "--pid-file", file("pid"), *where, self.directory.id)
         launch = Launch(self.host, self.directory.id, argv, file("crun.log"), (-1, self.stdout, self.stderr))
         code = command.wait(launch.fork(), _CRUN_MS_MAX)
         if code is None:
@@ -146,7 +150,8 @@ class Launch(NamedTuple):
 
 
 def delete(host: Host, directory: ContainerDir) -> None:
-    """What crun keeps of a container that ended. Raises OSError when crun cannot be run."""
+    """What crun keeps of a container that ended, and what was secret of it. Raises OSError when crun cannot be run."""
+    private.remove(host.private, directory.id)
     if os.path.isdir(f"{host.crun_root}/{directory.id}"):
         command.run(host.crun_argv("/dev/null", "delete", "-f", directory.id))
 
@@ -170,7 +175,7 @@ def said_by_crun(log: str) -> str:
         return ""
 
 
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+def _write(path: str, text: str, mode: int = 0o644) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with open(fd, "w", encoding="utf-8") as file:
         file.write(text)
