@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .client.http import Client
     from .errors import Error
     from .sdk.app import App
+    from .sdk.dict import Dict
     from .sdk.image import Image
     from .sdk.lifecycle import enter, exit  # noqa: A004 - the public API's name for it
     from .sdk.markers import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         web_server,
         wsgi_app,
     )
+    from .sdk.queue import Queue
     from .sdk.references import Proxy
     from .sdk.remote import is_local
     from .sdk.secret import Secret
@@ -36,9 +38,11 @@ __version__ = "0.1.0"
 __all__ = [
     "App",
     "Client",
+    "Dict",
     "Error",
     "Image",
     "Proxy",
+    "Queue",
     "Secret",
     "Server",
     "Volume",
@@ -60,9 +64,11 @@ __all__ = [
 _HOMES = {
     "App": "sdk.app",
     "Client": "client.http",
+    "Dict": "sdk.dict",
     "Error": "errors",
     "Image": "sdk.image",
     "Proxy": "sdk.references",
+    "Queue": "sdk.queue",
     "Secret": "sdk.secret",
     "Server": "sdk.server",
     "Volume": "sdk.volume",

@@ -271,6 +271,20 @@ def test_a_blob_with_another_content_is_refused(client: Client, platform: FakePl
     assert client.put("/v1/blobs/xyz", content=b"").status_code == 400
 
 
+OBJECT_ROUTES = (
+    ("GET", ""),
+    ("POST", ""),
+    ("POST", "/resolve"),
+    ("GET", "/{object_id}"),
+    ("DELETE", "/{object_id}"),
+    ("POST", "/{object_id}/heartbeat"),
+    ("POST", "/{object_id}/get"),
+    ("POST", "/{object_id}/put"),
+    ("GET", "/{object_id}/len"),
+    ("POST", "/{object_id}/clear"),
+)
+
+
 def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> None:
     document = client.get("/v1/openapi.json").json()
     routes = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
@@ -295,6 +309,12 @@ def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> 
         ("POST", "/v1/secrets/rotate-key"),
         ("PATCH", "/v1/secrets/{name}"),
         ("DELETE", "/v1/secrets/{name}"),
+        *((method, f"/v1/{kind}{path}") for kind in ("dicts", "queues") for method, path in OBJECT_ROUTES),
+        ("GET", "/v1/dicts/{object_id}/content"),
+        ("PUT", "/v1/dicts/{object_id}/uploads/{upload}"),
+        ("POST", "/v1/dicts/{object_id}/pop"),
+        ("GET", "/v1/dicts/{object_id}/entries"),
+        ("POST", "/v1/queues/{object_id}/peek"),
         ("POST", "/v1/gc"),
         ("GET", "/v1/audit"),
         ("GET", "/v1/audit/verify"),

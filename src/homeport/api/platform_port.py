@@ -10,7 +10,10 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from ..control.collector import Collector
+from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.objects import Objects
+from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..control.secrets import Secrets
 from ..store.blobs import Blobs
@@ -27,6 +30,15 @@ class Platform(Protocol):
 
     @property
     def secrets(self) -> Secrets: ...
+
+    @property
+    def objects(self) -> Objects: ...
+
+    @property
+    def dicts(self) -> Dicts: ...
+
+    @property
+    def queues(self) -> Queues: ...
 
     @property
     def collector(self) -> Collector: ...

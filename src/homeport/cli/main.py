@@ -15,7 +15,21 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, secrets, servers
+from . import (
+    apps,
+    audit,
+    containers,
+    deploy,
+    dicts,
+    environments,
+    garbage,
+    platform,
+    queues,
+    redeploy,
+    render,
+    secrets,
+    servers,
+)
 from .options import DataDir, Globals
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -38,6 +52,8 @@ app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
 app.add_typer(secrets.group, name="secret")
+app.add_typer(dicts.group, name="dict")
+app.add_typer(queues.group, name="queue")
 garbage.register(app)
 
 

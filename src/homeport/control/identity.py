@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..core import ids
 from ..core.actions import StartContainer
 from ..core.model import World
 from ..core.states import ContainerState
+
+if TYPE_CHECKING:
+    from .loop import ControlLoop  # which needs the tokens for what it starts
 
 PREFIX = "ct-"
 
@@ -53,4 +56,16 @@ class Identity:
         return f"{PREFIX}{caller.container_id}-{mac}"
 
 
-CallerOf = Callable[[str], Caller | None]
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets containers in (`api.inside`)."""
+
+    identity: Identity
+    loop: ControlLoop
+
+    def caller(self, token: str) -> Caller | None:
+        return self.identity.caller(token, self.loop.world)
+
+    def environment_of(self, app_id: str) -> str | None:
+        app = self.loop.world.apps.get(app_id)
+        return app.environment if app else None

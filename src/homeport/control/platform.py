@@ -29,11 +29,14 @@ from . import views
 from .audit import Auditor
 from .chronicle import Input, Origin
 from .collector import Collector
+from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .objects import Objects
 from .planner import Planner
 from .publish import Publisher
+from .queues import Queues
 from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
@@ -55,6 +58,9 @@ class Parts:
     collector: Collector
     audit: Audit
     secrets: Secrets
+    objects: Objects
+    dicts: Dicts
+    queues: Queues
 
 
 class Platform:
@@ -94,6 +100,18 @@ class Platform:
     @property
     def secrets(self) -> Secrets:
         return self._parts.secrets
+
+    @property
+    def objects(self) -> Objects:
+        return self._parts.objects
+
+    @property
+    def dicts(self) -> Dicts:
+        return self._parts.dicts
+
+    @property
+    def queues(self) -> Queues:
+        return self._parts.queues
 
     @property
     def collector(self) -> Collector:

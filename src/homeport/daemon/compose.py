@@ -17,15 +17,19 @@ from pathlib import Path
 import uvicorn
 
 from ..api.app import create_app
+from ..api.inside import create_inside_app
 from ..control.collector import Collector
+from ..control.dicts import Dicts
 from ..control.environments import Environments
-from ..control.identity import Identity
+from ..control.identity import Gate, Identity
 from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
+from ..control.objects import Objects
 from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
+from ..control.queues import Queues
 from ..control.secrets import Secrets
 from ..control.stock import Stores
 from ..control.vault import Vault
@@ -52,10 +56,11 @@ from ..store.journal import SqlJournal
 from ..store.keyring import KEY_VARIABLE, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.objects import ObjectFile
 from ..store.secrets import SecretTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
-from . import guestlib
+from . import guestlib, inside
 
 SHUTDOWN_LIMIT_S = 2
 CACHE = Path("~/.cache/homeport")
@@ -110,9 +115,8 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     keyring = open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
     vault = Vault(SecretTable(database, journal, keyring))
     identity = Identity(platform_key(directory.keys, "container tokens"))
-    inside = settings.data_dir / "run" / "inside"
-    inside.mkdir(mode=0o755, parents=True, exist_ok=True)
-    preparer = Preparer(settings, manifests, images, sources, guest_lib, vault, identity, inside)
+    inside_place = inside.place(settings.data_dir)
+    preparer = Preparer(settings, manifests, images, sources, guest_lib, vault, identity, inside_place)
     loop = ControlLoop(kernel, clock, engine, router, preparer)
     watchers = Watchers()
     loop.watchers.append(watchers.tell)
@@ -124,17 +128,35 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     secret_names.finish_rotation()
     publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments, vault)
     collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib, secret_names))
-    collecting = asyncio.create_task(collector.run())
+    objects = Objects(ObjectFile(directory.objects), environments, clock)
+    dicts, queues = Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)
+    chores = [asyncio.create_task(collector.run()), asyncio.create_task(objects.sweep())]
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
-        audit = Audit(journal, database)
-        yield Platform(
-            Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit, secret_names)
+        parts = Parts(
+            settings=settings,
+            started_at_ms=clock.now_ms(),
+            publisher=publisher,
+            history=history,
+            logbook=logbook,
+            router=router,
+            spawner=spawner,
+            collector=collector,
+            audit=Audit(journal, database),
+            secrets=secret_names,
+            objects=objects,
+            dicts=dicts,
+            queues=queues,
         )
+        platform = Platform(parts)
+        async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):
+            yield platform
     finally:
-        collecting.cancel()
-        await asyncio.gather(collecting, return_exceptions=True)
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
+        objects.close()
         await loop.close()
         await engine.close()
         await router.close()
