@@ -19,27 +19,20 @@ from report import Figure, Target
 
 from homeport.client import config
 from homeport.client.http import Client
+from homeport.control.identity import Identity
 from homeport.control.prepare import Preparer
 from homeport.core.actions import StartContainer
 from homeport.core.facts import ContainerExited, ContainerReady, ContainerStarted
-from homeport.daemon import guestlib
-from homeport.daemon.compose import CACHE
+from homeport.daemon.compose import Kept, image_settings
 from homeport.engine.local import LocalEngine
 from homeport.engine.probe import Boots
 from homeport.images.builder import BuildahImages
-from homeport.images.settings import ImageSettings
 from homeport.runtime.spawner_link import SpawnerLink
 from homeport.sdk import load, ref
 from homeport.sdk.collect import collect
 from homeport.sdk.resolve import PlatformResolver
 from homeport.settings import Settings
-from homeport.store.blobs import Blobs
-from homeport.store.database import Database
 from homeport.store.datadir import open_data_dir
-from homeport.store.manifests import Manifests
-from homeport.store.sources import Sources
-from homeport.store.trees import Trees
-from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
 
 PORT = 8000
 LIMIT_S = 60.0
@@ -152,30 +145,28 @@ class Bench:
 async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own."""
     directory = open_data_dir(data_dir)
-    blobs = Blobs(directory.blobs)
-    manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
-    images = BuildahImages(ImageSettings.under(data_dir, CACHE.expanduser()))
+    settings = Settings(data_dir=data_dir)
+    kept = Kept.at(settings, directory)
+    images = BuildahImages(image_settings(settings, kept.guest_lib))
     file = work / "servers.py"
     file.write_text(SERVERS)
-    resolver = PlatformResolver(
-        Client(config.Target("http://nowhere.invalid", "", "", "")), "main"
-    )  # nothing in it asks for one
+    nowhere = config.Target("http://nowhere.invalid", "", "", "")  # nothing in it asks the platform
+    resolver = PlatformResolver(Client(nowhere), "main")
     collected = collect(load.load(ref.parse(str(file), False)).app, None, SOURCE_BYTES_MAX, resolver)
     assert collected.source is not None
-    blobs.add(file.read_bytes())
-    blobs.add(collected.source.tree.content)
+    kept.blobs.add(file.read_bytes())
+    kept.blobs.add(collected.source.tree.content)
     recipe = collected.manifest.servers[0].image
     image = await images.ensure(recipe, print)
     servers = tuple(replace(server, image_id=image.image_id) for server in collected.manifest.servers)
     manifest = replace(collected.manifest, servers=servers)
-    settings = Settings(data_dir=data_dir)
-    volumes = VolumeStore(VolumeTable(Database(directory.journal)), VolumeFolders(directory.volumes))
-    preparer = Preparer(settings, manifests, images, sources, Trees(blobs), guestlib.ensure(data_dir), volumes)
+    files = (kept.manifests, kept.sources, kept.trees)
+    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, Identity(b"bench" * 8), work)
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
     try:
-        yield Bench(engine, preparer, manifests.put(manifest), recipe.python_version)
+        yield Bench(engine, preparer, kept.manifests.put(manifest), recipe.python_version)
     finally:
         await _end(engine, link)
 

@@ -59,12 +59,13 @@ class House:
             settings,
             parts.loop,
             self.plant.history,
-            parts.manifests,
             parts.blobs,
+            parts.manifests,
             parts.sources,
             parts.trees,
             self.images,
             self.root / "guest/now",
+            self.plant.secrets,
         )
         found = await Collector(stores).collect("ann", dry_run=dry_run)
         return {str(kind["kind"]): int(kind["count"]) for kind in found["kinds"] if kind["count"]}  # type: ignore[attr-defined]  # JSON

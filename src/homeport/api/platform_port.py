@@ -11,8 +11,12 @@ from typing import Any, Protocol
 
 from ..control.builds import Builds
 from ..control.collector import Collector
+from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.objects import Objects
+from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from ..control.secrets import Secrets
 from ..control.volumes import Volumes
 from ..store.blobs import Blobs
 
@@ -39,6 +43,18 @@ class Platform(Protocol):
 
     @property
     def builds(self) -> Builds: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    @property
+    def objects(self) -> Objects: ...
+
+    @property
+    def dicts(self) -> Dicts: ...
+
+    @property
+    def queues(self) -> Queues: ...
 
     @property
     def collector(self) -> Collector: ...

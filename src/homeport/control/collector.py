@@ -154,6 +154,8 @@ class Collector:
                 return self._stores.sources.drop(key, run.unused_since_ms)
             case Kind.LOG:
                 return _remove_log(paths)
+            case Kind.SECRET:
+                return self._stores.secrets.drop(key, run.unused_since_ms)
             case _:
                 if kind is Kind.CONTAINER and (key in _containers(self._stores.loop.world.apps.values()) or _mounts(paths)):
                     return False
@@ -195,6 +197,8 @@ class Collector:
                 return [data_dir / "sources" / key]
             case Kind.GUEST:
                 return [data_dir / "guest" / key]
+            case Kind.SECRET:
+                return []  # it is a row
             case _:
                 return [data_dir / "containers" / key]
 

@@ -31,14 +31,18 @@ from .audit import Auditor
 from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
+from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .objects import Objects
 from .planner import Planner
 from .publish import Publisher
+from .queues import Queues
 from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from .secrets import Secrets
 from .views import Json
 from .volume_keeper import VolumeKeeper
 from .volumes import Volumes
@@ -60,6 +64,10 @@ class Parts:
     audit: Audit
     volumes: Volumes
     volume_keeper: VolumeKeeper
+    secrets: Secrets
+    objects: Objects
+    dicts: Dicts
+    queues: Queues
 
 
 class Platform:
@@ -111,6 +119,22 @@ class Platform:
     @property
     def builds(self) -> Builds:
         return self._parts.builds
+
+    @property
+    def secrets(self) -> Secrets:
+        return self._parts.secrets
+
+    @property
+    def objects(self) -> Objects:
+        return self._parts.objects
+
+    @property
+    def dicts(self) -> Dicts:
+        return self._parts.dicts
+
+    @property
+    def queues(self) -> Queues:
+        return self._parts.queues
 
     @property
     def collector(self) -> Collector:

@@ -17,7 +17,7 @@ from ..core.facts import DeployRequested
 from ..core.model import App, Deployment, ServiceSpec, Strategy
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
-from ..errors import ConflictError, Error, InvalidError
+from ..errors import ConflictError, Error, InvalidError, NotFoundError
 from ..manifest import checks, digest, names, placing
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
 from ..manifest.tree import Tree
@@ -35,6 +35,7 @@ from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event
+from .vault import Vault, secrets_of
 from .volume_mounts import refuse_missing
 from .watch import Watchers
 
@@ -54,6 +55,7 @@ class Publisher:
     trees: Trees
     environments: Environments
     volumes: VolumeTable
+    vault: Vault
     recreate_wait_s: float = RECREATE_WAIT_S
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
@@ -100,9 +102,14 @@ class Publisher:
         )
 
     def check(self, request: DeployRequest) -> None:
-        """As `refuse`, and InvalidError for what was not uploaded, or can't be used. Blocks."""
+        """As `refuse`; InvalidError for what was not uploaded or can't be used, NotFoundError for values that are gone.
+
+        Blocks.
+        """
         self.refuse(request)
         manifest = request.manifest
+        if problem := self.vault.problem(secrets_of(manifest)):
+            raise NotFoundError(problem)
         if unnamed := [mount.name for server in manifest.servers for mount in server.volumes if not mount.volume_id]:
             raise InvalidError(f"Volume {unnamed[0]!r} has no id in what was sent; deploy with an up to date homeport.")
         for tree in (*placing.running_trees(manifest), *placing.building_trees(manifest)):
@@ -125,11 +132,14 @@ class Publisher:
 
     def refuse(self, request: DeployRequest) -> None:
         """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has,
-        NotFoundError for a Volume that is not there.
+        NotFoundError for a Volume or Secret that is not there, or a Secret that lacks a key.
         """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
         refuse_missing(request.manifest, self.volumes)
+        # values without a name are sent when it is meant seriously: a plan has only their ids
+        if problem := self.vault.problem(ref for ref in secrets_of(request.manifest) if ref.name):
+            raise NotFoundError(problem)
         self._refuse_taken_hosts(self.fact(request, ""))
 
     def _refuse_taken_hosts(self, fact: DeployRequested) -> None:

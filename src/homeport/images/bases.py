@@ -52,6 +52,15 @@ class Bases:
         """The name of the stored `debian_slim` with this Python."""
         return await self._made.do(python_version, lambda tell: self._make_slim(python_version, tell), progress)
 
+    def layers_of_slim(self, python_version: str, layers: tuple[str, ...]) -> int:
+        """How many of an image's layers, from the lowest on, are the `debian_slim` with this Python that is stored."""
+        for name in _slim_names(python_version):
+            stored = self._storage.find(name)
+            below = self._storage.describe(stored).layers if stored else ()
+            if below and layers[-len(below) :] == below:
+                return len(below)
+        return 0
+
     def credentials(self, recipe: ImageRecipe, redactor: Redactor, references: list[str]) -> Callable[[], str] | None:
         """Makes the text of the file with the login for registries; None without a Secret. Blocks."""
         secret = recipe.registry_secret
@@ -75,11 +84,10 @@ class Bases:
 
     async def _make_slim(self, python_version: str, progress: Progress) -> str:
         debian = recipes.debian_with(python_version)
-        official = recipes.base_name(python_version, REVISION_OFFICIAL)
-        own = recipes.base_name(python_version, revision(debian)) if debian else ""
-        for name in (official, own):
-            if name and self._storage.find(name):
+        for name in _slim_names(python_version):
+            if self._storage.find(name):
                 return name
+        official, *own = _slim_names(python_version)
         why = await self._pull_official(python_version, official, progress)
         if not why:
             return official
@@ -88,8 +96,8 @@ class Bases:
         progress(f"{why}; using the Debian mirror instead")
         tar, digest = await base_tar(self._settings.cache, debian, progress)
         progress("storing the base image")
-        await self._storage.import_tar(tar, digest, own, recipes.BASE_ENV)
-        return own
+        await self._storage.import_tar(tar, digest, own[0], recipes.BASE_ENV)
+        return own[0]
 
     async def _pull_official(self, python_version: str, name: str, progress: Progress) -> str:
         """Why the registry is of no use now; empty when the official image is stored as `name`."""
@@ -148,3 +156,10 @@ class Bases:
 
 def _ignore(_: str) -> None:
     """What our own files print is of interest only when they fail, and then its end is kept."""
+
+
+def _slim_names(python_version: str) -> list[str]:
+    """What `debian_slim` with this Python may be stored as: the official image first, then one that was bootstrapped."""
+    debian = recipes.debian_with(python_version)
+    own = [recipes.base_name(python_version, revision(debian))] if debian else []
+    return [recipes.base_name(python_version, REVISION_OFFICIAL), *own]

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from ..errors import Error, InvalidError, NotFoundError
 from ..manifest.schema import ImageRecipe
@@ -188,6 +189,8 @@ class BuildahImages(Images):
             image_id = await self._from_cache_or_base(job, reusable)
         version = job.recipe.python_version if job.recipe.base == chain.SLIM else ""
         image = await asyncio.to_thread(self._storage.describe, image_id, version)
+        if version:
+            image = replace(image, base_layers=self._bases.layers_of_slim(version, image.layers))
         self._index.put(job.links.digest if job.keeps else ONLY + image_id, image)
         self._index.use(image_id)
         self._used_at[image_id] = time.monotonic()

@@ -107,6 +107,7 @@ def _to_json(image: Image) -> dict[str, object]:
         "entrypoint": list(image.entrypoint),
         "command": list(image.command),
         "workdir": image.workdir,
+        "base_layers": image.base_layers,
     }
 
 
@@ -120,4 +121,5 @@ def _from_json(body: dict[str, Any]) -> Image:
         entrypoint=tuple(map(str, body["entrypoint"])),
         command=tuple(map(str, body["command"])),
         workdir=str(body["workdir"]),
+        base_layers=int(body["base_layers"]),
     )
