@@ -76,7 +76,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
 def _figures(done: Rounds, files: int, large_mib: int) -> list[Figure]:
     title = f"deploy after a one-line change in {files} files until it is accepted"
     return [
-        Figure.of((title, "ms", COMPANION), done.changed, done.changed_rsync, Target(1000, of_ratio=False)),
+        Figure.of((title, "ms", COMPANION), done.changed, done.changed_rsync, Target(1000, of="value")),
         Figure.of((f"deploy of {files} new files until it is accepted", "ms", COMPANION), done.first, done.first_rsync),
         Figure.of((f"deploy of a file of {large_mib} MiB", "ms", COMPANION), done.large, done.large_rsync),
     ]
@@ -121,7 +121,7 @@ def _change(package: Path, number: int) -> None:
 
 def _deploy(here: Stage, package: Path) -> float:
     begun = time.perf_counter()
-    command = [stage.HOMEPORT, "deploy", "-m", "uploaded.main", "--no-wait"]
+    command: list[str] = [str(stage.HOMEPORT), "deploy", "-m", "uploaded.main", "--no-wait"]
     done = subprocess.run(command, cwd=package.parent, env=here.env, check=False, capture_output=True, text=True)
     if done.returncode:
         raise stage.StageError(f"homeport deploy: {done.stderr.strip()}")
