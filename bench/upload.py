@@ -21,13 +21,17 @@ FILES, QUICK_FILES = 20_000, 2_000
 LARGE_MIB, QUICK_LARGE_MIB = 2048, 128
 COMPANION = "rsync -a of the same"
 MAIN = """
+import http.server, threading
 import homeport as modal
 app = modal.App("uploaded")
-@app.server(unauthenticated=True, cpu=0.05, startup_timeout=5)
+@app.server(unauthenticated=True, cpu=0.05)
 class Server:
     @modal.enter()
-    def start(self): pass
+    def start(self):
+        served = http.server.ThreadingHTTPServer(("", 8000), http.server.SimpleHTTPRequestHandler)
+        threading.Thread(target=served.serve_forever, daemon=True).start()
 """
+SETTLE_S = 1.5  # for the version before to go away
 
 
 @dataclass
@@ -56,6 +60,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
         _deploy(here, package)  # the image is built, and the package known
         _rsync(package, work / "copy")
         for number in range(rounds):
+            time.sleep(SETTLE_S)
             machine.wait_until_quiet()
             _change(package, number)
             done.changed.append(_deploy(here, package))

@@ -40,6 +40,7 @@ from .volume_mounts import refuse_missing
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20
+LAID_OUT_AT_ONCE = 2_000  # entries of a tree
 RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
 
 
@@ -125,10 +126,15 @@ class Publisher:
         return self.trees.get(manifest.source) if manifest.source else Tree()
 
     def lay_out(self, manifest: AppManifest) -> None:
-        """All files that its containers will see. Raises as `Sources.materialise`. Blocks."""
+        """All files that its containers will see. Raises as `Sources.materialise`. Blocks.
+
+        Trees of very many files are left to the first container that needs them: of a deploy that takes the longest, and
+        all that it could find out is that the disk has become full.
+        """
         for server in manifest.servers:
             for placement in self.trees.placements(manifest, server):
-                self.sources.materialise(placement.tree)
+                if len(placement.tree.entries) <= LAID_OUT_AT_ONCE:
+                    self.sources.materialise(placement.tree)
 
     def refuse(self, request: DeployRequest) -> None:
         """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has,

@@ -70,7 +70,7 @@ class Tree:
     def files(self) -> Iterator[File]:
         return (entry for entry in self.entries if isinstance(entry, File))
 
-    @property
+    @cached_property
     def blobs(self) -> dict[str, File]:
         """A file for each content, by its digest."""
         return {file.digest: file for file in self.files}
