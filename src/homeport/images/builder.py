@@ -147,6 +147,7 @@ class BuildahImages(Images):
         return found
 
     async def _make(self, recipe: ImageRecipe, links: Chain, progress: Progress) -> Image:
+        await self._storage.open()
         with KeptLog(self._settings.logs, links.name) as log:
 
             def tell(line: str) -> None:
@@ -182,7 +183,6 @@ class BuildahImages(Images):
             self._building -= 1
 
     async def _make_now(self, job: Job) -> Image:
-        await self._storage.open()
         reusable = chain.reusable(job.recipe)
         async with self._sharing.turn(job, reusable):
             image_id = await self._from_cache_or_base(job, reusable)
