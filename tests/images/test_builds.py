@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -43,14 +45,13 @@ class House:
 
     def leftovers(self) -> list[str]:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        dirs = [str(path) for place in ("/dev/shm", "/tmp") for path in Path(place).glob(f"homeport-build-{_pid()}-*")]
-        return [*dirs, *(line for line in mounts if str(self.settings.root) in line)]
-
-
-def _pid() -> int:
-    import os
-
-    return os.getpid()
+        dirs = [str(path) for place in ("/dev/shm", "/tmp") for path in Path(place).glob(f"homeport-build-{os.getpid()}-*")]
+        working = json.loads((self.settings.root / "overlay-containers/containers.json").read_text())
+        return [
+            *dirs,
+            *(container["id"] for container in working),
+            *(line for line in mounts if str(self.settings.root) in line),
+        ]
 
 
 @pytest.fixture(scope="module")

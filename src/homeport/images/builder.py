@@ -148,6 +148,7 @@ class BuildahImages(Images):
         return found
 
     async def _make(self, recipe: ImageRecipe, links: Chain, progress: Progress) -> Image:
+        await self._storage.open()
         with KeptLog(self._settings.logs, links.name) as log:
 
             def tell(line: str) -> None:
@@ -163,11 +164,11 @@ class BuildahImages(Images):
             except BuildFailed as failure:
                 error = failures.as_error(failure, links.name)
                 log.write(error.message)
-                if isinstance(failure, DiskFull):
-                    await self._forget(job)
+                await self._tidy(job if isinstance(failure, DiskFull) else None)
                 raise error from None
             except asyncio.CancelledError:
                 log.write(failures.shut_down(links.name))
+                await self._tidy(None)
                 raise
             except (Error, OSError) as error:
                 log.write(job.redactor(str(error)))
@@ -183,7 +184,6 @@ class BuildahImages(Images):
             self._building -= 1
 
     async def _make_now(self, job: Job) -> Image:
-        await self._storage.open()
         reusable = chain.reusable(job.recipe)
         async with self._sharing.turn(job, reusable):
             image_id = await self._from_cache_or_base(job, reusable)
@@ -239,10 +239,16 @@ class BuildahImages(Images):
                 return place, image_id
         return 0, ""
 
-    async def _forget(self, job: Job) -> None:
-        """A disk that is full keeps nothing half-built: what this build committed goes, newest first."""
-        found = [image_id for short in job.made if (image_id := self._storage.by_prefix(short))]
-        order = {each.image_id: len(each.chain) for each in self._storage.stored()}
-        for image_id in sorted(found, key=lambda each: -order.get(each, 0)):
-            await self._storage.remove(image_id)
-        self._index.unlink(set(found))
+    async def _tidy(self, full: Job | None) -> None:
+        """After a build that failed. full: the disk was full, and of this build nothing is kept, newest images first."""
+        async with self._dropping:
+            self._storage.reserve(give=full is not None)
+            if not self._building:
+                await self._storage.remove_working_containers()
+            if full is not None:
+                found = [image_id for short in full.made if (image_id := self._storage.by_prefix(short))]
+                order = {each.image_id: len(each.chain) for each in self._storage.stored()}
+                for image_id in sorted(found, key=lambda each: -order.get(each, 0)):
+                    await self._storage.remove(image_id)
+                self._index.unlink(set(found))
+                self._storage.reserve(give=False)

@@ -5,6 +5,7 @@ time, so whatever working containers are there when it starts are leftovers of b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import tempfile
@@ -19,6 +20,7 @@ from .layers import Stored
 from .runner import Finished, LineSink
 from .workplace import Workplace
 
+RESERVE_BYTES = 1 << 20
 PULL_BEGINS = ("Getting image source", "Copying", "Writing")  # what buildah says once a registry has answered
 
 
@@ -54,10 +56,20 @@ class Storage:
             await workplace.sweep()
             self._driver = layers.driver_in_use(self._root) or await self._probe()
             await self.remove_working_containers()
+            self.reserve(give=False)
 
     async def remove_working_containers(self) -> None:
         """Those of all builds: to be called when there are none."""
         await runner.run(self._argv("rm", "--all"))
+
+    def reserve(self, *, give: bool) -> None:
+        """A little room that is given back when the disk is full: removing anything needs some, too."""
+        path = self._root / "reserve"
+        if give:
+            path.unlink(missing_ok=True)
+        elif not path.exists() or path.stat().st_size < RESERVE_BYTES:
+            with contextlib.suppress(OSError), path.open("wb") as file:  # later, when there is room again
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
 
     def find(self, name_or_id: str) -> str | None:
         return layers.find(self._root, self._driver, name_or_id)
