@@ -10,7 +10,7 @@ import secrets
 import socket
 import string
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.objects import Objects
-from ..control.platform import Parts, Platform
+from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
 from ..control.queues import Queues
@@ -53,7 +53,7 @@ from ..store.environments import EnvironmentTable
 from ..store.files import write_private
 from ..store.history import History
 from ..store.journal import SqlJournal
-from ..store.keyring import KEY_VARIABLE, open_keyring, platform_key
+from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
 from ..store.objects import ObjectFile
@@ -111,9 +111,7 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     router = HAProxyRouter(router_settings(settings))
     engine = LocalEngine(str(settings.data_dir))
     guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
-    # nothing that is started from here gets to see the key
-    keyring = open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
-    vault = Vault(SecretTable(database, journal, keyring))
+    vault = Vault(SecretTable(database, journal, _keyring(settings, directory)))
     identity = Identity(platform_key(directory.keys, "container tokens"))
     inside_place = inside.place(settings.data_dir)
     preparer = Preparer(settings, manifests, images, sources, guest_lib, vault, identity, inside_place)
@@ -129,39 +127,35 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments, vault)
     collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib, secret_names))
     objects = Objects(ObjectFile(directory.objects), environments, clock)
-    dicts, queues = Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)
     chores = [asyncio.create_task(collector.run()), asyncio.create_task(objects.sweep())]
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
-        parts = Parts(
-            settings=settings,
-            started_at_ms=clock.now_ms(),
-            publisher=publisher,
-            history=history,
-            logbook=logbook,
-            router=router,
-            spawner=spawner,
-            collector=collector,
-            audit=Audit(journal, database),
-            secrets=secret_names,
-            objects=objects,
-            dicts=dicts,
-            queues=queues,
-        )
+        audit, now_ms = Audit(journal, database), clock.now_ms()
+        kept = Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects))
+        parts = Parts(settings, now_ms, publisher, history, logbook, router, spawner, collector, audit, kept)
         platform = Platform(parts)
         async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):
             yield platform
     finally:
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await _cancel(chores)
         objects.close()
         await loop.close()
         await engine.close()
         await router.close()
         await spawner.close()
         database.close()
+
+
+def _keyring(settings: Settings, directory: DataDir) -> Keyring:
+    """Takes the key out of the environment: nothing that is started from here gets to see it."""
+    return open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
+
+
+async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
+    for chore in chores:
+        chore.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
 
 
 def router_settings(settings: Settings) -> RouterSettings:
