@@ -17,10 +17,12 @@ import bare
 import machine
 from report import Figure, Target
 
+from homeport.control.identity import Identity
 from homeport.control.prepare import Preparer
+from homeport.control.vault import Vault
 from homeport.core.actions import StartContainer
 from homeport.core.facts import ContainerExited, ContainerReady, ContainerStarted
-from homeport.daemon import guestlib
+from homeport.daemon import guestlib, inside
 from homeport.daemon.compose import CACHE
 from homeport.engine.local import LocalEngine
 from homeport.engine.probe import Boots
@@ -31,8 +33,12 @@ from homeport.sdk import load, ref
 from homeport.sdk.collect import collect
 from homeport.settings import Settings
 from homeport.store.blobs import Blobs
+from homeport.store.database import Database
 from homeport.store.datadir import open_data_dir
+from homeport.store.journal import SqlJournal
+from homeport.store.keyring import open_keyring, platform_key
 from homeport.store.manifests import Manifests
+from homeport.store.secrets import SecretTable
 from homeport.store.sources import Sources
 
 PORT = 8000
@@ -156,7 +162,11 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     recipe = collected.manifest.servers[0].image
     await images.ensure(recipe, print)
     settings = Settings(data_dir=data_dir)
-    preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir))
+    database = Database(directory.journal)
+    vault = Vault(SecretTable(database, SqlJournal(database), open_keyring(directory.keys)))
+    identity = Identity(platform_key(directory.keys, "container tokens"))
+    guest_lib = guestlib.ensure(data_dir)
+    preparer = Preparer(settings, manifests, images, sources, guest_lib, vault, identity, inside.place(data_dir))
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
@@ -164,6 +174,7 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
         yield Bench(engine, preparer, manifests.put(collected.manifest), recipe.python_version)
     finally:
         await _end(engine, link)
+        database.close()
 
 
 async def _end(engine: LocalEngine, link: SpawnerLink) -> None:
