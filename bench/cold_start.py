@@ -23,7 +23,8 @@ from homeport.control.identity import Identity
 from homeport.control.prepare import Preparer
 from homeport.core.actions import StartContainer
 from homeport.core.facts import ContainerExited, ContainerReady, ContainerStarted
-from homeport.daemon.compose import Kept, image_settings
+from homeport.daemon import inside
+from homeport.daemon.compose import Opened, image_settings
 from homeport.engine.local import LocalEngine
 from homeport.engine.probe import Boots
 from homeport.images.builder import BuildahImages
@@ -33,6 +34,7 @@ from homeport.sdk.collect import collect
 from homeport.sdk.resolve import PlatformResolver
 from homeport.settings import Settings
 from homeport.store.datadir import open_data_dir
+from homeport.store.keyring import platform_key
 
 PORT = 8000
 LIMIT_S = 60.0
@@ -146,7 +148,7 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own."""
     directory = open_data_dir(data_dir)
     settings = Settings(data_dir=data_dir)
-    kept = Kept.at(settings, directory)
+    kept = Opened.at(settings, directory)
     images = BuildahImages(image_settings(settings, kept.guest_lib))
     file = work / "servers.py"
     file.write_text(SERVERS)
@@ -161,7 +163,9 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     servers = tuple(replace(server, image_id=image.image_id) for server in collected.manifest.servers)
     manifest = replace(collected.manifest, servers=servers)
     files = (kept.manifests, kept.sources, kept.trees)
-    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, Identity(b"bench" * 8), work)
+    identity = Identity(platform_key(directory.keys, "container tokens"))
+    inside_place = inside.place(data_dir)
+    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
@@ -169,6 +173,7 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
         yield Bench(engine, preparer, kept.manifests.put(manifest), recipe.python_version)
     finally:
         await _end(engine, link)
+        kept.database.close()
 
 
 async def _end(engine: LocalEngine, link: SpawnerLink) -> None:

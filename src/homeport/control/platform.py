@@ -49,6 +49,16 @@ from .volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What Apps and people keep here by name."""
+
+    secrets: Secrets
+    objects: Objects
+    dicts: Dicts
+    queues: Queues
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What a platform is made of (put together in `daemon.compose`)."""
 
@@ -64,10 +74,7 @@ class Parts:
     audit: Audit
     volumes: Volumes
     volume_keeper: VolumeKeeper
-    secrets: Secrets
-    objects: Objects
-    dicts: Dicts
-    queues: Queues
+    kept: Kept
 
 
 class Platform:
@@ -122,19 +129,19 @@ class Platform:
 
     @property
     def secrets(self) -> Secrets:
-        return self._parts.secrets
+        return self._parts.kept.secrets
 
     @property
     def objects(self) -> Objects:
-        return self._parts.objects
+        return self._parts.kept.objects
 
     @property
     def dicts(self) -> Dicts:
-        return self._parts.dicts
+        return self._parts.kept.dicts
 
     @property
     def queues(self) -> Queues:
-        return self._parts.queues
+        return self._parts.kept.queues
 
     @property
     def collector(self) -> Collector:

@@ -10,7 +10,7 @@ import secrets
 import socket
 import string
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.materials import PlatformMaterials
 from ..control.objects import Objects
-from ..control.platform import Parts, Platform
+from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
 from ..control.queues import Queues
@@ -58,7 +58,7 @@ from ..store.environments import EnvironmentTable
 from ..store.files import write_private
 from ..store.history import History
 from ..store.journal import SqlJournal
-from ..store.keyring import KEY_VARIABLE, open_keyring, platform_key
+from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
 from ..store.objects import ObjectFile
@@ -106,7 +106,7 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Opened:
     """Everything that lies in the data directory, opened."""
 
     database: Database
@@ -122,12 +122,10 @@ class Kept:
     guest_lib: Path
 
     @classmethod
-    def at(cls, settings: Settings, directory: DataDir) -> Kept:
+    def at(cls, settings: Settings, directory: DataDir) -> Opened:
         """Blocks. Raises what opening them raises."""
         database, blobs = Database(directory.journal), Blobs(directory.blobs)
         journal = SqlJournal(database)
-        # nothing that is started from here gets to see the key
-        keyring = open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
         return cls(
             database=database,
             journal=journal,
@@ -136,7 +134,7 @@ class Kept:
             manifests=Manifests(blobs),
             sources=Sources(directory.sources, blobs),
             trees=Trees(blobs),
-            vault=Vault(SecretTable(database, journal, keyring)),
+            vault=Vault(SecretTable(database, journal, _keyring(settings, directory))),
             volumes=VolumeStore(VolumeTable(database), VolumeFolders(directory.volumes)),
             objects=ObjectFile(directory.objects),
             guest_lib=guestlib.ensure(settings.data_dir),
@@ -146,7 +144,7 @@ class Kept:
 @contextlib.asynccontextmanager
 async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
     clock = SystemClock()
-    kept = Kept.at(settings, directory)
+    kept = Opened.at(settings, directory)
     files = (kept.manifests, kept.sources, kept.trees)
     materials = PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
     images = BuildahImages(image_settings(settings, kept.guest_lib), materials)
@@ -183,10 +181,7 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         audit=Audit(kept.journal, kept.database),
         volumes=volumes,
         volume_keeper=keeper,
-        secrets=secret_names,
-        objects=objects,
-        dicts=Dicts(objects, settings.data_dir / "run" / "uploads"),
-        queues=Queues(objects),
+        kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
     )
     chores = [asyncio.create_task(chore) for chore in (parts.collector.run(), keeper.run(), objects.sweep())]
     try:
@@ -194,9 +189,7 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):
             yield platform
     finally:
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await _cancel(chores)
         objects.close()
         await loop.close()
         await engine.close()
@@ -208,6 +201,17 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
 def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:
     usual = ImageSettings.under(settings.data_dir, CACHE.expanduser())
     return replace(usual, guest_lib=guest_lib, cache_gib=settings.image_cache_gib, cache_days=settings.image_cache_days)
+
+
+def _keyring(settings: Settings, directory: DataDir) -> Keyring:
+    """Takes the key out of the environment: nothing that is started from here gets to see it."""
+    return open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
+
+
+async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
+    for chore in chores:
+        chore.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
 
 
 def router_settings(settings: Settings) -> RouterSettings:
