@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
 from ..core.events import Event as Happening
@@ -28,13 +28,13 @@ from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.trees import Trees, paths_in_words
 from ..store.volumes import VolumeTable
-from . import views
+from . import app_images, views
 from .chronicle import Input, Origin
 from .environments import Environments
 from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
-from .requests import DeployRequest, Event
+from .requests import DeployRequest, Event, progress
 from .vault import Vault, secrets_of
 from .volume_mounts import refuse_missing
 from .watch import Watchers
@@ -65,7 +65,7 @@ class Publisher:
         built: dict[ImageRecipe, Image] = {}
         async for event in self._cancellable(request, self._prepare(request, built)):
             yield event
-        manifest = _with_images(request.manifest, built)
+        manifest = app_images.with_images(request.manifest, built)
         manifest_digest = digest.of(manifest)
         if self._is_new(request, manifest_digest):
             await asyncio.to_thread(self.lay_out, manifest)
@@ -112,7 +112,7 @@ class Publisher:
     async def _prepare(self, request: DeployRequest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
         yield progress("check", f"Checking {request.manifest.name}")
         await asyncio.to_thread(self.check, request)
-        async for event in self._build(request.manifest, built):
+        async for event in app_images.ensure(self.images, request.manifest, built):
             yield event
 
     def service_host(self, app_name: str, environment: str, server: ServerSpec) -> str:
@@ -198,32 +198,6 @@ class Publisher:
             for deployment in app.deployments
         )
 
-    async def with_images(self, manifest: AppManifest) -> AppManifest:
-        """With the ids of the images that its recipes stand for now; empty for what is to be built."""
-        found = {recipe: await self.images.get(recipe) for recipe in {server.image for server in manifest.servers}}
-        return _with_images(manifest, {recipe: image for recipe, image in found.items() if image})
-
-    async def _build(self, manifest: AppManifest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
-        """All images, one after the other, into `built`; each line of a build as it comes."""
-        for recipe in dict.fromkeys(server.image for server in manifest.servers):
-            if (found := await self.images.get(recipe)) is not None:
-                built[recipe] = found
-                continue
-            yield progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
-            async for line in self._build_one(recipe, built):
-                yield Event("build", {"line": line})
-
-    async def _build_one(self, recipe: ImageRecipe, built: dict[ImageRecipe, Image]) -> AsyncIterator[str]:
-        lines: asyncio.Queue[str | None] = asyncio.Queue()
-        build = asyncio.create_task(self.images.ensure(recipe, lines.put_nowait))
-        build.add_done_callback(lambda _: lines.put_nowait(None))
-        try:
-            while (line := await lines.get()) is not None:
-                yield line
-            built[recipe] = await build
-        finally:
-            build.cancel()
-
     def fact(self, request: DeployRequest, manifest_digest: str) -> DeployRequested:
         manifest = request.manifest
         self.environments.find(request.environment)
@@ -308,22 +282,6 @@ class Publisher:
             "duration_ms": deployment.settled_at_ms - began_ms,
             "containers_left": 0,
         }
-
-
-def _with_images(manifest: AppManifest, images: Mapping[ImageRecipe, Image]) -> AppManifest:
-    ids = {recipe: image.image_id for recipe, image in images.items()}
-    servers = (replace(s, image=_plain(s.image), image_id=ids.get(s.image, "")) for s in manifest.servers)
-    return replace(manifest, servers=tuple(servers))
-
-
-def _plain(recipe: ImageRecipe) -> ImageRecipe:
-    """The recipe without what it says about building it anew, which is over by now."""
-    steps = tuple(replace(step, force=False) for step in recipe.steps)
-    return replace(recipe, steps=steps, cache="")
-
-
-def progress(stage: str, message: str) -> Event:
-    return Event("progress", {"stage": stage, "message": message})
 
 
 def not_deployed(app_name: str, environment: str) -> InvalidError:
