@@ -93,10 +93,12 @@ class Publisher:
             raise not_deployed(fact.app_name, fact.environment)
         unchanged = next((e for e in step.events if isinstance(e, DeployUnchanged)), None)
         app = unchanged.app if unchanged else _published_app(list(step.world.apps.values()), fact)
+        asked_for = next((d for d in app.deployments if d.request_id == fact.request_id), None)
+        deployment = asked_for or _target(app)
         with self.watchers.of_app(app.app_id) as happenings:
-            yield Event("published", self._published(app, fact, noop=unchanged is not None))
-            if wait and unchanged is None:
-                async for event in self._follow(app, happenings):
+            yield Event("published", self._published(app, deployment, fact, noop=asked_for is None))
+            if wait and asked_for is not None:
+                async for event in self._follow(app, deployment, happenings):
                     yield event
 
     async def _cancellable(self, request: DeployRequest, stream: AsyncIterator[Event]) -> AsyncIterator[Event]:
@@ -213,12 +215,12 @@ class Publisher:
             request_id=request.request_id,
         )
 
-    def _published(self, app: App, fact: DeployRequested, noop: bool) -> dict[str, object]:
+    def _published(self, app: App, deployment: Deployment, fact: DeployRequested, noop: bool) -> dict[str, object]:
         ids = {service.name: service.service_id for service in app.services}
         return {
             "app_id": app.app_id,
             "app_name": app.name,
-            "version": app.version if not noop else _target(app).version,
+            "version": deployment.version,
             "noop": noop,
             "type": fact.kind.value,
             "rollback_version": fact.of_version or None,
@@ -229,8 +231,7 @@ class Publisher:
             ],
         }
 
-    async def _follow(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
-        deployment = _target(app)
+    async def _follow(self, app: App, deployment: Deployment, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
         began_ms = deployment.published_at_ms
         recreate = deployment.strategy is Strategy.RECREATE
         if recreate and self._older(app):
@@ -241,7 +242,7 @@ class Publisher:
             event = await happenings.get()
             if isinstance(event, ContainerMoved):
                 yield Event("container", views.container_event(event.container, event.service))
-            elif isinstance(event, DeploymentMoved) and event.deployment.version == app.version:
+            elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
                 deployment = event.deployment
         settled = await self._settled(app.app_id, deployment, began_ms)
         if recreate and deployment.state is DeploymentState.LIVE:
