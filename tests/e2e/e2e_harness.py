@@ -128,6 +128,10 @@ class Box:
         published = json.loads(self.ok("deploy", str(self.write(f"{name}.py", text)), "--json", *options))
         return str(published["servers"][0]["url"])
 
+    def let_go(self, container_id: str) -> None:
+        """Whatever waits in `held()` there goes on."""
+        self.ok("container", "exec", container_id, "touch", "/tmp/go")
+
     def containers(self, app: str, *options: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("container", "list", "--app", app, *options)
         return found
@@ -235,7 +239,7 @@ class HeldRequest:
 
     def let_go(self) -> Answer | str:
         """How it ended, after its container let go of it."""
-        self.box.ok("container", "exec", self.container_id, "touch", "/tmp/go")
+        self.box.let_go(self.container_id)
         return wait_until(lambda: self.end, "the end of the held request")
 
 
@@ -302,9 +306,9 @@ class Load:
         connection.close()
 
 
-def connect(url: str) -> http.client.HTTPConnection:
+def connect(url: str, timeout_s: float = REQUEST_LIMIT_S) -> http.client.HTTPConnection:
     """To the address itself, so that `*.localhost` needs no resolver."""
-    return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=REQUEST_LIMIT_S)
+    return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=timeout_s)
 
 
 def ask(connection: http.client.HTTPConnection, url: str, path: str = "/") -> Answer:

@@ -40,8 +40,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1)
         if self.path == "/hold":
             print("holding a request", flush=True)
-            while not os.path.exists("/tmp/go"):
-                time.sleep(0.01)
+            held()
         if self.path == "/leave":
             os._exit(3)
         if self.path == "/eat":
@@ -54,6 +53,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def held():
+    while not os.path.exists("/tmp/go"):
+        time.sleep(0.01)
 
 
 def serve(host="0.0.0.0"):
