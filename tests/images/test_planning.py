@@ -130,6 +130,8 @@ def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
         ("ADD https://a/x https://b/y /d/", "ADD takes one URL"),
         ("ADD git@github.com:a/b.git /d", "git repository"),
         ("FROM python", "can't have FROM"),
+        ("RUN x\nFROM scratch", "can't have FROM"),
+        ("RUN x\necho y", "`echo y` is not an instruction"),
         ("COPY --from=context1 a /a", "context1, which is not there"),
         ("# escape=`\nRUN x", "escape="),
     ],

@@ -169,6 +169,17 @@ def micromamba(packages: Sequence[str], channels: Sequence[str], *, spec_file: b
     return (*copy, f"RUN {' '.join(words)}", "RUN micromamba clean --all --yes")
 
 
+def command(text: str) -> str:
+    """A shell command as one line, whatever the image's shell is; one of several lines is a script that ends at its first
+    failure.
+    """
+    joined = text.replace("\\\n", "").strip()
+    if "\n" not in joined:
+        return f"RUN {joined}"
+    script = " ".join(map(shlex.quote, joined.split("\n")))
+    return f"RUN set -e; eval \"$(printf '%s\\n' {script})\""
+
+
 def exec_form(word: str, argv: Sequence[object]) -> str:
     """`ENTRYPOINT ["a", "b"]`. Raises InvalidError for what is not a list of texts."""
     if isinstance(argv, str):
