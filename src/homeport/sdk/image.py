@@ -160,8 +160,8 @@ class Image(InstallMethods, StepMethods):
         image_build.build(self, full, environment_name, client)
 
     def imports(self) -> Imports:
-        """`with image.imports():` around imports of what only the image has; on this machine they may fail."""
-        return Imports()
+        """`with image.imports():` around imports of what only the image has: where another one runs, they may fail."""
+        return Imports(self)
 
     @classmethod
     def _begin(cls, make: Callable[[], Base]) -> Self:
@@ -179,15 +179,20 @@ class Image(InstallMethods, StepMethods):
 
 
 class Imports:
-    """Swallows ImportError on the user's machine; inside containers nothing."""
+    """Swallows ImportError. Inside a container it is kept with its image, and raised where a Server runs with that one."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        if not isinstance(error, ImportError) or not is_local():
+        if not isinstance(error, ImportError):
             return False
-        if not isinstance(error, ModuleNotFoundError):
+        if not is_local():
+            self._image._failed_imports.append(error)
+        elif not isinstance(error, ModuleNotFoundError):
             import warnings
 
             warnings.warn(f"In `image.imports()`, and only here: {error}", stacklevel=2)

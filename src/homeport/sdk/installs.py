@@ -105,9 +105,9 @@ def apt(packages: Sequence[str]) -> tuple[str, ...]:
 
 
 def uv(version: str | None) -> tuple[str, ...]:
-    """uv itself, beside the image's own Python packages."""
-    wanted = shlex.quote(f"uv=={version}") if version else "uv"
-    return (f"RUN python3 -m pip install --root-user-action=ignore --target /opt/uv {wanted}",)
+    """uv itself, beside the image's own Python packages; that of an earlier step will do, unless a version is wanted."""
+    install = "python3 -m pip install --root-user-action=ignore --upgrade --target /opt/uv"
+    return (f"RUN {install} {shlex.quote(f'uv=={version}')}" if version else f"RUN test -x {UV} || {install} uv",)
 
 
 def uv_pip(packages: Sequence[str], requirements: int, indexes: Indexes) -> tuple[str, ...]:
