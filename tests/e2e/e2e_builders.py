@@ -142,7 +142,7 @@ def named(image, name):
     return image.env({"PIPED": name})
 
 
-secret = modal.Secret.from_dict({"BUILD_TOKEN": "sesame-open"})
+secret = modal.Secret.from_name("for-builds", required_keys=["BUILD_TOKEN"])
 volume = modal.Volume.from_name("for-builds", create_if_missing=True)
 several_lines = '''
     cd /

@@ -68,6 +68,7 @@ def test_every_installer_installs_what_the_servers_import(box: Box, project: Pat
 
 
 def test_every_other_step_does_what_it_says_and_no_more(box: Box, project: Path) -> None:
+    box.ok("secret", "create", "for-builds", "BUILD_TOKEN=sesame-open")
     seen, said = deploy(box, project, "steps", builders.STEPS)
     folder = ["data.txt", "sub", "sub/deep.txt"]
     assert seen["Server"] == {
@@ -82,8 +83,10 @@ def test_every_other_step_does_what_it_says_and_no_more(box: Box, project: Path)
     assert "the token is ***" in said
     assert box.ok("volume", "get", "for-builds", "here", "-") == "here\n"
     assert any(each.get("Entrypoint") == ["/bin/sh", "-c"] and each.get("Cmd") == ["echo", "a b"] for each in configs(box))
-    held = subprocess.run(["grep", "-rlaF", "--devices=skip", "sesame-open", str(box.data_dir)], capture_output=True)
-    assert held.stdout == b""
+    held = subprocess.run(
+        ["grep", "-rlaF", "--devices=skip", "sesame-open", str(box.data_dir)], capture_output=True, text=True
+    )
+    assert held.stdout == ""
 
 
 def test_an_image_is_published_from_code_and_a_later_deploy_stands_on_it(box: Box, project: Path) -> None:
