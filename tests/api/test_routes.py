@@ -362,3 +362,10 @@ def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> 
             assert ("security" in operation) == (path != "/v1/health")
     streams = document["paths"]["/v1/apps/{app}/logs"]["get"]["responses"]["200"]["content"]
     assert list(streams) == ["text/event-stream"]
+
+
+@pytest.mark.parametrize(("path", "end"), [("/v1/deployments", "is too large to deploy"), ("/v1/apps", "bytes.")])
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: Client, path: str, end: str) -> None:
+    response = client.post(path, content=b" " * (limits.BODY_BYTES_MAX + 1))
+    assert response.status_code == 413
+    assert response.json()["error"]["message"].endswith(end)

@@ -98,6 +98,7 @@ class _Answer(BaseModel):
 class ProblemBody(_Answer):
     code: str
     message: str
+    image_id: str | None = Field(None, description="Of a build that failed (code image_build)")
 
 
 class Problem(_Answer):

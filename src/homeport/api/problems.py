@@ -85,6 +85,9 @@ def answer(error: errors.Error) -> JSONResponse:
 
 
 def as_data(error: errors.Error) -> dict[str, object]:
+    if isinstance(error, errors.ImageBuildError):  # the last lines of what it said are for people, as they are
+        of_build = {"image_id": error.image_id} if error.image_id else {}
+        return {"code": error.code, "message": error.message, **of_build}
     return {"code": error.code, "message": " ".join(error.message.split())}
 
 

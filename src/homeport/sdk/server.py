@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..client.http import Client
 
     Deployed = tuple[str, str | None, Client | None]  # App name or id, environment, client
+    from .image import Image
     from .options import ServerOptions
 
 
@@ -23,6 +24,7 @@ class Server:
 
     _user_cls: type | None  # the decorated class, which the guest runs
     _options: ServerOptions | None  # None inside containers
+    _image: Image | None = None  # inside containers, where the code gives one
     _name: str
     _deployed: Deployed | None  # where to look it up; None for one that was defined here and not deployed
 

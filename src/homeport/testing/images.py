@@ -53,7 +53,8 @@ class FakeImages(Images):
             progress(f"STEP {number + 1}/{len(recipe.steps) + 1}: {text}")
             if text in self._broken:
                 where = f"step {number + 1} of {len(recipe.steps) + 1}: {text}"
-                raise ImageBuildError(f"Image build for im-{_name(recipe, number)[:22]} failed.\n  {where}")
+                image_id = f"im-{_name(recipe, number)[:22]}"
+                raise ImageBuildError(f"Image build for {image_id} failed.\n  {where}", image_id)
             layers.insert(0, f"{self._directory}/{_name(recipe, number)}")
         self.built.append(recipe)
         return Image(_name(recipe, len(recipe.steps)), tuple(layers), recipe.python_version)
