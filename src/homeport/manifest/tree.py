@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..errors import InvalidError
-from .paths import clashes, relative_problem
+from .paths import clashes, not_plainly_fine, relative_problem
 
 VERSION = 1
 ENTRIES_MAX = 200_000
@@ -93,12 +93,7 @@ class Tree:
     @cached_property
     def content(self) -> bytes:
         """Its canonical bytes. Raises InvalidError for a text that UTF-8 can't carry."""
-        document = {"entries": [_plain(entry) for entry in self.entries], "tree": VERSION}
-        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-        try:
-            return text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidError(f"A tree can't hold {text[error.start]!r}, which UTF-8 can't carry.") from None
+        return _canonical({"entries": [_plain(entry) for entry in self.entries], "tree": VERSION})
 
     @cached_property
     def digest(self) -> str:
@@ -123,7 +118,7 @@ def loads(content: bytes) -> Tree:
     tree = Tree(tuple(map(_entry, document["entries"])))
     for problem in problems(tree):
         raise InvalidError(problem)
-    if tree.content != content:
+    if _canonical({"entries": document["entries"], "tree": VERSION}) != content:
         raise InvalidError("This tree of files is not in its canonical form.")
     return tree
 
@@ -137,15 +132,16 @@ def problems(tree: Tree) -> Iterator[str]:
     if paths != sorted(paths):
         yield "The files of a tree must be sorted by path."
     if not tree.single:
-        yield from (f"The file {path!r} {words}." for path in paths if (words := _path_problem(path)))
+        odd = not_plainly_fine(paths)
+        yield from (f"The file {path!r} {words}." for path in odd if (words := _path_problem(path)))
         yield from (f"The file {path!r} is listed twice, or is also a folder." for path in clashes(paths))
     sizes: dict[str, int] = {}
     for entry in tree.entries:
-        problem = _file_problem(entry, sizes) if isinstance(entry, File) else None
-        if isinstance(entry, Link):
-            problem = link_problem(entry)
-        if problem:
-            yield f"The {'link' if isinstance(entry, Link) else 'file'} {entry.path!r} {problem}."
+        if isinstance(entry, File):
+            if problem := _file_problem(entry, sizes):
+                yield f"The file {entry.path!r} {problem}."
+        elif isinstance(entry, Link) and (problem := link_problem(entry)):
+            yield f"The link {entry.path!r} {problem}."
 
 
 def link_problem(link: Link) -> str | None:
@@ -173,6 +169,14 @@ def _file_problem(file: File, sizes: dict[str, int]) -> str | None:
     if file.size_bytes < 0 or sizes.setdefault(file.digest, file.size_bytes) != file.size_bytes:
         return f"has a size that can't be: {file.size_bytes} bytes"
     return None
+
+
+def _canonical(document: dict[str, object]) -> bytes:
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidError(f"A tree can't hold {text[error.start]!r}, which UTF-8 can't carry.") from None
 
 
 def _plain(entry: Entry) -> tuple[object, ...]:
