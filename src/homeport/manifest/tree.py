@@ -138,10 +138,13 @@ def problems(tree: Tree) -> Iterator[str]:
     sizes: dict[str, int] = {}
     for entry in tree.entries:
         if isinstance(entry, File):
-            if problem := _file_problem(entry, sizes):
-                yield f"The file {entry.path!r} {problem}."
+            if sizes.setdefault(entry.digest, entry.size_bytes) != entry.size_bytes or entry.size_bytes < 0:
+                yield f"The file {entry.path!r} has a size that can't be: {entry.size_bytes} bytes."
         elif isinstance(entry, Link) and (problem := link_problem(entry)):
             yield f"The link {entry.path!r} {problem}."
+    digest = next((digest for digest in sizes if not _SHA256.fullmatch(digest)), None)
+    if digest is not None:
+        yield f"The file {tree.blobs[digest].path!r} has the digest {digest!r}, which is not a sha256 in hex."
 
 
 def link_problem(link: Link) -> str | None:
@@ -161,14 +164,6 @@ def link_problem(link: Link) -> str | None:
 def _path_problem(path: str) -> str | None:
     problem = relative_problem(path)
     return problem and problem.partition(";")[0]
-
-
-def _file_problem(file: File, sizes: dict[str, int]) -> str | None:
-    if not _SHA256.fullmatch(file.digest):
-        return f"has the digest {file.digest!r}, which is not a sha256 in hex"
-    if file.size_bytes < 0 or sizes.setdefault(file.digest, file.size_bytes) != file.size_bytes:
-        return f"has a size that can't be: {file.size_bytes} bytes"
-    return None
 
 
 def _canonical(document: dict[str, object]) -> bytes:
