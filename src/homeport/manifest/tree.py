@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from json.encoder import encode_basestring as _quoted
 from typing import Any, NamedTuple
 
 from ..errors import InvalidError
@@ -93,7 +94,11 @@ class Tree:
     @cached_property
     def content(self) -> bytes:
         """Its canonical bytes. Raises InvalidError for a text that UTF-8 can't carry."""
-        return _canonical({"entries": [_plain(entry) for entry in self.entries], "tree": VERSION})
+        text = f'{{"entries":[{",".join(map(_text, self.entries))}],"tree":{VERSION}}}'
+        try:
+            return text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidError(f"A tree can't hold {text[error.start]!r}, which UTF-8 can't carry.") from None
 
     @cached_property
     def digest(self) -> str:
@@ -118,7 +123,7 @@ def loads(content: bytes) -> Tree:
     tree = Tree(tuple(map(_entry, document["entries"])))
     for problem in problems(tree):
         raise InvalidError(problem)
-    if _canonical({"entries": document["entries"], "tree": VERSION}) != content:
+    if tree.content != content:
         raise InvalidError("This tree of files is not in its canonical form.")
     return tree
 
@@ -166,18 +171,12 @@ def _path_problem(path: str) -> str | None:
     return problem and problem.partition(";")[0]
 
 
-def _canonical(document: dict[str, object]) -> bytes:
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidError(f"A tree can't hold {text[error.start]!r}, which UTF-8 can't carry.") from None
-
-
-def _plain(entry: Entry) -> tuple[object, ...]:
+def _text(entry: Entry) -> str:
+    """What `json.dumps` makes of it, in a third of the time."""
     if isinstance(entry, File):
-        return ("exec" if entry.executable else "file", entry.path, entry.digest, entry.size_bytes)
-    return ("link", *entry) if isinstance(entry, Link) else ("dir", *entry)
+        kind = "exec" if entry.executable else "file"
+        return f'["{kind}",{_quoted(entry.path)},{_quoted(entry.digest)},{entry.size_bytes}]'
+    return f'["{"link" if isinstance(entry, Link) else "dir"}",{",".join(map(_quoted, entry))}]'
 
 
 def _entry(item: Any) -> Entry:
