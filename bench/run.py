@@ -16,11 +16,13 @@ from pathlib import Path
 import cold_start
 import deploy
 import machine
+import mounts
 import report
 import rollout
 import stage
 import upload
 
+import images
 import router
 from homeport import __version__
 from homeport.errors import Error
@@ -33,6 +35,8 @@ Measure = Callable[[Path, int], list[report.Figure]]
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "deploy": (deploy.measure, 10, 3),
+    "images": (images.measure, 5, 1),
+    "mounts": (mounts.measure, 25, 3),
     "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
     "upload": (upload.measure, 10, 2),
