@@ -107,6 +107,7 @@ ACT: dict[str, Any] = {
     "environment": "main",
     "version": 1,
     "container_id": None,
+    "subject": None,
     "hash": "b" * 64,
 }
 VERDICT: dict[str, Any] = {"ok": False, "records": 9, "problem": "record 3 is missing"}

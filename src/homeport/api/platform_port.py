@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from ..control.access import Place
 from ..control.collector import Collector
 from ..control.environments import Environments
+from ..control.members import Members
+from ..control.proxytokens import ProxyTokens
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..store.blobs import Blobs
 
@@ -26,6 +29,19 @@ class Platform(Protocol):
 
     @property
     def collector(self) -> Collector: ...
+
+    @property
+    def workspace(self) -> str: ...
+
+    @property
+    def members(self) -> Members: ...
+
+    @property
+    def proxy_tokens(self) -> ProxyTokens: ...
+
+    def place(self, environment: str, *, app: str | None = None, container_id: str | None = None) -> Place:
+        """The environment that this App or container is in, else the one that was named. Raises NotFoundError for that."""
+        ...
 
     async def status(self) -> Answer: ...
 

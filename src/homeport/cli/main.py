@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers
+from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers, tokens, workspace
 from .options import DataDir, Globals, Profile, with_profile
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -37,6 +37,8 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
+app.add_typer(workspace.group, name="workspace")
+app.add_typer(tokens.group, name="token")
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core import ids
@@ -55,5 +56,13 @@ def _line(row: AuditRow, apps: dict[str, AppRow]) -> Json:
         "environment": body.get("name") if about_environment else (app.environment if app else body.get("environment")),
         "version": body.get("version"),
         "container_id": container_id,
+        "subject": _subject(body),
         "hash": row.hash,
     }
+
+
+def _subject(body: Mapping[str, object]) -> str | None:
+    """The member or token that an act was about, with the role or setting that it got."""
+    named = body.get("member") or body.get("token_name") or body.get("token_id") or body.get("key")
+    given = body.get("role") or body.get("value")
+    return None if not named else f"{named}: {given}" if given else str(named)

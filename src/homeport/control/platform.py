@@ -27,13 +27,16 @@ from ..store.audit import Audit
 from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
+from .access import Place, Role
 from .audit import Auditor
 from .chronicle import Input, Origin
 from .collector import Collector
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .members import Members
 from .planner import Planner
+from .proxytokens import ProxyTokens
 from .publish import Publisher
 from .redeploy import Redeployer
 from .registry import Registry
@@ -54,6 +57,8 @@ class Parts:
     spawner: SpawnerClient
     collector: Collector
     audit: Audit
+    members: Members
+    proxy_tokens: ProxyTokens
 
 
 class Platform:
@@ -89,6 +94,29 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def workspace(self) -> str:
+        return self._parts.settings.workspace
+
+    @property
+    def members(self) -> Members:
+        return self._parts.members
+
+    @property
+    def proxy_tokens(self) -> ProxyTokens:
+        return self._parts.proxy_tokens
+
+    def place(self, environment: str, *, app: str | None = None, container_id: str | None = None) -> Place:
+        container = self._history.container(container_id) if container_id is not None else None
+        ref = app if container is None else container.app_id
+        row = self._history.find_app(ref, environment) if ref is not None else None
+        try:
+            return self.environments.place(environment if row is None else row.environment)
+        except NotFoundError:
+            if row is None:
+                raise
+            return Place("", row.environment, Role.NO_ACCESS)  # it was deleted; what was in it is for managers
 
     @property
     def collector(self) -> Collector:

@@ -22,8 +22,10 @@ from ..control.environments import Environments
 from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
+from ..control.members import Members
 from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
+from ..control.proxytokens import ProxyTokens
 from ..control.publish import Publisher
 from ..control.stock import Stores
 from ..control.watch import Watchers
@@ -48,6 +50,8 @@ from ..store.history import History
 from ..store.journal import SqlJournal
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.members import MemberTable
+from ..store.proxytokens import ProxyTokenTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
 from . import guestlib
@@ -74,10 +78,9 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
         exits.callback(listener.close)
         tokens = TokenStore(directory.keys)
         tokens.ensure_admin()
-        platform = await exits.enter_async_context(_platform(settings, directory))
-        config = uvicorn.Config(
-            create_app(platform, tokens), log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S
-        )
+        platform = await exits.enter_async_context(_platform(settings, directory, tokens))
+        app = create_app(platform, tokens, platform.members)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S)
         server = uvicorn.Server(config)
         _announce(settings)
         exits.callback(_withdraw, settings)
@@ -89,7 +92,7 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
+async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) -> AsyncIterator[Platform]:
     clock = SystemClock()
     database = Database(directory.journal)
     journal = SqlJournal(database)
@@ -108,14 +111,17 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
     environments = Environments(EnvironmentTable(database), history, loop)
+    members = Members(MemberTable(database), environments, loop, admins)
+    proxy_tokens = ProxyTokens(ProxyTokenTable(database), environments, loop, router.set_tokens)
+    await proxy_tokens.push()
     publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments)
     collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib))
     collecting = asyncio.create_task(collector.run())
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
-        audit = Audit(journal, database)
-        yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit))
+        stores = (publisher, history, logbook, router, spawner, collector, Audit(journal, database))
+        yield Platform(Parts(settings, clock.now_ms(), *stores, members, proxy_tokens))
     finally:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)

@@ -94,10 +94,13 @@ def refuse(why: str, status: int, condition: str, text: str, header: str = "") -
 
 
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
+CREDENTIALS = "credentials for proxy authorization"
+CHALLENGE = 'WWW-Authenticate "Modal-Key"'
 REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
-    "auth": refuse("auth", 401, "!public !known_token", "missing or invalid credentials", 'WWW-Authenticate "Modal-Key"'),
+    "missing": refuse("auth", 401, "!public !tried", f"missing {CREDENTIALS}", CHALLENGE),
+    "auth": refuse("auth", 401, "!public !known_token", f"invalid {CREDENTIALS}", CHALLENGE),
     "env": refuse("env", 403, "!public !granted", "this token is not valid for the environment of this app"),
     "empty": refuse("empty", 503, "empty", "no container is ready", "Retry-After 1"),
     "full": refuse("full", 429, "{ var(txn.free) -m int 0 }", "all containers are at max_concurrency"),
@@ -138,7 +141,9 @@ frontend http
     http-request set-var(txn.token) var(txn.hash),map_str({tokens_map}) if {{ var(txn.hash) -m found }}
     http-request unset-var(txn.secret)
     http-request unset-var(txn.bearer)
+    acl tried var(txn.key) -m found
     acl known_token var(txn.token) -m found
+{refuse_missing}
 {refuse_auth}
     http-request set-var(txn.grant) var(txn.hash),concat(|,txn.env),map_str({grants_map}) if !public
     http-request set-var(txn.any) str(*) if !public !{{ var(txn.grant) -m found }}
