@@ -63,6 +63,6 @@ def _line(row: AuditRow, apps: dict[str, AppRow]) -> Json:
 
 def _subject(body: Mapping[str, object]) -> str | None:
     """The member or token that an act was about, with the role or setting that it got."""
-    named = body.get("member") or body.get("token_name") or body.get("token_id") or body.get("key")
+    named = " ".join(str(body[key]) for key in ("member", "token_name", "token_id", "key") if body.get(key))
     given = body.get("role") or body.get("value")
-    return None if not named else f"{named}: {given}" if given else str(named)
+    return f"{named}: {given}" if named and given else named or None

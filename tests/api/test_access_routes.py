@@ -1,0 +1,171 @@
+"""Who gets through to which route: the whole table, with real members on a real journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from control.people import People
+from control.plant import Plant
+from homeport.api.app import create_app
+from homeport.api.rules import RULES, Where
+from homeport.control.access import Need, Place
+from homeport.control.members import OWNER
+
+from .client import Client
+from .fakes import FakePlatform
+
+FILLED = {"{app}": "hello", "{container_id}": "ta-prod", "{name}": "prod", "{server}": "web", "{digest}": "a" * 64}
+
+
+class PeoplePlatform(FakePlatform):
+    """Has an App `ap-prod` and a container `ta-prod` in the environment `prod`, and everything else where it is said."""
+
+    def __init__(self, root: Path, people: People) -> None:
+        super().__init__(root)
+        self.environments = people.environments
+        self.members = people.members
+        self.proxy_tokens = people.proxy_tokens
+        self.workspace = "home"
+
+    def place(self, environment: str, *, app: str | None = None, container_id: str | None = None) -> Place:
+        elsewhere = app == "ap-prod" or container_id == "ta-prod"
+        return self.environments.place("prod" if elsewhere else environment)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    plant = Plant(tmp_path / "plant")
+    made = People(plant)
+    made.environments.create("prod", None, "o")
+    yield made
+    plant.database.close()
+
+
+@pytest.fixture
+def open_app(tmp_path: Path, people: People) -> FastAPI:
+    return create_app(PeoplePlatform(tmp_path, people), people.admins, people.members)
+
+
+def client(app: FastAPI, made: dict[str, Any]) -> Client:
+    return Client(app, {"Authorization": f"Bearer {made['token_id']}.{made['token_secret']}"})
+
+
+def robot(people: People, **roles: str) -> dict[str, Any]:
+    made = people.members.create_service("ci", OWNER)
+    for environment, role in roles.items():
+        people.members.set_environment_role(environment, "ci", role, OWNER)
+    return made
+
+
+def ask(asker: Client, route: str) -> tuple[int, str]:
+    """The status, and the words if it was refused. To be let through to what refuses for its own reasons is no refusal."""
+    method, path = route.split()
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    rule = RULES[route]
+    query = "?environment=prod" if rule.where in (Where.QUERY, Where.APP) else ""
+    body = {"environment": "prod"} if rule.where is Where.BODY else {}
+    answer = asker.request(method, path + query, **({} if method == "GET" else {"json": body}))
+    words = answer.json()["error"]["message"] if answer.status_code == 403 else ""
+    return (409 if "can't make tokens" in words else answer.status_code), words
+
+
+@pytest.mark.parametrize("route", RULES)
+def test_who_has_no_role_gets_through_to_nothing_but_what_a_token_is_enough_for(
+    open_app: FastAPI, people: People, route: str
+) -> None:
+    status, words = ask(client(open_app, robot(people)), route)
+    assert (status == 403) == (RULES[route].need is not Need.TOKEN), words
+
+
+@pytest.mark.parametrize("route", RULES)
+def test_a_role_counts_in_the_environment_that_the_wish_is_about(open_app: FastAPI, people: People, route: str) -> None:
+    elsewhere = client(open_app, robot(people, main="contributor"))
+    status, words = ask(elsewhere, route)
+    anywhere = RULES[route].where is Where.ANYWHERE
+    assert (status == 403) == (RULES[route].need is not Need.TOKEN and not anywhere), words
+    people.members.set_environment_role("prod", "ci", "viewer", OWNER)
+    assert (ask(elsewhere, route)[0] == 403) == (RULES[route].need not in (Need.TOKEN, Need.VIEW) and not anywhere)
+    people.members.set_environment_role("prod", "ci", "contributor", OWNER)
+    assert (ask(elsewhere, route)[0] == 403) == (RULES[route].need in (Need.MANAGE, Need.OWN))
+
+
+@pytest.mark.parametrize("route", RULES)
+def test_a_manager_gets_through_to_all_but_what_is_for_owners(open_app: FastAPI, people: People, route: str) -> None:
+    manager = client(open_app, people.members.create_user("boss", "manager", OWNER))
+    assert (ask(manager, route)[0] == 403) == (RULES[route].need is Need.OWN)
+
+
+def test_an_id_of_another_environment_is_judged_there(open_app: FastAPI, people: People) -> None:
+    asker = client(open_app, robot(people, main="contributor"))
+    paths = ["/apps/ap-prod", "/containers?app=ap-prod", "/containers/ta-prod/logs?environment=main", "/servers/ap-prod/web"]
+    for path in paths:
+        assert asker.get(f"/v1{path}").status_code == 403, path
+    assert asker.get("/v1/apps/hello").status_code == 200
+    assert asker.post("/v1/containers/ta-prod/stop").json()["error"] == {
+        "code": "permission_denied",
+        "message": "Service user 'ci' has the role no-access in the environment 'prod', and this takes contributor. "
+        "Ask a manager for it: `homeport environment roles update prod ci contributor`.",
+    }
+
+
+def test_only_environments_that_one_may_see_are_listed(open_app: FastAPI, people: People) -> None:
+    asker = client(open_app, robot(people, main="viewer"))
+    assert [each["name"] for each in asker.get("/v1/environments").json()["environments"]] == ["main"]
+    assert asker.get("/v1/me").json() == {
+        "name": "ci",
+        "kind": "service",
+        "role": "none",
+        "roles": {"main": "viewer", "prod": "no-access"},
+    }
+
+
+def test_the_actor_is_whoever_the_token_stands_for(open_app: FastAPI, people: People) -> None:
+    asker = client(open_app, robot(people, main="contributor"))
+    assert asker.post("/v1/apps/hello/stop").status_code == 200
+    assert open_app.state.platform.asked == [("stop_app", "hello", "main", "ci")]
+
+
+def test_tokens_and_members_from_their_beginning_to_their_end(open_app: FastAPI, people: People) -> None:
+    token = people.admins.ensure_admin()
+    admin = client(open_app, {"token_id": token.token_id, "token_secret": token.secret})
+    made = admin.post("/v1/workspace/proxy-tokens", json={"name": "front", "environments": ["prod"]}).json()
+    assert made["token_secret"].startswith("ws-")
+    path = f"/v1/workspace/proxy-tokens/{made['token_id']}"
+    assert admin.request("PATCH", "/v1/workspace", json={"rbac": True}).json() == {"name": "home", "rbac": True}
+    assert admin.put(f"{path}/environments/main").json()["environments"] == ["main", "prod"]
+    assert admin.request("DELETE", f"{path}/environments/prod").json()["environments"] == ["main"]
+    assert admin.request("PATCH", path, json={"name": "x"}).json()["name"] == "x"
+    assert "token_secret" not in admin.get("/v1/workspace/proxy-tokens").json()["proxy_tokens"][0]
+    assert admin.request("DELETE", path).json() == {"token_id": made["token_id"]}
+    assert admin.request("DELETE", path).status_code == 404
+    ann = admin.post("/v1/workspace/members", json={"name": "ann"}).json()
+    own = client(open_app, ann).post("/v1/workspace/tokens", json={}).json()
+    assert client(open_app, own).get("/v1/status").status_code == 200
+    assert admin.request("DELETE", "/v1/workspace/members/ann").json() == {"name": "ann"}
+    refused = client(open_app, own).get("/v1/status")
+    assert (refused.status_code, "was revoked" in refused.json()["error"]["message"]) == (401, True)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Bearer ak-x", "(the secret is missing)"),
+        ("Bearer wk-x.ws-y", "This is a proxy token (wk-…), which is good for Servers only"),
+    ],
+)
+def test_credentials_that_can_not_be_are_told_why(open_app: FastAPI, header: str, words: str) -> None:
+    answer = Client(open_app).get("/v1/status", headers={"Authorization": header})
+    assert (answer.status_code, words in answer.json()["error"]["message"]) == (401, True), answer.text
+
+
+def test_two_authorization_headers_are_refused_even_if_one_is_good(open_app: FastAPI, people: People) -> None:
+    token = people.admins.ensure_admin()
+    good = f"Bearer {token.token_id}.{token.secret}"
+    answer = Client(open_app).get("/v1/status", headers=[("Authorization", good), ("Authorization", "Bearer a.b")])
+    assert (answer.status_code, "2 Authorization headers" in answer.json()["error"]["message"]) == (401, True)
