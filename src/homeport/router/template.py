@@ -109,10 +109,12 @@ REFUSALS = {
 # Order of the checks: host, stopped, credentials (so that refused requests are no demand), then the pool (semantics 2.2.4).
 # Only hashes of credentials are on disk or in memory. Sticky keys become 32 bytes whatever the client sends.
 # `idle-close-on-response`: without it a reload resets idle keep-alive clients.
+# `restrict-req-hdr-names`: CGI and WSGI take `X_Forwarded_For` for `X-Forwarded-For`, so such names don't get through.
 FRONTEND = """\
 frontend http
     bind {http_bind}:{http_port}
     option idle-close-on-response
+    option http-restrict-req-hdr-names delete
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
     http-request deny deny_status 400 if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}
     http-request set-var(txn.host) req.hdr(host),host_only,lower
@@ -159,6 +161,13 @@ frontend http
     http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key) if {{ req.fhdr_cnt(modal-routing-affinity-key) ge 1 }}
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }}
 
+    # who asked and how, we alone say; `Connection` could name headers for the container to drop
+    http-request del-header x-forwarded- -m beg
+    http-request del-header forwarded
+    http-request del-header x-real-ip
+    http-request del-header proxy
+    http-request del-header connection if !{{ req.fhdr(upgrade) -m found }}
+    http-request set-header Connection Upgrade if {{ req.fhdr(upgrade) -m found }}
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
