@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ from control.people import People
 from control.plant import Plant
 from homeport.api.app import create_app
 from homeport.api.rules import RULES
+from homeport.control.members import OWNER
 
 from .test_access_routes import PeoplePlatform
 from .test_environment_routes import FakeCollector
 
 schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, given, settings  # noqa: E402 - after the skip
+from hypothesis import strategies as st  # noqa: E402 - after the skip
 
-EXAMPLES = 8  # for each of the routes
+EXAMPLES = 12  # for each of the routes
+REAL = {"name": "dev", "environment": "dev", "member": "ann", "app": "hello", "server": "web", "digest": "a" * 64}
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     root: Path = tmp_path_factory.mktemp("fuzz")
     plant = Plant(root / "plant")
     people = People(plant)
+    people.environments.create("dev", None, "o")
+    people.members.create_user("ann", "member", OWNER)
     platform = PeoplePlatform(root, people)
     platform.collector = FakeCollector()
     token = people.admins.ensure_admin()
@@ -51,9 +58,13 @@ def _play(operation: Any) -> None:
     declared = operation.definition.raw["responses"]
 
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(case=operation.as_strategy())
-    def check(case: Any) -> None:
-        response = case.call(headers=case.headers)
+    @given(case=operation.as_strategy(), real=st.booleans())
+    def check(case: Any, real: bool) -> None:
+        if real:
+            case.path_parameters = {name: REAL.get(name, value) for name, value in (case.path_parameters or {}).items()}
+            if isinstance(case.body, dict) and isinstance(case.body.get("name"), str):
+                case.body["name"] = f"made-{next(NUMBERS)}"
+        response = case.call()
         assert response.status_code < 500, (operation.label, response.status_code, response.text)
         assert str(response.status_code) in declared, (operation.label, response.status_code, response.text)
 
