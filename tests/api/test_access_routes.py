@@ -101,6 +101,15 @@ def test_a_manager_gets_through_to_all_but_what_is_for_owners(open_app: FastAPI,
     assert (ask(manager, route)[0] == 403) == (RULES[route].need is Need.OWN)
 
 
+def test_a_route_without_a_line_in_the_table_is_for_owners_only(
+    tmp_path: Path, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("homeport.api.rules.RULES", {})
+    app = create_app(PeoplePlatform(tmp_path, people), people.admins, people.members)
+    made = {role: people.members.create_user(role, role, OWNER) for role in ("owner", "manager", "member")}
+    assert [client(app, made[role]).get("/v1/status").status_code for role in made] == [200, 403, 403]
+
+
 def test_an_id_of_another_environment_is_judged_there(open_app: FastAPI, people: People) -> None:
     asker = client(open_app, robot(people, main="contributor"))
     paths = ["/apps/ap-prod", "/containers?app=ap-prod", "/containers/ta-prod/logs?environment=main", "/servers/ap-prod/web"]
@@ -112,6 +121,19 @@ def test_an_id_of_another_environment_is_judged_there(open_app: FastAPI, people:
         "message": "Service user 'ci' has the role no-access in the environment 'prod', and this takes contributor. "
         "Ask a manager for it: `homeport environment roles update prod ci contributor`.",
     }
+
+
+@pytest.mark.parametrize(
+    ("named", "status"), [(("prod", "main"), 200), (("main", "prod"), 403)], ids=["the last one is open", "it is closed"]
+)
+def test_an_environment_that_is_named_twice_is_judged_as_it_is_used(
+    open_app: FastAPI, people: People, named: tuple[str, str], status: int
+) -> None:
+    asker = client(open_app, robot(people, main="contributor"))
+    fields = ", ".join(f'"environment": "{name}"' for name in named)
+    body = f'{{"name": "shop", "request_id": "r", {fields}}}'
+    assert asker.post("/v1/apps", content=body, headers={"Content-Type": "application/json"}).status_code == status
+    assert [request.environment for _, request in open_app.state.platform.asked] == ["main"] * (status == 200)
 
 
 def test_only_environments_that_one_may_see_are_listed(open_app: FastAPI, people: People) -> None:

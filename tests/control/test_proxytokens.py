@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from homeport.control.environments import Update
+from homeport.control.access import SERVICE
+from homeport.control.environments import Access, Update
+from homeport.control.members import OWNER
 from homeport.control.proxytokens import fingerprint
 from homeport.errors import InvalidError, NotFoundError, PlatformError
 from homeport.store import tables
+from homeport.store.journal import SqlJournal
 
 from .people import People
 from .plant import Plant
@@ -94,6 +97,42 @@ def test_the_next_control_plane_tells_the_router_the_same(plant: Plant, people: 
     assert again.proxy_tokens.rbac
     assert again.proxy_tokens.lines() == people.proxy_tokens.lines()
     assert [line["name"] for line in again.proxy_tokens.lines()] == ["first"]
+
+
+def test_the_records_alone_give_all_tokens_members_and_roles_again(plant: Plant, people: People) -> None:
+    people.environments.create("dev", None, "o", Access(restricted=True, default_role="viewer"))
+    people.environments.update("dev", Update(default_role="no-access"), "o")
+    asyncio.run(people.proxy_tokens.set_rbac(True, "o"))
+    asyncio.run(people.proxy_tokens.grant(create(people, "one", "dev")["token_id"], "main", True, "o"))
+    asyncio.run(people.proxy_tokens.delete(create(people, "two")["token_id"], "o"))
+    people.members.create_user("ann", "member", OWNER)
+    people.members.set_role("ann", "manager", OWNER)
+    people.members.create_service("ci", OWNER)
+    people.members.set_environment_role("dev", "ci", "viewer", OWNER)
+    people.members.create_service("gone", OWNER)
+    people.members.delete("gone", SERVICE, OWNER)
+    before = told(people)
+    SqlJournal(plant.database).rebuild()
+    assert told(People(plant)) == before
+    assert [(line["restricted"], line["default_role"]) for line in before["environments"]] == [
+        (False, "contributor"),
+        (True, "no-access"),
+    ]
+
+
+def told(people: People) -> dict[str, Any]:
+    """Everything that is shown of a workspace."""
+    names = [str(line["name"]) for line in people.environments.lines()]
+    return {
+        "environments": people.environments.lines(),
+        "rbac": people.proxy_tokens.rbac,
+        "proxy tokens": people.proxy_tokens.lines(),
+        "router": people.proxy_tokens.wanted(),
+        "members": people.members.users(),
+        "service users": people.members.services(),
+        "tokens": people.members.tokens(OWNER),
+        "roles": {name: people.members.roles(name) for name in names},
+    }
 
 
 def test_a_deletion_that_the_router_was_not_told_of_is_no_success(people: People) -> None:
