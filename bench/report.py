@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Literal
 
 HEADERS = ("what", "homeport", "beside it", "ratio", "target", "", "rounds")
 
 
+Of = Literal["ratio", "value", "difference"]
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """At most this much: of the ratio, or of the figure itself."""
+    """At most this much: of the ratio to the companion, of the figure itself, or of what it is more than the companion."""
 
     at_most: float
-    of_ratio: bool = True
+    of: Of = "ratio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Figure:
         """None without a target."""
         if self.target is None:
             return None
-        measured = self.ratio if self.target.of_ratio else self.value
+        measured = {"ratio": self.ratio, "value": self.value, "difference": self.value - self.beside}[self.target.of]
         return measured is not None and measured <= self.target.at_most
 
 
@@ -87,11 +91,12 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def _aim(figure: Figure) -> str:
     if figure.target is None:
         return ""
-    if figure.target.of_ratio:
+    if figure.target.of == "ratio":
         return f"≤ {figure.target.at_most:g} x"
-    return f"≤ {_number(figure.target.at_most, figure.unit)}"
+    more = "+" if figure.target.of == "difference" else ""
+    return f"≤ {more}{_number(figure.target.at_most, figure.unit)}"
 
 
 def _number(value: float, unit: str) -> str:
-    digits = 0 if abs(value) >= 100 else 1
-    return f"{value:,.{digits}f} {unit}"
+    digits = 0 if abs(value) >= 100 or not unit else 1
+    return f"{value:,.{digits}f} {unit}".rstrip()

@@ -17,7 +17,9 @@ import cold_start
 import deploy
 import machine
 import report
+import rollout
 import stage
+import upload
 
 import router
 from homeport import __version__
@@ -31,7 +33,9 @@ Measure = Callable[[Path, int], list[report.Figure]]
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "deploy": (deploy.measure, 10, 3),
+    "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
+    "upload": (upload.measure, 10, 2),
 }
 
 

@@ -1,9 +1,15 @@
-"""The benchmarks' own arithmetic: what a figure says, and what is read from wrk. Nothing is measured here."""
+"""The benchmarks' own arithmetic: what a figure says, what is read from wrk, what the load generator counts. Nothing is
+measured here.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import socket
 import sys
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -33,7 +39,7 @@ def bench(name: str) -> ModuleType:
     return module
 
 
-report, load = bench("report"), bench("load")
+report, load, openloop = bench("report"), bench("load"), bench("openloop")
 
 
 def figure(ours: list[float], theirs: list[float], target: object = None) -> object:
@@ -51,10 +57,24 @@ def test_rounds_that_do_not_stand_beside_each_other_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at_most", "of_ratio", "met"), [(1.3, True, True), (1.1, True, False), (60, False, True), (59, False, False)]
+    ("at_most", "of", "met"),
+    [
+        (1.3, "ratio", True),
+        (1.1, "ratio", False),
+        (60, "value", True),
+        (59, "value", False),
+        (10, "difference", True),
+        (9, "difference", False),
+    ],
 )
-def test_a_target_is_of_the_ratio_or_of_the_figure(at_most: float, of_ratio: bool, met: bool) -> None:
-    assert figure([60], [50], report.Target(at_most, of_ratio)).met is met
+def test_a_target_is_of_the_ratio_or_of_the_figure_or_of_what_it_is_more(at_most: float, of: str, met: bool) -> None:
+    assert figure([60], [50], report.Target(at_most, of)).met is met
+
+
+def test_one_failed_request_misses_a_target_of_none() -> None:
+    made = report.Figure("failed", "", 1, 1000, "sent", 3, report.Target(0, "value"))
+    assert made.met is False
+    assert "1,000 sent" in report.table([made])[2]
 
 
 def test_a_companion_that_took_no_time_gives_no_ratio_and_meets_none() -> None:
@@ -87,3 +107,102 @@ def test_what_wrk_says_becomes_a_value() -> None:
 def test_answers_that_are_errors_are_no_result() -> None:
     with pytest.raises(RuntimeError, match="met errors"):
         load.parse(f"{WRK}  Non-2xx or 3xx responses: 3\n", 1.0)
+
+
+def answers(*done_ms: float) -> object:
+    """One request per second from second 100 on, each sent at once."""
+    return openloop.Answers(tuple(openloop.Answer(100.0 + at, 0.0, ms) for at, ms in enumerate(done_ms)))
+
+
+def test_a_stretch_of_a_run_holds_what_was_due_in_it() -> None:
+    assert [a.done_ms for a in answers(1, 2, 3, 4).between(101.0, 103.0).all] == [2, 3]
+
+
+def test_percentiles_count_every_request() -> None:
+    made = answers(*range(101))
+    assert (made.done_ms(50), made.done_ms(95)) == (50, 95)
+    assert made.per_second == 1.0
+
+
+def test_problems_are_counted_by_kind() -> None:
+    made = openloop.Answers(tuple(openloop.Answer(1.0, 0, 0, why) for why in ("", "reset", "status 503", "reset")))
+    assert (made.failed, made.problems) == (3, "2 x reset, 1 x status 503")
+
+
+@pytest.mark.parametrize(
+    ("got", "status"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200),
+        (b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n", 503),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", None),
+        (b"HTTP/1.1 200 OK\r\nContent-", None),
+    ],
+)
+def test_an_answer_counts_when_all_of_it_is_there(got: bytes, status: int | None) -> None:
+    assert openloop.complete(got) == status
+
+
+class Peer:
+    """Answers each connection's requests with these, in order, and then closes it. One connection after the other."""
+
+    def __init__(self, *given: bytes) -> None:
+        self.given = given
+        self.accepted = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.listener.getsockname()[1])
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed at the end
+            while True:
+                connection, _ = self.listener.accept()
+                self.accepted += 1
+                with connection:
+                    for answer in self.given:
+                        if not connection.recv(65536):
+                            break
+                        connection.sendall(answer)
+
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+BAD = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+
+
+def sent(plan: object, count: int) -> object:
+    """So many requests, one after the other, by the generator itself in this process."""
+    generator = openloop.Generator(plan)
+    for _ in range(count):
+        generator.send(time.perf_counter())
+        generator.finish()
+    return openloop.Answers(tuple(generator.answers))
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"), [([GOOD], ""), ([BAD], "2 x status 503"), ([b""], "2 x closed without an answer")]
+)
+def test_the_generator_tells_good_answers_from_bad_and_from_none(given: list[bytes], problems: str) -> None:
+    peer = Peer(*given)
+    with peer.listener:
+        assert sent(openloop.Plan(peer.port, "x", 1000, keep_alive=False), 2).problems == problems
+    assert peer.accepted == 2
+
+
+def test_a_port_that_is_closed_fails_every_request() -> None:
+    peer = Peer()
+    peer.listener.close()
+    assert sent(openloop.Plan(peer.port, "x", 1000, keep_alive=True), 3).failed == 3
+
+
+def test_a_connection_that_was_closed_while_it_was_idle_loses_no_request() -> None:
+    peer = Peer(GOOD)
+    with peer.listener:
+        made = sent(openloop.Plan(peer.port, "x", 1000, keep_alive=True), openloop.CONNECTIONS + 8)
+    assert (len(made.all), made.failed) == (openloop.CONNECTIONS + 8, 0)
+
+
+def test_connections_are_used_again_when_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openloop, "CONNECTIONS", 1)
+    peer = Peer(*[GOOD] * 5)
+    with peer.listener:
+        assert sent(openloop.Plan(peer.port, "x", 1000, keep_alive=True), 5).failed == 0
+    assert peer.accepted == 1

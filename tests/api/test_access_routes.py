@@ -10,45 +10,41 @@ import pytest
 from fastapi import FastAPI
 
 from control.people import People
-from control.plant import Plant
 from homeport.api.app import create_app
 from homeport.api.rules import RULES, Where
-from homeport.control.access import Need, Place
+from homeport.control.access import Need
 from homeport.control.members import OWNER
 
 from .client import Client
-from .fakes import FakePlatform
+from .workspace import Workspace
 
-FILLED = {"{app}": "hello", "{container_id}": "ta-prod", "{name}": "prod", "{server}": "web", "{digest}": "a" * 64}
-
-
-class PeoplePlatform(FakePlatform):
-    """Has an App `ap-prod` and a container `ta-prod` in the environment `prod`, and everything else where it is said."""
-
-    def __init__(self, root: Path, people: People) -> None:
-        super().__init__(root)
-        self.environments = people.environments
-        self.members = people.members
-        self.proxy_tokens = people.proxy_tokens
-        self.workspace = "home"
-
-    def place(self, environment: str, *, app: str | None = None, container_id: str | None = None) -> Place:
-        elsewhere = app == "ap-prod" or container_id == "ta-prod"
-        return self.environments.place("prod" if elsewhere else environment)
+FILLED = {
+    "{app}": "ap-prod",
+    "{container_id}": "ta-prod",
+    "{request_id}": "de-prod",
+    "{name}": "prod",
+    "{server}": "web",
+    "{digest}": "a" * 64,
+    "{image_id}": "im-" + "a" * 22,
+}
+OBJECTS = {Where.VOLUME: "volume", Where.DICT: "dict", Where.QUEUE: "queue"}
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    plant = Plant(tmp_path / "plant")
-    made = People(plant)
-    made.environments.create("prod", None, "o")
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    made = Workspace(tmp_path)
     yield made
-    plant.database.close()
+    made.close()
 
 
 @pytest.fixture
-def open_app(tmp_path: Path, people: People) -> FastAPI:
-    return create_app(PeoplePlatform(tmp_path, people), people.admins, people.members)
+def people(workspace: Workspace) -> People:
+    return workspace.people
+
+
+@pytest.fixture
+def open_app(workspace: Workspace, people: People) -> FastAPI:
+    return create_app(workspace, people.admins, people.members)
 
 
 def client(app: FastAPI, made: dict[str, Any]) -> Client:
@@ -62,12 +58,15 @@ def robot(people: People, **roles: str) -> dict[str, Any]:
     return made
 
 
-def ask(asker: Client, route: str) -> tuple[int, str]:
+def ask(asker: Client, route: str, workspace: Workspace) -> tuple[int, str]:
     """The status, and the words if it was refused. To be let through to what refuses for its own reasons is no refusal."""
     method, path = route.split()
+    rule = RULES[route]
+    if rule.where in OBJECTS:
+        thing = workspace.things[OBJECTS[rule.where]]
+        path = path.replace("{object_id}", thing).replace("{volume_id}", thing)
     for name, value in FILLED.items():
         path = path.replace(name, value)
-    rule = RULES[route]
     query = "?environment=prod" if rule.where in (Where.QUERY, Where.APP) else ""
     body = {"environment": "prod"} if rule.where is Where.BODY else {}
     answer = asker.request(method, path + query, **({} if method == "GET" else {"json": body}))
@@ -77,35 +76,40 @@ def ask(asker: Client, route: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("route", RULES)
 def test_who_has_no_role_gets_through_to_nothing_but_what_a_token_is_enough_for(
-    open_app: FastAPI, people: People, route: str
+    open_app: FastAPI, workspace: Workspace, route: str
 ) -> None:
-    status, words = ask(client(open_app, robot(people)), route)
+    status, words = ask(client(open_app, robot(workspace.people)), route, workspace)
     assert (status == 403) == (RULES[route].need is not Need.TOKEN), words
 
 
 @pytest.mark.parametrize("route", RULES)
-def test_a_role_counts_in_the_environment_that_the_wish_is_about(open_app: FastAPI, people: People, route: str) -> None:
+def test_a_role_counts_in_the_environment_that_the_wish_is_about(
+    open_app: FastAPI, workspace: Workspace, route: str
+) -> None:
+    people = workspace.people
     elsewhere = client(open_app, robot(people, main="contributor"))
-    status, words = ask(elsewhere, route)
+    status, words = ask(elsewhere, route, workspace)
     anywhere = RULES[route].where is Where.ANYWHERE
     assert (status == 403) == (RULES[route].need is not Need.TOKEN and not anywhere), words
     people.members.set_environment_role("prod", "ci", "viewer", OWNER)
-    assert (ask(elsewhere, route)[0] == 403) == (RULES[route].need not in (Need.TOKEN, Need.VIEW) and not anywhere)
+    assert (ask(elsewhere, route, workspace)[0] == 403) == (
+        RULES[route].need not in (Need.TOKEN, Need.VIEW) and not anywhere
+    )
     people.members.set_environment_role("prod", "ci", "contributor", OWNER)
-    assert (ask(elsewhere, route)[0] == 403) == (RULES[route].need in (Need.MANAGE, Need.OWN))
+    assert (ask(elsewhere, route, workspace)[0] == 403) == (RULES[route].need in (Need.MANAGE, Need.OWN))
 
 
 @pytest.mark.parametrize("route", RULES)
-def test_a_manager_gets_through_to_all_but_what_is_for_owners(open_app: FastAPI, people: People, route: str) -> None:
-    manager = client(open_app, people.members.create_user("boss", "manager", OWNER))
-    assert (ask(manager, route)[0] == 403) == (RULES[route].need is Need.OWN)
+def test_a_manager_gets_through_to_all_but_what_is_for_owners(open_app: FastAPI, workspace: Workspace, route: str) -> None:
+    manager = client(open_app, workspace.people.members.create_user("boss", "manager", OWNER))
+    assert (ask(manager, route, workspace)[0] == 403) == (RULES[route].need is Need.OWN)
 
 
 def test_a_route_without_a_line_in_the_table_is_for_owners_only(
-    tmp_path: Path, people: People, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("homeport.api.rules.RULES", {})
-    app = create_app(PeoplePlatform(tmp_path, people), people.admins, people.members)
+    app = create_app(workspace, people.admins, people.members)
     made = {role: people.members.create_user(role, role, OWNER) for role in ("owner", "manager", "member")}
     assert [client(app, made[role]).get("/v1/status").status_code for role in made] == [200, 403, 403]
 

@@ -9,21 +9,19 @@ from typing import Any
 
 import pytest
 
-from control.people import People
-from control.plant import Plant
 from homeport.api.app import create_app
 from homeport.api.rules import RULES
 from homeport.control.members import OWNER
 
-from .test_access_routes import PeoplePlatform
-from .test_environment_routes import FakeCollector
+from .workspace import Workspace
 
 schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, given, settings  # noqa: E402 - after the skip
 from hypothesis import strategies as st  # noqa: E402 - after the skip
 
 EXAMPLES = 12  # for each of the routes
-REAL = {"name": "dev", "environment": "dev", "member": "ann", "app": "hello", "server": "web", "digest": "a" * 64}
+THINGS: dict[str, str] = {}  # ids of what is there, by kind
+REAL = {"name": "prod", "environment": "prod", "member": "ann", "app": "hello", "server": "web", "digest": "a" * 64}
 NUMBERS = itertools.count()
 
 
@@ -31,12 +29,10 @@ NUMBERS = itertools.count()
 def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The document of a platform with real members, tokens and environments, asked as its admin."""
     root: Path = tmp_path_factory.mktemp("fuzz")
-    plant = Plant(root / "plant")
-    people = People(plant)
-    people.environments.create("dev", None, "o")
+    platform = Workspace(root)
+    people = platform.people
     people.members.create_user("ann", "member", OWNER)
-    platform = PeoplePlatform(root, people)
-    platform.collector = FakeCollector()
+    THINGS.update(platform.things)
     token = people.admins.ensure_admin()
     headers = {"Authorization": f"Bearer {token.token_id}.{token.secret}"}
     loaded = schemathesis.openapi.from_asgi(
@@ -44,7 +40,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     )
     loaded.config.update(headers=headers)
     yield loaded
-    plant.database.close()
+    platform.close()
 
 
 def test_nothing_that_is_sent_fails_in_a_way_that_is_not_declared(document: Any) -> None:
@@ -61,7 +57,8 @@ def _play(operation: Any) -> None:
     @given(case=operation.as_strategy(), real=st.booleans())
     def check(case: Any, real: bool) -> None:
         if real:
-            case.path_parameters = {name: REAL.get(name, value) for name, value in (case.path_parameters or {}).items()}
+            there = REAL | _ids(operation.path)
+            case.path_parameters = {name: there.get(name, value) for name, value in (case.path_parameters or {}).items()}
             if isinstance(case.body, dict) and isinstance(case.body.get("name"), str):
                 case.body["name"] = f"made-{next(NUMBERS)}"
         response = case.call()
@@ -69,3 +66,7 @@ def _play(operation: Any) -> None:
         assert str(response.status_code) in declared, (operation.label, response.status_code, response.text)
 
     check()
+
+
+def _ids(path: str) -> dict[str, str]:
+    return {"volume_id": THINGS["volume"], "object_id": THINGS["dict" if "/dicts" in path else "queue"]}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from homeport.control.environments import Environments
 from homeport.control.members import Members
 from homeport.control.proxytokens import ProxyTokens
 from homeport.router.render import Tokens, check_tokens
-from homeport.store.environments import EnvironmentTable
 from homeport.store.members import MemberTable
 from homeport.store.proxytokens import ProxyTokenTable
 from homeport.store.tokens import TokenStore
@@ -18,7 +16,7 @@ class People:
     def __init__(self, plant: Plant) -> None:
         self.told: list[Tokens] = []
         self.away: OSError | None = None
-        self.environments = Environments(EnvironmentTable(plant.database), plant.history, plant.loop)
+        self.environments = plant.environments
         keys = plant.database.path.parent
         self.admins = TokenStore(keys)
         self.admins.ensure_admin()

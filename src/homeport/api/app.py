@@ -20,16 +20,22 @@ from . import (
     blobs,
     containers,
     deployments,
+    dicts,
     environments,
     garbage,
+    images,
     members,
     problems,
+    queues,
     redeployments,
     registry,
     rules,
+    secrets,
     servers,
     status,
     tokens,
+    volume_files,
+    volumes,
 )
 from .auth import BEARER, Doorman, RequireToken
 from .limits import LimitBody
@@ -46,10 +52,16 @@ ROUTERS = (
     containers.router,
     servers.router,
     environments.router,
+    secrets.router,
+    dicts.router,
+    queues.router,
     garbage.router,
+    volumes.router,
+    volume_files.router,
     audit.router,
     tokens.router,
     members.router,
+    images.router,
 )
 
 

@@ -15,7 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 
 from ..control.access import Need, Person, Place, allows, demand
+from ..control.places import Places
 from ..errors import PermissionDeniedError
+from ..store.objects import Kind
 from .context import MAIN
 from .platform_port import Platform
 
@@ -29,30 +31,61 @@ class Where(Enum):
     NAME = auto()  # {name} in the path
     APP = auto()  # that of {app} in the path or `app=`: an id may be one of elsewhere
     CONTAINER = auto()  # that of the App of {container_id}
+    VOLUME = auto()  # that of {volume_id}
+    DICT = auto()  # that of {object_id}
+    QUEUE = auto()
+    DEPLOY = auto()  # that of {request_id}, while it is under way
     ANYWHERE = auto()  # any that the person may do it in
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """`making`: what it takes if the body asks for what is not there to be made."""
+
     need: Need
     where: Where = Where.NOWHERE
+    making: Need | None = None
 
 
 ANYBODY = Rule(Need.TOKEN)
 MANAGE = Rule(Need.MANAGE)
 OWNERS = Rule(Need.OWN)
 VIEW_APP, CHANGE_APP = Rule(Need.VIEW, Where.APP), Rule(Need.CHANGE, Where.APP)
+VIEW_QUERY, CHANGE_QUERY = Rule(Need.VIEW, Where.QUERY), Rule(Need.CHANGE, Where.QUERY)
+VIEW_BODY, CHANGE_BODY = Rule(Need.VIEW, Where.BODY), Rule(Need.CHANGE, Where.BODY)
+VIEW_VOLUME, CHANGE_VOLUME = Rule(Need.VIEW, Where.VOLUME), Rule(Need.CHANGE, Where.VOLUME)
+RESOLVE = Rule(Need.VIEW, Where.BODY, making=Need.CHANGE)
 UPLOAD = Rule(Need.CHANGE, Where.ANYWHERE)  # contents are known by their digests alone, in all environments
+VIEW_IMAGES, BUILD = Rule(Need.VIEW, Where.ANYWHERE), Rule(Need.CHANGE, Where.ANYWHERE)  # likewise
+
+
+def _of_objects(path: str, where: Where, viewing: Iterable[str], changing: Iterable[str]) -> Mapping[str, Rule]:
+    """What Dicts and Queues have in common, and the rest of what is in one."""
+    one = f"{path}/{{object_id}}"
+    return {
+        f"GET {path}": VIEW_QUERY,
+        f"POST {path}": CHANGE_BODY,
+        f"POST {path}/resolve": RESOLVE,
+        f"GET {one}": Rule(Need.VIEW, where),
+        f"DELETE {one}": Rule(Need.CHANGE, where),
+        f"POST {one}/heartbeat": Rule(Need.CHANGE, where),
+        **{f"{route.replace(' ', f' {one}/')}": Rule(Need.VIEW, where) for route in viewing},
+        **{f"{route.replace(' ', f' {one}/')}": Rule(Need.CHANGE, where) for route in changing},
+    }
+
 
 RULES: Mapping[str, Rule] = {
     "GET /v1/status": ANYBODY,
     "GET /v1/me": ANYBODY,
     "POST /v1/blobs/missing": UPLOAD,
+    "POST /v1/blobs/batch": UPLOAD,
+    "GET /v1/blobs/{digest}": UPLOAD,  # how much of it has arrived; no content is given out
     "PUT /v1/blobs/{digest}": UPLOAD,
-    "POST /v1/deployments": Rule(Need.CHANGE, Where.BODY),
-    "POST /v1/deployments/plan": Rule(Need.VIEW, Where.BODY),
-    "GET /v1/apps": Rule(Need.VIEW, Where.QUERY),
-    "POST /v1/apps": Rule(Need.CHANGE, Where.BODY),
+    "POST /v1/deployments": CHANGE_BODY,  # for what it uses of elsewhere, the route asks `control.access` too
+    "POST /v1/deployments/plan": VIEW_BODY,  # likewise
+    "DELETE /v1/deployments/{request_id}": Rule(Need.CHANGE, Where.DEPLOY),
+    "GET /v1/apps": VIEW_QUERY,
+    "POST /v1/apps": CHANGE_BODY,
     "GET /v1/apps/{app}": VIEW_APP,
     "GET /v1/apps/{app}/history": VIEW_APP,
     "GET /v1/apps/{app}/tags": VIEW_APP,
@@ -72,6 +105,43 @@ RULES: Mapping[str, Rule] = {
     "DELETE /v1/environments/{name}": MANAGE,
     "GET /v1/environments/{name}/roles": Rule(Need.VIEW, Where.NAME),
     "PUT /v1/environments/{name}/roles/{member}": MANAGE,
+    "GET /v1/secrets": VIEW_QUERY,
+    "POST /v1/secrets": CHANGE_BODY,
+    "PATCH /v1/secrets/{name}": CHANGE_QUERY,
+    "DELETE /v1/secrets/{name}": CHANGE_QUERY,
+    "POST /v1/secrets/resolve": VIEW_BODY,
+    "POST /v1/secrets/values": CHANGE_BODY,
+    "POST /v1/secrets/rotate-key": MANAGE,
+    **_of_objects(
+        "/v1/dicts",
+        Where.DICT,
+        viewing=("POST get", "GET content", "GET len", "GET entries"),
+        changing=("POST put", "PUT uploads/{upload}", "POST pop", "POST clear"),
+    ),
+    **_of_objects(
+        "/v1/queues",
+        Where.QUEUE,
+        viewing=("POST peek", "GET len"),
+        changing=("POST put", "POST get", "POST clear"),  # to get is to take out
+    ),
+    "GET /v1/volumes": VIEW_QUERY,
+    "POST /v1/volumes": CHANGE_BODY,
+    "POST /v1/volumes/resolve": RESOLVE,
+    "GET /v1/volumes/{volume_id}": VIEW_VOLUME,
+    "GET /v1/volumes/{volume_id}/users": VIEW_VOLUME,
+    "PATCH /v1/volumes/{volume_id}": CHANGE_VOLUME,
+    "DELETE /v1/volumes/{volume_id}": CHANGE_VOLUME,
+    "POST /v1/volumes/{volume_id}/heartbeat": CHANGE_VOLUME,
+    "POST /v1/volumes/{volume_id}/commit": CHANGE_VOLUME,
+    "GET /v1/volumes/{volume_id}/entries": VIEW_VOLUME,
+    "GET /v1/volumes/{volume_id}/content": VIEW_VOLUME,
+    "PUT /v1/volumes/{volume_id}/content": CHANGE_VOLUME,
+    "DELETE /v1/volumes/{volume_id}/content": CHANGE_VOLUME,
+    "POST /v1/volumes/{volume_id}/existing": VIEW_VOLUME,
+    "POST /v1/volumes/{volume_id}/copy": CHANGE_VOLUME,
+    "POST /v1/images/build": BUILD,  # for what it uses, the route asks `control.access` too
+    "GET /v1/images/names": VIEW_IMAGES,
+    "GET /v1/images/{image_id}/logs": VIEW_IMAGES,
     "POST /v1/gc": MANAGE,
     "GET /v1/audit": MANAGE,
     "GET /v1/audit/verify": MANAGE,
@@ -105,7 +175,7 @@ def by_endpoint(routers: Iterable[APIRouter], prefix: str) -> dict[object, Rule]
 
 
 async def require(request: Request) -> None:
-    """Stands before every route. Raises PermissionDeniedError, NotFoundError for an unknown environment."""
+    """Stands before every route. Raises PermissionDeniedError, NotFoundError for an environment or object that is not."""
     person: Person = request.state.person
     rule: Rule = request.app.state.rules.get(request.scope["endpoint"], OWNERS)
     if rule.where is Where.NOWHERE or person.manages:
@@ -113,35 +183,46 @@ async def require(request: Request) -> None:
         return
     platform: Platform = request.app.state.platform
     if rule.where is Where.ANYWHERE:
-        _demand_anywhere(person, rule.need, [platform.environments.place(row.name) for row in platform.environments.rows()])
+        _demand_anywhere(person, rule.need, platform.places.everywhere())
         return
-    demand(person, rule.need, await _place(request, rule.where, platform))
+    body = await _body(request) if rule.where is Where.BODY else {}
+    place = _place(request, rule.where, platform.places, body)
+    need = rule.making if rule.making is not None and body.get("create_if_missing") else rule.need
+    if place is not None:
+        demand(person, need, place)
 
 
-async def _place(request: Request, where: Where, platform: Platform) -> Place:
-    environment = request.query_params.get("environment", MAIN)
+def _place(request: Request, where: Where, places: Places, body: Mapping[str, object]) -> Place | None:
+    """None for what can change nothing, whoever asks for it."""
+    params, query = request.path_params, request.query_params
+    environment = query.get("environment", MAIN)
     match where:
         case Where.BODY:
-            return platform.place(await _environment_of_body(request))
+            named = body.get("environment", MAIN)
+            return places.named(named if isinstance(named, str) else MAIN)
         case Where.NAME:
-            return platform.place(request.path_params["name"])
+            return places.named(params["name"])
         case Where.APP:
-            app = request.path_params.get("app") or request.query_params.get("app")
-            return platform.place(environment, app=app)
+            return places.of_app(params.get("app") or query.get("app"), environment)
         case Where.CONTAINER:
-            return platform.place(environment, container_id=request.path_params["container_id"])
+            return places.of_container(params["container_id"], environment)
+        case Where.VOLUME:
+            return places.of_volume(params["volume_id"])
+        case Where.DICT | Where.QUEUE:
+            return places.of_object(Kind.DICT if where is Where.DICT else Kind.QUEUE, params["object_id"])
+        case Where.DEPLOY:
+            return places.of_deploy(params["request_id"])
         case _:
-            return platform.place(environment)
+            return places.named(environment)
 
 
-async def _environment_of_body(request: Request) -> str:
-    """What is no JSON, or names none, is refused by the route for what it is."""
+async def _body(request: Request) -> Mapping[str, object]:
+    """What is no JSON object is refused by the route for what it is."""
     try:
         body = json.loads(await request.body())
-    except ValueError:
-        return MAIN
-    named = body.get("environment", MAIN) if isinstance(body, dict) else MAIN
-    return named if isinstance(named, str) else MAIN
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _demand_anywhere(person: Person, need: Need, places: list[Place]) -> None:

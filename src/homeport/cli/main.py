@@ -15,7 +15,26 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers, tokens, workspace
+from . import (
+    apps,
+    audit,
+    containers,
+    deploy,
+    dicts,
+    environments,
+    garbage,
+    images,
+    platform,
+    queues,
+    redeploy,
+    render,
+    secrets,
+    servers,
+    tokens,
+    volume_transfer,
+    volumes,
+    workspace,
+)
 from .options import DataDir, Globals, Profile, with_profile
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -37,6 +56,12 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
+volume_transfer.register(volumes.group)
+app.add_typer(volumes.group, name="volume")
+app.add_typer(images.group, name="image")
+app.add_typer(secrets.group, name="secret")
+app.add_typer(dicts.group, name="dict")
+app.add_typer(queues.group, name="queue")
 app.add_typer(workspace.group, name="workspace")
 app.add_typer(tokens.group, name="token")
 garbage.register(app)

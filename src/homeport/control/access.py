@@ -14,7 +14,7 @@ A workspace role counts everywhere, an environment role in the environment that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -73,6 +73,16 @@ class Place:
     environment_id: str
     name: str
     default_role: str = Role.CONTRIBUTOR
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Something that an App or an image is given: a Secret, a Volume."""
+
+    what: str  # for people, with its article
+    place: Place
+    need: Need  # what it takes where it is
 
 
 def role_in(person: Person, place: Place) -> Role:
@@ -115,6 +125,25 @@ def demand(person: Person, need: Need, place: Place | None) -> None:
         f"{who} has the role {has} in the environment {place.name!r}, and this takes {takes}. Ask a manager for it: "
         f"`homeport environment roles update {place.name} {person.name} {takes}`."
     )
+
+
+def demand_uses(person: Person, home: Place | None, uses: Iterable[Use]) -> None:
+    """What is in another environment than the App takes a role there; a restricted one gives nothing (semantics 6.4.4).
+
+    `home`: the App's environment; None for an image, which is in none. Raises PermissionDeniedError in words.
+    """
+    for use in uses:
+        if home is not None and use.place.environment_id == home.environment_id:
+            continue
+        if home is not None and use.place.restricted:
+            raise PermissionDeniedError(
+                f"An App in the environment {home.name!r} can't have {use.what}, which is in {use.place.name!r}: that "
+                f"environment is restricted. Make one in {home.name!r}."
+            )
+        try:
+            demand(person, use.need, use.place)
+        except PermissionDeniedError as error:
+            raise PermissionDeniedError(f"It uses {use.what}. {error.message}") from None
 
 
 def parse_role(text: str) -> Role:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core import ids
@@ -56,13 +55,16 @@ def _line(row: AuditRow, apps: dict[str, AppRow]) -> Json:
         "environment": body.get("name") if about_environment else (app.environment if app else body.get("environment")),
         "version": body.get("version"),
         "container_id": container_id,
-        "subject": _subject(body),
+        "object": _object(row),
         "hash": row.hash,
     }
 
 
-def _subject(body: Mapping[str, object]) -> str | None:
-    """The member or token that an act was about, with the role or setting that it got."""
-    named = " ".join(str(body[key]) for key in ("member", "token_name", "token_id", "key") if body.get(key))
-    given = body.get("role") or body.get("value")
+def _object(row: AuditRow) -> str | None:
+    """What it was done to, where that is neither App nor container: a Secret with its keys, a member with the new role."""
+    if row.kind.startswith("secret.") and "secret_id" in row.body:
+        keys = ", ".join(str(key) for key in row.body.get("keys") or ())
+        return f"{row.body.get('name') or row.body['secret_id']} ({keys})"
+    named = " ".join(str(row.body[key]) for key in ("member", "token_name", "token_id", "key") if row.body.get(key))
+    given = row.body.get("role") or row.body.get("value")
     return f"{named}: {given}" if named and given else named or None

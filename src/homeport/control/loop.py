@@ -73,12 +73,12 @@ class ControlLoop:
         """Decides, makes durable, acts and tells. Raises OSError when the journal can't be written: nothing happened."""
         before = self.world
         step = self.kernel.accept(inputs, self._clock.now_ms())
-        for words in broken(before, step):
-            log.critical("a law is broken, please report this: %s", words)
         self._dispatch.perform(step.actions)
         self._wake_at(step.wake_at_ms)
         for watcher in list(self.watchers):
             watcher(step.world, step.events)
+        # Some laws look at all Apps: nobody waits for that, and what was decided is on its way before.
+        asyncio.get_running_loop().call_soon(_alarm, before, step)
         return step
 
     def note(self, *lines: Record) -> None:
@@ -121,6 +121,11 @@ class ControlLoop:
         ended = tuple(status.container_id for status in found if not status.running)
         repeated = [fact for status in found for fact in status.facts]
         self.tell(*repeated, EngineListed(asked_at_ms, running, ended))
+
+
+def _alarm(before: World, step: Step) -> None:
+    for words in broken(before, step):
+        log.critical("a law is broken, please report this: %s", words)
 
 
 def machine_capacity(cpu_overcommit: int) -> CapacityKnown:

@@ -27,21 +27,38 @@ from ..store.audit import Audit
 from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
-from .access import Place, Role
 from .audit import Auditor
+from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
+from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
 from .members import Members
+from .objects import Objects
+from .places import Places
 from .planner import Planner
 from .proxytokens import ProxyTokens
 from .publish import Publisher
+from .queues import Queues
 from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from .secrets import Secrets
 from .views import Json
+from .volume_keeper import VolumeKeeper
+from .volumes import Volumes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What Apps and people keep here by name."""
+
+    secrets: Secrets
+    objects: Objects
+    dicts: Dicts
+    queues: Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +73,13 @@ class Parts:
     router: HAProxyRouter
     spawner: SpawnerClient
     collector: Collector
+    builds: Builds
     audit: Audit
     members: Members
     proxy_tokens: ProxyTokens
+    volumes: Volumes
+    volume_keeper: VolumeKeeper
+    kept: Kept
 
 
 class Platform:
@@ -107,16 +128,43 @@ class Platform:
     def proxy_tokens(self) -> ProxyTokens:
         return self._parts.proxy_tokens
 
-    def place(self, environment: str, *, app: str | None = None, container_id: str | None = None) -> Place:
-        container = self._history.container(container_id) if container_id is not None else None
-        ref = app if container is None else container.app_id
-        row = self._history.find_app(ref, environment) if ref is not None else None
-        try:
-            return self.environments.place(environment if row is None else row.environment)
-        except NotFoundError:
-            if row is None:
-                raise
-            return Place("", row.environment, Role.NO_ACCESS)  # it was deleted; what was in it is for managers
+    @property
+    def places(self) -> Places:
+        parts = self._parts
+        table, under_way = parts.publisher.vault.table, parts.publisher.under_way
+        return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
+
+    @property
+    def volumes(self) -> Volumes:
+        return self._parts.volumes
+
+    async def volume_users(self, volume_id: str) -> Json:
+        return await asyncio.to_thread(self._parts.volumes.users, volume_id, self._parts.publisher.manifests)
+
+    async def delete_volume(self, volume_id: str, actor: str) -> Json:
+        deleted = self._parts.volumes.delete(volume_id, actor)
+        await self._parts.volume_keeper.look()
+        return deleted
+
+    @property
+    def builds(self) -> Builds:
+        return self._parts.builds
+
+    @property
+    def secrets(self) -> Secrets:
+        return self._parts.kept.secrets
+
+    @property
+    def objects(self) -> Objects:
+        return self._parts.kept.objects
+
+    @property
+    def dicts(self) -> Dicts:
+        return self._parts.kept.dicts
+
+    @property
+    def queues(self) -> Queues:
+        return self._parts.kept.queues
 
     @property
     def collector(self) -> Collector:
@@ -146,6 +194,9 @@ class Platform:
 
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._parts.publisher.deploy(request, wait)
+
+    def cancel_deploy(self, request_id: str) -> bool:
+        return self._parts.publisher.cancel(request_id)
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)

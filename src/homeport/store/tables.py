@@ -7,7 +7,7 @@ Times are milliseconds since the epoch. `position` is the `seq` of the record th
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, false
 
 schema = MetaData()
 
@@ -110,6 +110,36 @@ environments = Table(
     Column("default_role", String, nullable=False, server_default="contributor"),
 )
 
+volumes = Table(
+    "volumes",
+    schema,
+    Column("volume_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+
+# State of its own, written together with the record that tells of it: values are in no record. `name` is null for a Secret
+# that was made from values. `sealed` holds all values as one encrypted JSON object.
+stored_secrets = Table(
+    "secrets",
+    schema,
+    Column("secret_id", String, primary_key=True),
+    Column("environment_id", String, nullable=False),
+    Column("name", String),
+    Column("keys", JSON, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("used_at_ms", BigInteger, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("secrets_by_name", "environment_id", "name", unique=True),
+)
+
 members = Table(
     "members",
     schema,
@@ -167,4 +197,4 @@ workspace_settings = Table(
     "workspace_settings", schema, Column("key", String, primary_key=True), Column("value", String, nullable=False)
 )
 ACCESS = (members, environment_roles, api_tokens, proxy_tokens, proxy_grants, workspace_settings)
-PROJECTIONS = (deployments, app_index, container_index, app_tags, environments, *ACCESS)
+PROJECTIONS = (deployments, app_index, container_index, app_tags, environments, volumes, *ACCESS)
