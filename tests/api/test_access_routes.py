@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ from fastapi import FastAPI
 
 from control.people import People
 from homeport.api.app import create_app
-from homeport.api.rules import RULES, Where
+from homeport.api.rules import RULES, Rule, Where
 from homeport.control.access import Need
+from homeport.control.environments import Update
 from homeport.control.members import OWNER
+from homeport.manifest import codec
+from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, SecretRef, ServerSpec, VolumeMount
 
 from .client import Client
 from .workspace import Workspace
@@ -74,35 +77,104 @@ def ask(asker: Client, route: str, workspace: Workspace) -> tuple[int, str]:
     return (409 if "can't make tokens" in words else answer.status_code), words
 
 
-@pytest.mark.parametrize("route", RULES)
+def wrongly(asker: Client, workspace: Workspace, refused: Callable[[Rule], bool]) -> list[str]:
+    """The routes that refuse when they should not, or don't when they should."""
+    return [
+        f"{route}: {status} {words}"
+        for route, rule in RULES.items()
+        for status, words in [ask(asker, route, workspace)]
+        if (status == 403) != refused(rule)
+    ]
+
+
 def test_who_has_no_role_gets_through_to_nothing_but_what_a_token_is_enough_for(
-    open_app: FastAPI, workspace: Workspace, route: str
+    open_app: FastAPI, workspace: Workspace
 ) -> None:
-    status, words = ask(client(open_app, robot(workspace.people)), route, workspace)
-    assert (status == 403) == (RULES[route].need is not Need.TOKEN), words
+    nobody = client(open_app, robot(workspace.people))
+    assert wrongly(nobody, workspace, lambda rule: rule.need is not Need.TOKEN) == []
 
 
-@pytest.mark.parametrize("route", RULES)
-def test_a_role_counts_in_the_environment_that_the_wish_is_about(
-    open_app: FastAPI, workspace: Workspace, route: str
-) -> None:
+def test_a_role_counts_in_the_environment_that_the_wish_is_about(open_app: FastAPI, workspace: Workspace) -> None:
     people = workspace.people
-    elsewhere = client(open_app, robot(people, main="contributor"))
-    status, words = ask(elsewhere, route, workspace)
-    anywhere = RULES[route].where is Where.ANYWHERE
-    assert (status == 403) == (RULES[route].need is not Need.TOKEN and not anywhere), words
+    asker = client(open_app, robot(people, main="contributor"))
+    assert wrongly(asker, workspace, lambda rule: rule.need is not Need.TOKEN and rule.where is not Where.ANYWHERE) == []
     people.members.set_environment_role("prod", "ci", "viewer", OWNER)
-    assert (ask(elsewhere, route, workspace)[0] == 403) == (
-        RULES[route].need not in (Need.TOKEN, Need.VIEW) and not anywhere
+    open_to_viewers = (Need.TOKEN, Need.VIEW)
+    assert (
+        wrongly(asker, workspace, lambda rule: rule.need not in open_to_viewers and rule.where is not Where.ANYWHERE) == []
     )
     people.members.set_environment_role("prod", "ci", "contributor", OWNER)
-    assert (ask(elsewhere, route, workspace)[0] == 403) == (RULES[route].need in (Need.MANAGE, Need.OWN))
+    assert wrongly(asker, workspace, lambda rule: rule.need in (Need.MANAGE, Need.OWN)) == []
 
 
-@pytest.mark.parametrize("route", RULES)
-def test_a_manager_gets_through_to_all_but_what_is_for_owners(open_app: FastAPI, workspace: Workspace, route: str) -> None:
+def test_a_manager_gets_through_to_all_but_what_is_for_owners(open_app: FastAPI, workspace: Workspace) -> None:
     manager = client(open_app, workspace.people.members.create_user("boss", "manager", OWNER))
-    assert (ask(manager, route, workspace)[0] == 403) == (RULES[route].need is Need.OWN)
+    assert wrongly(manager, workspace, lambda rule: rule.need is Need.OWN) == []
+
+
+@pytest.mark.parametrize("kind", ["volumes", "dicts", "queues"])
+def test_a_viewer_finds_what_is_there_and_makes_nothing(open_app: FastAPI, people: People, kind: str) -> None:
+    viewer = client(open_app, robot(people, prod="viewer"))
+    body = {"name": "data", "environment": "prod"}
+    assert viewer.post(f"/v1/{kind}/resolve", json=body).status_code == 200
+    assert viewer.post(f"/v1/{kind}/resolve", json={**body, "name": "new"}).status_code == 404
+    making = viewer.post(f"/v1/{kind}/resolve", json={**body, "name": "new", "create_if_missing": True})
+    assert (making.status_code, "this takes contributor" in making.text) == (403, True)
+
+
+def manifest_with(things: dict[str, str], *, read_only: bool = False, secret: bool = False) -> dict[str, Any]:
+    """Of an App that has the Volume, or the Secret, of `prod`."""
+    spec = ServerSpec(
+        "web",
+        Entry("web", "Web", "web.py"),
+        ImageRecipe(),
+        port=8000,
+        secrets=(SecretRef(things["secret"], "data"),) if secret else (),
+        volumes=() if secret else (VolumeMount("/data", things["volume"], "data", read_only),),
+    )
+    return codec.to_json(AppManifest("shop", (spec,), "a" * 64))
+
+
+@pytest.mark.parametrize(
+    ("role", "options", "words"),
+    [
+        ("contributor", {}, ""),
+        ("contributor", {"secret": True}, ""),
+        ("viewer", {"read_only": True}, ""),
+        ("viewer", {}, "It uses the Volume 'data'. Service user 'ci' has the role viewer in the environment 'prod'"),
+        ("viewer", {"secret": True}, "It uses the Secret 'data'. Service user 'ci' has the role viewer"),
+        ("no-access", {"read_only": True}, "It uses the Volume 'data'. Service user 'ci' has the role no-access"),
+    ],
+)
+def test_an_app_gets_of_another_environment_only_what_its_deployer_may_have_there(
+    open_app: FastAPI, workspace: Workspace, role: str, options: dict[str, bool], words: str
+) -> None:
+    asker = client(open_app, robot(workspace.people, main="contributor", prod=role))
+    body = {"manifest": manifest_with(workspace.things, **options), "environment": "main"}
+    for path, more in (("/v1/deployments", {"request_id": "r"}), ("/v1/deployments/plan", {})):
+        answer = asker.post(path, json={**body, **more})
+        assert (answer.status_code == 403, words in answer.text) == (bool(words), True), answer.text
+
+
+def test_a_restricted_environment_gives_nothing_to_apps_of_others_whoever_deploys_them(
+    open_app: FastAPI, workspace: Workspace
+) -> None:
+    manager = client(open_app, workspace.people.members.create_user("boss", "manager", OWNER))
+    workspace.environments.update("prod", Update(restricted=True), "o")
+    body = {"manifest": manifest_with(workspace.things, secret=True), "request_id": "r"}
+    refused = manager.post("/v1/deployments", json={**body, "environment": "main"})
+    assert refused.json()["error"]["message"] == (
+        "An App in the environment 'main' can't have the Secret 'data', which is in 'prod': that environment is restricted. "
+        "Make one in 'main'."
+    )
+    assert manager.post("/v1/deployments", json={**body, "environment": "prod"}).status_code == 200
+
+
+def test_an_image_is_not_built_with_what_its_builder_may_not_have(open_app: FastAPI, workspace: Workspace) -> None:
+    asker = client(open_app, robot(workspace.people, main="contributor", prod="viewer"))
+    step = {"method": "run_commands", "lines": ["RUN env"], "secrets": [{"secret_id": workspace.things["secret"]}]}
+    refused = asker.post("/v1/images/build", json={"recipe": {"steps": [step]}})
+    assert (refused.status_code, "It uses the Secret 'data'." in refused.text) == (403, True)
 
 
 def test_a_route_without_a_line_in_the_table_is_for_owners_only(

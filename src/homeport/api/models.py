@@ -299,7 +299,7 @@ class AuditEntry(_Answer):
     environment: str | None
     version: int | None
     container_id: str | None
-    subject: str | None
+    object: str | None
     hash: str
 
 

@@ -81,7 +81,7 @@ class Places:
             row = self.volumes.table.find(mount.volume_id) if mount.volume_id else None
             if row is not None:
                 need = Need.VIEW if mount.read_only else Need.CHANGE
-                yield Use(f"the Volume {row.name or row.volume_id!r}", self._of_name(row.environment), need)
+                yield Use(f"the Volume {(row.name or row.volume_id)!r}", self._of_name(row.environment), need)
 
     def _of_name(self, environment: str) -> Place:
         try:
