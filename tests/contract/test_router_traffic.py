@@ -96,9 +96,12 @@ def test_credentials_are_checked_before_the_pool_and_never_reach_the_container()
         )
         await bench.serve(authenticated=True)
         pair = {"modal_key": "wk-one", "modal_secret": "ws-one"}
-        assert (await bench.get()).text == "modal-http: missing or invalid credentials\n"
-        wrong = [{**pair, "modal_secret": "ws-x"}, {"modal_key": "wk-one"}, {"authorization": "Bearer wk-one.ws-x"}]
-        assert [(await bench.get(**headers)).status_code for headers in wrong] == [401, 401, 401]
+        half = [{}, {"modal_key": "wk-one"}, {"modal_secret": "ws-one"}, {"authorization": "Bearer other"}]
+        missing = "modal-http: missing credentials for proxy authorization\n"
+        assert [await said(bench, **headers) for headers in half] == [(401, missing)] * 4
+        wrong = [{**pair, "modal_secret": "ws-x"}, {"authorization": "Bearer wk-one.ws-x"}]
+        invalid = "modal-http: invalid credentials for proxy authorization\n"
+        assert [await said(bench, **headers) for headers in wrong] == [(401, invalid)] * 2
         assert (await bench.get(modal_key="wk-prod", modal_secret="ws-prod")).status_code == 403
         assert told == [], "refused requests are no demand"
         assert (await bench.get(**pair)).status_code == 503
@@ -111,6 +114,11 @@ def test_credentials_are_checked_before_the_pool_and_never_reach_the_container()
         assert (await bench.get(**pair)).status_code == 401
 
     play(scenario)
+
+
+async def said(bench: HAProxyBench, **headers: str) -> tuple[int, str]:
+    answer = await bench.get(**headers)
+    return answer.status_code, answer.text
 
 
 def test_a_public_route_passes_headers_on_and_says_who_asked() -> None:

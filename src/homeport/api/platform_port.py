@@ -13,7 +13,10 @@ from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.members import Members
 from ..control.objects import Objects
+from ..control.places import Places
+from ..control.proxytokens import ProxyTokens
 from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..control.secrets import Secrets
@@ -58,6 +61,18 @@ class Platform(Protocol):
 
     @property
     def collector(self) -> Collector: ...
+
+    @property
+    def workspace(self) -> str: ...
+
+    @property
+    def members(self) -> Members: ...
+
+    @property
+    def proxy_tokens(self) -> ProxyTokens: ...
+
+    @property
+    def places(self) -> Places: ...
 
     async def status(self) -> Answer: ...
 

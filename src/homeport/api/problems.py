@@ -40,6 +40,7 @@ DISK_FULL_STATUS = 507
 DECLARED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "What was sent is not valid"},
     401: {"model": Problem, "description": "No token, or one that is not good"},
+    403: {"model": Problem, "description": "A good token without the right"},
     404: {"model": Problem, "description": "What was named does not exist"},
     409: {"model": Problem, "description": "Its state forbids it, or somebody else is changing it"},
     413: {"model": Problem, "description": "Too large"},

@@ -35,8 +35,11 @@ from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .members import Members
 from .objects import Objects
+from .places import Places
 from .planner import Planner
+from .proxytokens import ProxyTokens
 from .publish import Publisher
 from .queues import Queues
 from .redeploy import Redeployer
@@ -72,6 +75,8 @@ class Parts:
     collector: Collector
     builds: Builds
     audit: Audit
+    members: Members
+    proxy_tokens: ProxyTokens
     volumes: Volumes
     volume_keeper: VolumeKeeper
     kept: Kept
@@ -110,6 +115,24 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def workspace(self) -> str:
+        return self._parts.settings.workspace
+
+    @property
+    def members(self) -> Members:
+        return self._parts.members
+
+    @property
+    def proxy_tokens(self) -> ProxyTokens:
+        return self._parts.proxy_tokens
+
+    @property
+    def places(self) -> Places:
+        parts = self._parts
+        table, under_way = parts.publisher.vault.table, parts.publisher.under_way
+        return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
 
     @property
     def volumes(self) -> Volumes:

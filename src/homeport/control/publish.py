@@ -45,6 +45,14 @@ RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
 
 
 @dataclass(frozen=True, slots=True)
+class Preparing:
+    """A deploy that can still be cancelled."""
+
+    task: asyncio.Task[object]
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Publisher:
     settings: Settings
     loop: ControlLoop
@@ -58,7 +66,7 @@ class Publisher:
     volumes: VolumeTable
     vault: Vault
     recreate_wait_s: float = RECREATE_WAIT_S
-    preparing: dict[str, asyncio.Task[object]] = field(default_factory=dict)  # by request id, until it is published
+    preparing: dict[str, Preparing] = field(default_factory=dict)  # by request id, until it is published
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
@@ -76,8 +84,13 @@ class Publisher:
 
     def cancel(self, request_id: str) -> bool:
         """End a deploy that is not published yet, its builds included. Returns False where it is too late, or never was."""
-        task = self.preparing.pop(request_id, None)
-        return task is not None and task.cancel()
+        found = self.preparing.pop(request_id, None)
+        return found is not None and found.task.cancel()
+
+    def under_way(self, request_id: str) -> str | None:
+        """The environment of a deploy that is not published yet."""
+        found = self.preparing.get(request_id)
+        return found.environment if found else None
 
     async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
         """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
@@ -104,7 +117,7 @@ class Publisher:
     async def _cancellable(self, request: DeployRequest, stream: AsyncIterator[Event]) -> AsyncIterator[Event]:
         task = asyncio.current_task()
         assert task is not None
-        self.preparing[request.request_id] = task
+        self.preparing[request.request_id] = Preparing(task, request.environment)
         try:
             async for event in stream:
                 yield event

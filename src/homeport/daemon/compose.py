@@ -28,9 +28,11 @@ from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.materials import PlatformMaterials
+from ..control.members import Members
 from ..control.objects import Objects
 from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
+from ..control.proxytokens import ProxyTokens
 from ..control.publish import Publisher
 from ..control.queues import Queues
 from ..control.secrets import Secrets
@@ -61,7 +63,9 @@ from ..store.journal import SqlJournal
 from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.members import MemberTable
 from ..store.objects import ObjectFile
+from ..store.proxytokens import ProxyTokenTable
 from ..store.secrets import SecretTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
@@ -91,10 +95,9 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
         exits.callback(listener.close)
         tokens = TokenStore(directory.keys)
         tokens.ensure_admin()
-        platform = await exits.enter_async_context(_platform(settings, directory))
-        config = uvicorn.Config(
-            create_app(platform, tokens), log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S
-        )
+        platform = await exits.enter_async_context(_platform(settings, directory, tokens))
+        app = create_app(platform, tokens, platform.members)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S)
         server = uvicorn.Server(config)
         _announce(settings)
         exits.callback(_withdraw, settings)
@@ -142,7 +145,7 @@ class Opened:
 
 
 @contextlib.asynccontextmanager
-async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
+async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) -> AsyncIterator[Platform]:
     clock = SystemClock()
     kept = Opened.at(settings, directory)
     files = (kept.manifests, kept.sources, kept.trees)
@@ -159,6 +162,9 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
     environments = Environments(EnvironmentTable(kept.database), kept.history, loop)
+    members = Members(MemberTable(kept.database), environments, loop, admins)
+    proxy_tokens = ProxyTokens(ProxyTokenTable(kept.database), environments, loop, router.set_tokens)
+    await proxy_tokens.push()
     volumes = Volumes(kept.volumes, environments, loop)
     keeper = VolumeKeeper(settings.data_dir, volumes, loop)
     secret_names = Secrets(kept.vault.table, environments, clock, platform_key(directory.keys, "ids of values"))
@@ -179,6 +185,8 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         collector=Collector(stores),
         builds=Builds(images),
         audit=Audit(kept.journal, kept.database),
+        members=members,
+        proxy_tokens=proxy_tokens,
         volumes=volumes,
         volume_keeper=keeper,
         kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),

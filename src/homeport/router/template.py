@@ -94,10 +94,13 @@ def refuse(why: str, status: int, condition: str, text: str, header: str = "") -
 
 
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
+CREDENTIALS = "credentials for proxy authorization"
+CHALLENGE = 'WWW-Authenticate "Modal-Key"'
 REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
-    "auth": refuse("auth", 401, "!public !known_token", "missing or invalid credentials", 'WWW-Authenticate "Modal-Key"'),
+    "missing": refuse("auth", 401, "!public !tried", f"missing {CREDENTIALS}", CHALLENGE),
+    "auth": refuse("auth", 401, "!public !known_token", f"invalid {CREDENTIALS}", CHALLENGE),
     "env": refuse("env", 403, "!public !granted", "this token is not valid for the environment of this app"),
     "empty": refuse("empty", 503, "empty", "no container is ready", "Retry-After 1"),
     "full": refuse("full", 429, "{ var(txn.free) -m int 0 }", "all containers are at max_concurrency"),
@@ -106,10 +109,12 @@ REFUSALS = {
 # Order of the checks: host, stopped, credentials (so that refused requests are no demand), then the pool (semantics 2.2.4).
 # Only hashes of credentials are on disk or in memory. Sticky keys become 32 bytes whatever the client sends.
 # `idle-close-on-response`: without it a reload resets idle keep-alive clients.
+# `restrict-req-hdr-names`: CGI and WSGI take `X_Forwarded_For` for `X-Forwarded-For`, so such names don't get through.
 FRONTEND = """\
 frontend http
     bind {http_bind}:{http_port}
     option idle-close-on-response
+    option http-restrict-req-hdr-names delete
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
     http-request deny deny_status 400 if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}
     http-request set-var(txn.host) req.hdr(host),host_only,lower
@@ -138,7 +143,9 @@ frontend http
     http-request set-var(txn.token) var(txn.hash),map_str({tokens_map}) if {{ var(txn.hash) -m found }}
     http-request unset-var(txn.secret)
     http-request unset-var(txn.bearer)
+    acl tried var(txn.key) -m found
     acl known_token var(txn.token) -m found
+{refuse_missing}
 {refuse_auth}
     http-request set-var(txn.grant) var(txn.hash),concat(|,txn.env),map_str({grants_map}) if !public
     http-request set-var(txn.any) str(*) if !public !{{ var(txn.grant) -m found }}
@@ -154,6 +161,13 @@ frontend http
     http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key) if {{ req.fhdr_cnt(modal-routing-affinity-key) ge 1 }}
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }}
 
+    # who asked and how, we alone say; `Connection` could name headers for the container to drop
+    http-request del-header x-forwarded- -m beg
+    http-request del-header forwarded
+    http-request del-header x-real-ip
+    http-request del-header proxy
+    http-request del-header connection if !{{ req.fhdr(upgrade) -m found }}
+    http-request set-header Connection Upgrade if {{ req.fhdr(upgrade) -m found }}
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]

@@ -107,15 +107,17 @@ def container_ended(container_id: str, reason: str, exit_code: int | None = None
     return Record(CONTAINER_ENDED, body)
 
 
-def environment_created(environment_id: str, name: str, web_suffix: str, actor: str) -> Record:
+def environment_created(
+    environment_id: str, name: str, web_suffix: str, actor: str, access: Mapping[str, object] | None = None
+) -> Record:
+    """`access`: `restricted` and `default_role`; without it nobody's role is bounded."""
     body: dict[str, object] = {"environment_id": environment_id, "name": name, "web_suffix": web_suffix}
-    return Record(ENVIRONMENT_CREATED, body, actor)
+    return Record(ENVIRONMENT_CREATED, body | dict(access or {}), actor)
 
 
-def environment_updated(environment_id: str, old_name: str, name: str, web_suffix: str, *, actor: str) -> Record:
-    """Its name and web suffix from now on. The stopped Apps in it go with the name."""
-    names: dict[str, object] = {"old_name": old_name, "name": name, "web_suffix": web_suffix}
-    return Record(ENVIRONMENT_UPDATED, {"environment_id": environment_id, **names}, actor)
+def environment_updated(environment_id: str, old_name: str, now: Mapping[str, object], actor: str) -> Record:
+    """`now`: its `name`, `web_suffix` and (as above) access. The stopped Apps in it go with the name."""
+    return Record(ENVIRONMENT_UPDATED, {"environment_id": environment_id, "old_name": old_name, **now}, actor)
 
 
 def environment_deleted(environment_id: str, name: str, actor: str) -> Record:
