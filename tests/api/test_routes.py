@@ -303,6 +303,8 @@ def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> 
         ("POST", "/v1/containers/{container_id}/stop"),
         ("POST", "/v1/containers/{container_id}/exec"),
         ("GET", "/v1/servers/{app}/{server}"),
+        ("GET", "/v1/servers/{app}/{server}/autoscaler"),
+        ("PATCH", "/v1/servers/{app}/{server}/autoscaler"),
     }
     for path, methods in document["paths"].items():
         for operation in methods.values():

@@ -14,6 +14,7 @@ from ..store.tokens import TokenStore
 from . import (
     apps,
     audit,
+    autoscaler,
     blobs,
     containers,
     deployments,
@@ -39,6 +40,7 @@ ROUTERS = (
     redeployments.router,
     containers.router,
     servers.router,
+    autoscaler.router,
     environments.router,
     garbage.router,
     audit.router,

@@ -218,6 +218,36 @@ class ServerInfo(_Answer):
     containers: int
 
 
+class AutoscalerChanges(_Request):
+    """What is not there stays as it is; null takes it away."""
+
+    min_containers: int | None = None
+    max_containers: int | None = None
+    buffer_containers: int | None = None
+    scaleup_window: int | None = None
+    scaledown_window: int | None = None
+    target_concurrency: float | None = None
+
+
+class AutoscalerOverride(_Answer):
+    setting: str
+    updated_at: str
+    actor_name: str
+    actor_id: str
+    actor_type: str
+
+
+class AutoscalerSettings(_Answer):
+    app_id: str
+    server_name: str
+    object_id: str
+    current_settings: dict[str, float | int | None]
+    default_settings: dict[str, float | int | None]
+    static_settings: dict[str, float | int | None]
+    override_settings: dict[str, float | int | None]
+    override_events: list[AutoscalerOverride]
+
+
 class PlanAgainst(_Answer):
     version: int
     state: str

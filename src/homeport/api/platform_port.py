@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from ..control.autoscaler import Autoscaler
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
@@ -23,6 +24,9 @@ class Platform(Protocol):
 
     @property
     def environments(self) -> Environments: ...
+
+    @property
+    def autoscaler(self) -> Autoscaler: ...
 
     @property
     def collector(self) -> Collector: ...

@@ -28,6 +28,7 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
+from .autoscaler import Autoscaler
 from .chronicle import Input, Origin
 from .collector import Collector
 from .environments import Environments
@@ -89,6 +90,10 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def autoscaler(self) -> Autoscaler:
+        return Autoscaler(self._parts.publisher, self._find)
 
     @property
     def collector(self) -> Collector:

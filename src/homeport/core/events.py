@@ -42,6 +42,16 @@ class DeployRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscalerChanged:
+    """Settings of a Server are other ones from now on, because `actor` wanted it."""
+
+    app_id: str
+    service: str
+    changes: tuple[tuple[str, int], ...]
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerMoved:
     app_id: str
     container: Container
@@ -50,4 +60,4 @@ class ContainerMoved:
     detail: str = ""
 
 
-Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | ContainerMoved
+Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | AutoscalerChanged | ContainerMoved

@@ -59,6 +59,19 @@ class AppForgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscalerUpdated:
+    """Somebody changed autoscaler settings of the version that runs, and of the one that rolls out if there is one.
+
+    `changes` are pairs of a setting (one of `overrides.SETTINGS`) and its value; what is not mentioned stays.
+    """
+
+    app_id: str
+    service: str  # the Server's name
+    changes: tuple[tuple[str, int], ...]
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerStopRequested:
     """A person asked for this one container to end; its Server replaces it."""
 
@@ -132,6 +145,7 @@ Durable = (
     DeployRequested
     | AppStopRequested
     | AppForgotten
+    | AutoscalerUpdated
     | ContainerStopRequested
     | ContainerStarted
     | ContainerReady
@@ -144,6 +158,7 @@ DURABLE: tuple[type, ...] = (
     DeployRequested,
     AppStopRequested,
     AppForgotten,
+    AutoscalerUpdated,
     ContainerStopRequested,
     ContainerStarted,
     ContainerReady,

@@ -8,6 +8,7 @@ of a step are in `consistency.py`; `broken` asks all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from . import consistency
 from .model import App, Container, Deployment, ServiceSpec, Strategy, World
@@ -107,7 +108,7 @@ def live_means_serving(old: App | None, app: App) -> Iterator[str]:
     for deployment in app.deployments:
         before = was.get(deployment.version)
         newly = deployment.state is DeploymentState.LIVE and (before is None or before.state is not DeploymentState.LIVE)
-        for spec in deployment.services if newly else ():
+        for spec in _specs(deployment).values() if newly else ():
             mine = [c for c in _of_service(app, spec.name) if c.version == deployment.version]
             if sum(map(_serves, mine)) < _floor(spec):
                 yield f"v{deployment.version} became live with {[c.state.value for c in mine]} for {spec.name}"
@@ -198,7 +199,7 @@ def a_cap_is_kept(_old: App | None, app: App) -> Iterator[str]:
     """`max_containers`: of one version always, and of all together while a version rolls out (semantics 1.1.9)."""
     rolling = _in_state(app, DeploymentState.ROLLING)
     target = rolling or _in_state(app, DeploymentState.LIVE)
-    for spec in target.services if target else ():
+    for spec in _specs(target).values():
         active = [c for c in _of_service(app, spec.name) if c.state in ACTIVE]
         counted = active if rolling else [c for c in active if target and c.version == target.version]
         if spec.max_containers and len(counted) > spec.max_containers:
@@ -264,7 +265,11 @@ def _spec(app: App, container: Container) -> ServiceSpec:
 
 
 def _specs(deployment: Deployment | None) -> dict[str, ServiceSpec]:
-    return {s.name: s for s in deployment.services} if deployment else {}
+    """By name, with what was changed since it was published."""
+    found = {s.name: s for s in deployment.services} if deployment else {}
+    for override in deployment.overrides if deployment else ():
+        found[override.service] = replace(found[override.service], **{override.setting: override.value})  # type: ignore[arg-type]  # all of them are numbers
+    return found
 
 
 def _beside(target: ServiceSpec | None) -> int:

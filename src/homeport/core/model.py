@@ -29,6 +29,10 @@ class ServiceSpec:
     max_concurrency: int = 0
     min_containers: int = 0
     max_containers: int = 0  # 0: no limit
+    buffer_containers: int = 0  # idle ones beside those that work, while any works
+    target_concurrency_centi: int = 0  # hundredths of a request per container; 0: load does not scale it
+    scaleup_window_s: int = 0  # so long the load has to last before containers are added; 0: none
+    scaledown_window_s: int = 60
     cpu_milli: int = 125
     memory_mib: int = 128
     startup_timeout_ms: int = 30_000
@@ -46,8 +50,19 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """An autoscaler setting that somebody changed while its version runs (semantics 7.8). It goes with that version."""
+
+    service: str  # the Server's name
+    setting: str  # one of `overrides.SETTINGS`
+    value: int  # 0 is none, as in `ServiceSpec`
+    at_ms: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """One version of an App."""
+    """One version of an App. `services` is what was published; what holds now is `overrides.effective`."""
 
     version: int
     manifest_digest: str
@@ -60,6 +75,7 @@ class Deployment:
     reason: str = ""  # why it failed, in words
     culprit: str = ""  # the container whose log tells more
     failures: int = 0  # containers of it that ended by themselves while it was rolling
+    overrides: tuple[Override, ...] = ()  # sorted by service and setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from .backoff import STABLE_MS, delay_ms
 from .draft import Draft
-from .events import DeploymentMoved
+from .events import AutoscalerChanged, DeploymentMoved
 from .facts import (
+    AutoscalerUpdated,
     ContainerDrained,
     ContainerExited,
     ContainerProbed,
@@ -22,7 +23,8 @@ from .facts import (
     EngineListed,
     ExitReason,
 )
-from .model import Container, Deployment
+from .model import Container, Deployment, Override
+from .overrides import added
 from .states import AppState, ContainerState, DeploymentState
 
 ContainerFact = (
@@ -74,6 +76,18 @@ def forgotten(draft: Draft) -> None:
     """As if another App had taken its URLs over. One that is not stopped is remembered for what it runs."""
     if draft.app.state is AppState.STOPPED:
         draft.app = replace(draft.app, yielded=True)
+
+
+def autoscaler_updated(draft: Draft, fact: AutoscalerUpdated) -> None:
+    """For every version that has this service and is current; the next deployment begins without (semantics 1.1.14)."""
+    new = [Override(fact.service, name, value, draft.now_ms, fact.actor) for name, value in fact.changes]
+    for deployment in (draft.in_state(DeploymentState.LIVE), draft.in_state(DeploymentState.ROLLING)):
+        if deployment is not None and any(spec.name == fact.service for spec in deployment.services):
+            overrides = added(deployment.overrides, new)
+            draft.deployments[deployment.version] = replace(deployment, overrides=overrides)
+            changed = AutoscalerChanged(draft.app.app_id, fact.service, fact.changes, fact.actor)
+            if changed not in draft.events:
+                draft.events.append(changed)
 
 
 def of_container(draft: Draft, fact: ContainerFact) -> None:

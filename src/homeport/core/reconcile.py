@@ -19,6 +19,7 @@ from .events import DeployRefused, DeployUnchanged, Event
 from .facts import (
     AppForgotten,
     AppStopRequested,
+    AutoscalerUpdated,
     CapacityKnown,
     DeployKind,
     DeployRequested,
@@ -121,6 +122,9 @@ class _Work:
             case AppForgotten(app_id):
                 if draft := self.draft(app_id):
                     observe.forgotten(draft)
+            case AutoscalerUpdated(app_id):
+                if draft := self.draft(app_id):
+                    observe.autoscaler_updated(draft, fact)
             case _:
                 if draft := self.draft(ids.app_of(fact.container_id)):
                     observe.of_container(draft, fact)

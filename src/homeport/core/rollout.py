@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .backoff import ROLLOUT_TRIES
 from .draft import ACTIVE, Draft
 from .model import Container, Deployment, ServiceSpec, Strategy
+from .overrides import effective, spec_of
 from .place import NO_ROOM
 from .scale import wanted
 from .states import AppState, ContainerState, DeploymentState
@@ -39,7 +40,7 @@ def settle(draft: Draft) -> None:
         return
     if rolling.failures >= ROLLOUT_TRIES:
         fail(draft, rolling, f"{rolling.reason} ({rolling.failures} tries)")
-    elif all(_serving(draft, rolling, spec) >= wanted(spec) for spec in rolling.services):
+    elif all(_serving(draft, rolling, spec) >= wanted(effective(rolling, spec)) for spec in rolling.services):
         _go_live(draft, rolling)
 
 
@@ -97,7 +98,7 @@ def _sides(draft: Draft, service_id: str, name: str) -> Sides:
     recreate = rolling is not None and rolling.strategy is Strategy.RECREATE
     target = rolling or live
     base = live if rolling is not None and not recreate else None
-    spec, base_spec = _spec(target, name), _spec(base, name)
+    spec, base_spec = spec_of(target, name), spec_of(base, name)
     if target is None or spec is None:
         return Sides(None, base if base_spec else None, 0, wanted(base_spec))
     serving = sum(c.version == target.version and is_serving(c) for c in draft.of_service(service_id))
@@ -118,12 +119,6 @@ def _sides(draft: Draft, service_id: str, name: str) -> Sides:
 def _ready_of_others(draft: Draft, service_id: str, target: Deployment) -> int:
     others = (c for c in draft.of_service(service_id) if c.version != target.version)
     return sum(c.state is ContainerState.READY for c in others)
-
-
-def _spec(deployment: Deployment | None, name: str) -> ServiceSpec | None:
-    if deployment is None:
-        return None
-    return next((s for s in deployment.services if s.name == name), None)
 
 
 def _dead_but_ready(draft: Draft, service_id: str, sides: Sides) -> int:
