@@ -52,6 +52,17 @@ class AutoscalerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaled:
+    """A service needs another number of containers than before, and why."""
+
+    app_id: str
+    service: str
+    before: int
+    count: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerMoved:
     app_id: str
     container: Container
@@ -60,4 +71,4 @@ class ContainerMoved:
     detail: str = ""
 
 
-Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | AutoscalerChanged | ContainerMoved
+Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | AutoscalerChanged | Scaled | ContainerMoved

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .model import ServiceSpec, Strategy
+from .model import Busy, ServiceSpec, Strategy
 
 
 class ExitReason(StrEnum):
@@ -141,6 +141,34 @@ class CapacityKnown:
     memory_mib: int
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceLoad:
+    """One service in a sample: requests in flight on average over its time, and where they are at its end."""
+
+    app_id: str
+    service_id: str
+    in_flight_centi: int  # above 0 if there was any request
+    busy: tuple[Busy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSampled:
+    """Sample: all services that had a request between these times; whoever is not in it had none."""
+
+    from_ms: int
+    to_ms: int
+    loads: tuple[ServiceLoad, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DemandSeen:
+    """Sample: at `at_ms` a request found no container of this service (semantics 2.2.3)."""
+
+    app_id: str
+    service_id: str
+    at_ms: int
+
+
 Durable = (
     DeployRequested
     | AppStopRequested
@@ -151,7 +179,7 @@ Durable = (
     | ContainerReady
     | ContainerExited
 )
-Sample = ContainerProbed | ContainerDrained | EngineListed | CapacityKnown
+Sample = ContainerProbed | ContainerDrained | EngineListed | CapacityKnown | LoadSampled | DemandSeen
 Fact = Durable | Sample
 
 DURABLE: tuple[type, ...] = (

@@ -40,6 +40,42 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Peak:
+    """So many containers were needed until then."""
+
+    at_ms: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Requests in flight in one container, at the end of a sample."""
+
+    container_id: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What samples said of one service. Not written down: it comes again by itself."""
+
+    in_flight_centi: int = 0  # on average over the last sample that had any
+    seen_at_ms: int = 0
+    busy: tuple[Busy, ...] = ()
+    peaks: tuple[Peak, ...] = ()  # later ones are lower
+    rising_since_ms: int = 0  # since then it needed more than it has without a pause; 0: it doesn't
+    rising_count: int = 0  # the fewest that it needed since then
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSeen:
+    """The loads of all services are known from `since_ms` to `until_ms` without a gap; 0: never seen."""
+
+    since_ms: int = 0
+    until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A Server as a lasting object: its id survives redeployments (semantics 1.1.12)."""
 
@@ -47,6 +83,10 @@ class Service:
     name: str
     failures: int = 0  # consecutive containers that ended by themselves before they were stable
     retry_at_ms: int = 0  # not before this may the next one start
+    count: int = 1  # containers that its load needs, before minimum, maximum and buffer; 0: it is idle
+    scaled_at_ms: int = 0  # when that was decided; 0: with its first deployment
+    why: str = ""  # in words
+    load: Load = Load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +166,5 @@ class World:
     tag: str
     apps: dict[str, App] = field(default_factory=dict)  # by app id, in order of creation
     next_app: int = 1
+    load_seen: LoadSeen = LoadSeen()
     capacity: Capacity | None = None  # None: not known yet, nothing is refused

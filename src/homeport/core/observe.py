@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from . import scale
 from .backoff import STABLE_MS, delay_ms
 from .draft import Draft
 from .events import AutoscalerChanged, DeploymentMoved
 from .facts import (
+    AppForgotten,
+    AppStopRequested,
     AutoscalerUpdated,
     ContainerDrained,
     ContainerExited,
@@ -19,20 +22,24 @@ from .facts import (
     ContainerReady,
     ContainerStarted,
     ContainerStopRequested,
+    DemandSeen,
     DeployRequested,
     EngineListed,
     ExitReason,
+    ServiceLoad,
 )
-from .model import Container, Deployment, Override
-from .overrides import added
+from .model import Container, Deployment, Load, Override
+from .overrides import added, spec_of
 from .states import AppState, ContainerState, DeploymentState
 
+AppFact = AppStopRequested | AppForgotten | AutoscalerUpdated | DemandSeen
 ContainerFact = (
     ContainerStopRequested | ContainerStarted | ContainerReady | ContainerExited | ContainerProbed | ContainerDrained
 )
 
 # An unready container is given this long to be accepted by the engine, on top of its startup timeout.
 ACCEPT_MS = 60_000
+DEMAND_AGE_MS_MAX = 30_000
 # A client that did not hear the answer asks again, with the same id. So many are known again, whatever came after them.
 REQUESTS_KEPT = 16
 
@@ -56,10 +63,26 @@ def published(draft: Draft, fact: DeployRequested) -> None:
     draft.app = replace(draft.app, version=version, request_ids=request_ids)
     draft.deployments[version] = deployment
     draft.events.append(DeploymentMoved(draft.app.app_id, deployment, created=version == 1))
+    live = draft.in_state(DeploymentState.LIVE)
     for spec in fact.services:
-        draft.service_named(spec.name)
+        service = draft.service_named(spec.name)
+        if spec_of(live, spec.name) is None:  # what it needed long ago says nothing about now
+            draft.services[service.service_id] = replace(service, count=0, load=Load(), scaled_at_ms=0, why="")
     for service in list(draft.services.values()):
         draft.services[service.service_id] = replace(service, failures=0, retry_at_ms=0)
+
+
+def of_app(draft: Draft, fact: AppFact) -> None:
+    """Whatever it is, to whom it concerns."""
+    match fact:
+        case AppStopRequested():
+            stop_requested(draft)
+        case AppForgotten():
+            forgotten(draft)
+        case AutoscalerUpdated():
+            autoscaler_updated(draft, fact)
+        case DemandSeen():
+            demanded(draft, fact)
 
 
 def stop_requested(draft: Draft) -> None:
@@ -88,6 +111,21 @@ def autoscaler_updated(draft: Draft, fact: AutoscalerUpdated) -> None:
             changed = AutoscalerChanged(draft.app.app_id, fact.service, fact.changes, fact.actor)
             if changed not in draft.events:
                 draft.events.append(changed)
+
+
+def loaded(draft: Draft, fact: ServiceLoad) -> None:
+    """A sample of one service that had requests."""
+    service, spec = draft.services.get(fact.service_id), draft.current_spec(fact.service_id)
+    if service is not None and spec is not None:
+        load = Load(fact.in_flight_centi, draft.now_ms, fact.busy)
+        draft.scale(scale.loaded(service, spec, load, draft.now_ms))
+
+
+def demanded(draft: Draft, fact: DemandSeen) -> None:
+    """A request found no container. One that is told too late is no demand any more: its sender has asked again."""
+    service, spec = draft.services.get(fact.service_id), draft.current_spec(fact.service_id)
+    if service is not None and spec is not None and draft.now_ms - fact.at_ms <= DEMAND_AGE_MS_MAX:
+        draft.scale(scale.needed(service, spec, draft.now_ms, "a request found no container"))
 
 
 def of_container(draft: Draft, fact: ContainerFact) -> None:

@@ -25,6 +25,7 @@ from ..control.loop import ControlLoop, machine_capacity
 from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
+from ..control.sampler import Sampler
 from ..control.stock import Stores
 from ..control.watch import Watchers
 from ..core.ids import TAG_LENGTH
@@ -110,6 +111,9 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     environments = Environments(EnvironmentTable(database), history, loop)
     publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, environments)
     collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, images, guest_lib))
+    sampler = Sampler(loop, router)
+    router.on_request, router.on_empty = sampler.on_request, sampler.on_empty
+    sampling = asyncio.create_task(sampler.run())
     collecting = asyncio.create_task(collector.run())
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
@@ -118,7 +122,8 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         yield Platform(Parts(settings, clock.now_ms(), publisher, history, logbook, router, spawner, collector, audit))
     finally:
         collecting.cancel()
-        await asyncio.gather(collecting, return_exceptions=True)
+        sampling.cancel()
+        await asyncio.gather(collecting, sampling, return_exceptions=True)
         await loop.close()
         await engine.close()
         await router.close()
