@@ -41,7 +41,7 @@ class Samples:
         """A request is over that a container carried."""
         entry = self._ended.setdefault(service, _Ended())
         entry.request_ms += max(1, min(lasted_ms, ended_ms - self.since_ms))
-        entry.from_before += ended_ms - lasted_ms < self.since_ms
+        entry.from_before += ended_ms - lasted_ms < self.since_ms <= ended_ms
 
     def look(self, in_flight: Mapping[str, int], services: Mapping[str, Service], now_ms: int) -> LoadSampled:
         """`in_flight` by container, and whose containers they are. Begins the next sample."""

@@ -94,6 +94,7 @@ def _go_live(draft: Draft, rolling: Deployment) -> None:
     for spec in rolling.services:  # as if a request had just come: people look at what they deployed
         service = draft.service_named(spec.name)
         draft.scale(needed(service, effective(rolling, spec), draft.now_ms, f"v{rolling.version} went live"))
+    scale_down(draft)  # its windows hold from now on
     if draft.app.state is AppState.INITIALIZING:
         draft.move_app(AppState.DEPLOYED)
 

@@ -83,7 +83,8 @@ def _service_at_rest(app: App, spec: ServiceSpec, free: Capacity | None, held: i
     waiting = [c for c in mine if c.state is ContainerState.PENDING]
     serving = [c for c in mine if c.state is ContainerState.READY and not c.failures]
     fits = free is None or (spec.cpu_milli <= free.cpu_milli and spec.memory_mib <= free.memory_mib)
-    want = _want(spec, held)
+    # where there is room for none, nobody is in flight: there is only the demand of those that are refused
+    want = _want(spec, held if serving else min(held, 1))
     if len(mine) != want or len(serving) + len(waiting) != want or (waiting and fits):
         raise LawBroken(f"{app.app_id}/{spec.name} has {[c.state.value for c in mine]} of {want}; fits: {fits}")
 
