@@ -18,6 +18,7 @@ DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+BACKENDS = ("auto", "crun")
 _LEAST = {
     "cpu_overcommit": 1,
     "scaledown_window_s": 2,
@@ -25,6 +26,8 @@ _LEAST = {
     "days_after_stop": 0,
     "log_days": 0,
     "gc_grace_minutes": 5,
+    "image_cache_gib": 0,
+    "image_cache_days": 0,
 }
 
 
@@ -35,6 +38,9 @@ class Settings:
     A Server that says no `scaledown_window` has `scaledown_window_s`.
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
+    Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
+    `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
+    `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
@@ -52,6 +58,10 @@ class Settings:
     days_after_stop: int = 7
     log_days: int = 30
     gc_grace_minutes: int = 60
+    image_cache_gib: int = 20
+    image_cache_days: int = 14
+    secret_key_file: str = ""
+    backend: str = "auto"
 
     @property
     def api_url(self) -> str:
@@ -102,6 +112,8 @@ def _check(settings: Settings, origin: str) -> None:
         raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
     if not _DOMAIN.fullmatch(settings.domain):
         raise InvalidError(f"{origin}: domain {settings.domain!r} is not a domain name.")
+    if settings.backend not in BACKENDS:
+        raise InvalidError(f"{origin}: backend has to be {' or '.join(BACKENDS)}, not {settings.backend!r}.")
     for name, least in _LEAST.items():
         if getattr(settings, name) < least:
             raise InvalidError(f"{origin}: {name} has to be at least {least}.")

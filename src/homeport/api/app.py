@@ -18,13 +18,19 @@ from . import (
     blobs,
     containers,
     deployments,
+    dicts,
     environments,
     garbage,
+    images,
     problems,
+    queues,
     redeployments,
     registry,
+    secrets,
     servers,
     status,
+    volume_files,
+    volumes,
 )
 from .auth import BEARER, RequireToken
 from .limits import LimitBody
@@ -42,8 +48,14 @@ ROUTERS = (
     servers.router,
     autoscaler.router,
     environments.router,
+    secrets.router,
+    dicts.router,
+    queues.router,
     garbage.router,
+    volumes.router,
+    volume_files.router,
     audit.router,
+    images.router,
 )
 
 

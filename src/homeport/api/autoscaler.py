@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from . import models
+from . import autoscaler_models as models
 from .auth import Actor
 from .context import MAIN, Environment, PlatformHere
 

@@ -105,11 +105,12 @@ class Server:
         return self._deployed
 
     def _fetch(self) -> ServerInfo:
-        from .connect import session
+        from ..client import servers
+        from .connect import calls
 
         app_ref, environment_name, client = self._place()
-        with session(client, environment_name) as (connected, environment):
-            return connected.server(app_ref, self._name, environment)
+        with calls(client, environment_name) as (connected, environment):
+            return servers.info(connected, app_ref, self._name, environment)
 
     def __repr__(self) -> str:
         return f"<Server {self._name!r}>"
