@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from e2e_harness import Answer, Box, ask, connect, wait_until
 from e2e_sources import server
@@ -13,6 +15,17 @@ from e2e_sources import server
 
 def count(box: Box, app: str, state: str = "ready") -> int:
     return sum(c["state"] == state for c in box.containers(app))
+
+
+def first(url: str) -> tuple[int, int]:
+    """The status of a request, and its Retry-After in seconds."""
+    connection = connect(url)
+    try:
+        connection.request("GET", "/", headers={"Host": urlsplit(url).netloc})
+        response = connection.getresponse()
+        return response.status, int(response.headers["Retry-After"])
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -47,10 +60,18 @@ def test_an_idle_server_goes_to_nothing_and_the_first_request_brings_it_back(box
     url = box.deploy("sleepy", server("sleepy", options="scaledown_window=2"))
     assert box.get(url) == Answer(200, "one")
     wait_until(lambda: not box.containers("sleepy"), "nothing to be left")
-    connection = connect(url)
-    refused = ask(connection, url)
-    connection.close()
-    assert refused.status == 503
+    status, retry_after_s = first(url)
+    assert (status, retry_after_s >= 1) == (503, True)
+    wait_until(lambda: box.get(url) == Answer(200, "one"), "the answer of the new container")
+
+
+def test_who_comes_too_early_is_told_how_long_starts_take(box: Box) -> None:
+    slow = "time.sleep(2.2); serve()"
+    url = box.deploy("late", server("late", enter=slow, options="scaledown_window=2"))
+    wait_until(lambda: not box.containers("late"), "nothing to be left")
+    status, retry_after_s = first(url)
+    assert (status, retry_after_s >= 3) == (503, True)
+    time.sleep(retry_after_s)
     wait_until(lambda: box.get(url) == Answer(200, "one"), "the answer of the new container")
 
 

@@ -86,6 +86,7 @@ class Service:
     count: int = 1  # containers that its load needs, before minimum, maximum and buffer; 0: it is idle
     scaled_at_ms: int = 0  # when that was decided; 0: with its first deployment
     why: str = ""  # in words
+    starts_ms: tuple[int, ...] = ()  # how long its last containers took to get ready, oldest first
     load: Load = Load()
 
 
@@ -130,6 +131,7 @@ class Container:
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
+    placed_at_ms: int = 0  # when there was room for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,8 @@ def ready(draft: Draft, fact: ContainerReady) -> None:
     container = draft.containers.get(fact.container_id)
     if container is not None and container.state is ContainerState.STARTING and container.address:
         draft.move(container, ContainerState.READY)
+        service = draft.services[container.service_id]
+        draft.services[container.service_id] = scale.timed(service, draft.now_ms - container.placed_at_ms)
 
 
 def probed(draft: Draft, fact: ContainerProbed) -> None:

@@ -15,6 +15,8 @@ from .model import Load, LoadSeen, Peak, Service, ServiceSpec
 FRESH_MS = 2_000
 # Peaks of one window are kept in so many parts of it: bounded, and at most one part late.
 PARTS = 32
+# Of its start times, so many are remembered: enough for a 90th percentile, few enough to follow a new version.
+STARTS_KEPT = 10
 
 
 def wanted(spec: ServiceSpec | None, count: int) -> int:
@@ -83,6 +85,19 @@ def lowers_at_ms(service: Service, spec: ServiceSpec, seen: LoadSeen, now_ms: in
         return 0
     last_ms = max((peak.at_ms for peak in _peaks(service) if peak.count >= service.count), default=0)
     return max(last_ms, seen.since_ms) + spec.scaledown_window_s * 1000
+
+
+def timed(service: Service, start_ms: int) -> Service:
+    """One of its containers took so long from having room to being ready."""
+    return replace(service, starts_ms=(*service.starts_ms, start_ms)[-STARTS_KEPT:])
+
+
+def retry_after_s(service: Service) -> int:
+    """When to ask again where no container was ready: nine of ten starts were over by then (semantics 2.2.3)."""
+    if not service.starts_ms:
+        return 1
+    in_order = sorted(service.starts_ms)
+    return max(1, -(-in_order[-(-len(in_order) * 9 // 10) - 1] // 1000))
 
 
 def is_known(seen: LoadSeen, now_ms: int) -> bool:

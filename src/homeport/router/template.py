@@ -94,12 +94,13 @@ def refuse(why: str, status: int, condition: str, text: str, header: str = "") -
 
 
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
+RETRY_AFTER = "Retry-After %[var(txn.route),field(9,|)]"
 REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
     "auth": refuse("auth", 401, "!public !known_token", "missing or invalid credentials", 'WWW-Authenticate "Modal-Key"'),
     "env": refuse("env", 403, "!public !granted", "this token is not valid for the environment of this app"),
-    "empty": refuse("empty", 503, "empty", "no container is ready", "Retry-After 1"),
+    "empty": refuse("empty", 503, "empty", "no container is ready", RETRY_AFTER),
     "full": refuse("full", 429, "{ var(txn.free) -m int 0 }", "all containers are at max_concurrency"),
 }
 
@@ -116,7 +117,7 @@ frontend http
     http-request set-var(txn.path) path
     http-request set-var(txn.method) method
 
-    # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service"
+    # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service|retry_after_s"
     http-request set-var(txn.route) var(txn.host),map_str({hosts_map})
     acl known var(txn.route) -m found
 {refuse_nohost}
