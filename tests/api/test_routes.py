@@ -349,6 +349,7 @@ ROUTES = {
     ("POST", "/v1/containers/{container_id}/exec"),
     ("GET", "/v1/servers/{app}/{server}"),
     ("GET", "/v1/servers/{app}/{server}/autoscaler"),
+    ("GET", "/v1/servers/{app}/{server}/autoscaler/explain"),
     ("PATCH", "/v1/servers/{app}/{server}/autoscaler"),
 }
 

@@ -98,3 +98,15 @@ def test_settings_as_a_table_and_an_update_of_nothing(box: Box) -> None:
     assert box.ok("server", "autoscaler", "update", "shown/Server") == "No autoscaler settings specified.\n"
     answer = json.loads(box.ok("server", "autoscaler", "update", "shown/Server", "--target-concurrency", "none", "--json"))
     assert answer["current_settings"]["target_concurrency"] is None
+
+
+def test_explain_says_why_there_are_as_many_and_what_would_change_it(box: Box) -> None:
+    box.deploy("why", server("why", options="target_concurrency=4, scaledown_window=600"))
+    box.ok("server", "autoscaler", "update", "why/Server", "--min-containers", "2")
+    ready(box, "why", 2)
+    said = box.ok("server", "autoscaler", "explain", "why/Server").splitlines()
+    assert said[0] == "Server has 2 containers: 2 ready; it should have 2."
+    assert "min_containers keeps 2, whatever the load is." in said
+    assert any(line.startswith("min_containers was set to 2 by admin ") for line in said)
+    answer = box.json("server", "autoscaler", "explain", "why/Server")
+    assert (answer["rule"], answer["wanted"], answer["containers"]["ready"]) == ("min_containers", 2, 2)

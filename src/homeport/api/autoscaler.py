@@ -31,6 +31,12 @@ async def settings(platform: PlatformHere, named: Annotated[Named, Depends()]) -
     return platform.autoscaler.settings(named.target())
 
 
+@router.get("/explain", response_model=models.AutoscalerExplanation)
+async def explain(platform: PlatformHere, named: Annotated[Named, Depends()]) -> dict[str, Any]:
+    """Why there are as many containers as there are, and what would change that."""
+    return platform.autoscaler.explain(named.target())
+
+
 @router.patch("", response_model=models.AutoscalerSettings)
 async def update(
     changes: models.AutoscalerChanges, platform: PlatformHere, actor: Actor, named: Annotated[Named, Depends()]

@@ -35,3 +35,23 @@ class AutoscalerSettings(BaseModel):
     static_settings: dict[str, float | int | None]
     override_settings: dict[str, float | int | None]
     override_events: list[AutoscalerOverride]
+
+
+class AutoscalerIdle(BaseModel):
+    at: str
+    wanted: int
+
+
+class AutoscalerExplanation(BaseModel):
+    app_id: str
+    server_name: str
+    object_id: str
+    wanted: int
+    containers: dict[str, int]
+    needed: int
+    rule: str
+    since: str | None
+    in_flight: float | None
+    retry_after_s: int
+    when_idle: AutoscalerIdle | None
+    lines: list[str]

@@ -61,6 +61,21 @@ def settings(context: typer.Context, server: ServerArgument, env: Environment = 
     render.table(f"Autoscaler of {name}", HEADERS, rows(answer))
 
 
+@group.command("explain", epilog="Example: homeport server autoscaler explain hello-server/Server")
+def explain(context: typer.Context, server: ServerArgument, env: Environment = None, as_json: Json = False) -> None:
+    """Say why a Server has as many containers as it has, and what would change that."""
+    from ..client import autoscaler as calls
+
+    app, name = parse_server(server)
+    with connected(context, env) as client:
+        answer = calls.explain(client, (app, name, client.environment))
+    if as_json:
+        render.value(answer)
+        return
+    for line in answer["lines"]:
+        render.out(line)
+
+
 @taking(Update)
 def update(context: typer.Context, request: Update) -> None:
     """Change settings of a Server until its next deployment. Those that are not named stay as they are."""

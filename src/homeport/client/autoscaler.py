@@ -25,6 +25,22 @@ if TYPE_CHECKING:
         override_settings: dict[str, float | None]
         override_events: list[dict[str, str]]
 
+    class Explanation(TypedDict):
+        """Why there are `wanted` containers; `lines` says it in words."""
+
+        app_id: str
+        server_name: str
+        object_id: str
+        wanted: int
+        containers: dict[str, int]
+        needed: int
+        rule: str
+        since: str | None
+        in_flight: float | None
+        retry_after_s: int
+        when_idle: dict[str, str | int] | None
+        lines: list[str]
+
 else:
 
     def cast(_kind, value):
@@ -42,6 +58,12 @@ def update(calls: Calls, server: Server, changes: Mapping[str, object]) -> Autos
     app, name, environment = server
     answer = calls.call("PATCH", _path(app, name), params={"environment": environment}, body=dict(changes))
     return cast("AutoscalerSettings", answer)
+
+
+def explain(calls: Calls, server: Server) -> Explanation:
+    """Raises NotFoundError where there is no such Server."""
+    app, name, environment = server
+    return cast("Explanation", calls.call("GET", f"{_path(app, name)}/explain", params={"environment": environment}))
 
 
 def _path(app: str, name: str) -> str:

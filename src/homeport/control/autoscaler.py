@@ -19,6 +19,7 @@ from ..manifest.schema import ScalePolicy
 from ..store.history import AppRow
 from . import views
 from .chronicle import Input, Origin
+from .explain import Case, explain
 from .publish import Publisher
 from .views import Json
 
@@ -92,6 +93,12 @@ class Autoscaler:
             fact = AutoscalerUpdated(subject.app.app_id, target[1], tuple(sorted(new.items())), actor)
             self.publisher.loop.accept([Input(fact, Origin(actor=actor))])
         return self.settings((subject.app.app_id, target[1], target[2]))
+
+    def explain(self, target: Target) -> Json:
+        """Why `target` has the containers that it has, in numbers and in words. Raises NotFoundError."""
+        subject, loop = self._subject(target), self.publisher.loop
+        case = Case(subject.app, subject.deployment, subject.spec, loop.world.load_seen, loop.now_ms)
+        return explain(case)
 
     def _subject(self, target: Target) -> Subject:
         app_ref, server, environment = target
