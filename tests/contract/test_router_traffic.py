@@ -65,6 +65,8 @@ def test_an_empty_pool_answers_503_at_once_and_tells_the_demand() -> None:
         assert (answer.status_code, answer.text) == (503, "modal-http: no container is ready\n")
         assert answer.headers["retry-after"] == "1"
         assert await told.get() == ("ap-1", "fu-ap-1")
+        await bench.serve(retry_after_s=7)
+        assert (await bench.get()).headers["retry-after"] == "7"
         await bench.serve("ta-1")
         assert (await bench.get()).text == "ta-1"
 

@@ -63,6 +63,9 @@ class Box:
         self.root = root
         self.data_dir = (root / "data").absolute()
         self.api_port, self.http_port = free_ports(2)
+        self.data_dir.mkdir(mode=0o700, parents=True)
+        # Tests find the containers that they left, unless their Servers ask for less.
+        (self.data_dir / "settings.toml").write_text("scaledown_window_s = 3600\n")
 
     # the command line
 

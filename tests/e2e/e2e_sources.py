@@ -60,8 +60,12 @@ def held():
         time.sleep(0.01)
 
 
+class Patient(ThreadingHTTPServer):
+    request_queue_size = 128  # its 5 drop connections when several people come at once
+
+
 def serve(host="0.0.0.0"):
-    server = ThreadingHTTPServer((host, 8000), Handler)
+    server = Patient((host, 8000), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

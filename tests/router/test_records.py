@@ -9,7 +9,7 @@ import pytest
 from homeport.router.events import DEMAND_PAUSE_S, Demand, EmptyPool, Frames
 from homeport.router.records import RequestRecord, parse
 
-ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1"
+ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1|1"
 FIELDS = [
     "1795259039.422",
     ROUTE,

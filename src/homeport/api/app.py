@@ -17,6 +17,7 @@ from ..store.tokens import TokenStore
 from . import (
     apps,
     audit,
+    autoscaler,
     blobs,
     containers,
     deployments,
@@ -51,6 +52,7 @@ ROUTERS = (
     redeployments.router,
     containers.router,
     servers.router,
+    autoscaler.router,
     environments.router,
     secrets.router,
     dicts.router,

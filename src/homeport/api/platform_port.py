@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from ..control.autoscaler import Autoscaler
 from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.dicts import Dicts
@@ -32,6 +33,9 @@ class Platform(Protocol):
 
     @property
     def environments(self) -> Environments: ...
+
+    @property
+    def autoscaler(self) -> Autoscaler: ...
 
     @property
     def volumes(self) -> Volumes: ...

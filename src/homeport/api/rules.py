@@ -99,6 +99,9 @@ RULES: Mapping[str, Rule] = {
     "POST /v1/containers/{container_id}/stop": Rule(Need.CHANGE, Where.CONTAINER),
     "POST /v1/containers/{container_id}/exec": Rule(Need.CHANGE, Where.CONTAINER),
     "GET /v1/servers/{app}/{server}": VIEW_APP,
+    "GET /v1/servers/{app}/{server}/autoscaler": VIEW_APP,
+    "GET /v1/servers/{app}/{server}/autoscaler/explain": VIEW_APP,
+    "PATCH /v1/servers/{app}/{server}/autoscaler": CHANGE_APP,
     "GET /v1/environments": ANYBODY,  # tells of those that the person may see
     "POST /v1/environments": MANAGE,
     "PATCH /v1/environments/{name}": MANAGE,

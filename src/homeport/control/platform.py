@@ -28,6 +28,7 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
+from .autoscaler import Autoscaler
 from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
@@ -133,6 +134,10 @@ class Platform:
         parts = self._parts
         table, under_way = parts.publisher.vault.table, parts.publisher.under_way
         return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
+
+    @property
+    def autoscaler(self) -> Autoscaler:
+        return Autoscaler(self._parts.publisher, self._find)
 
     @property
     def volumes(self) -> Volumes:

@@ -221,7 +221,7 @@ class Publisher:
             app_name=manifest.name,
             manifest_digest=manifest_digest,
             services=tuple(
-                _service(server, self.service_host(manifest.name, request.environment, server))
+                _service(server, self.service_host(manifest.name, request.environment, server), self.settings)
                 for server in manifest.servers
             ),
             strategy=request.strategy,
@@ -312,7 +312,7 @@ def _refuse_taken(hosts: dict[str, str], app: App, deployment: Deployment) -> No
             )
 
 
-def _service(server: ServerSpec, host: str) -> ServiceSpec:
+def _service(server: ServerSpec, host: str, settings: Settings) -> ServiceSpec:
     scale = server.scale
     return ServiceSpec(
         name=server.name,
@@ -322,6 +322,10 @@ def _service(server: ServerSpec, host: str) -> ServiceSpec:
         max_concurrency=scale.max_concurrency or 0,
         min_containers=scale.min_containers or 0,
         max_containers=scale.max_containers or 0,
+        buffer_containers=scale.buffer_containers or 0,
+        target_concurrency_centi=scale.target_concurrency_centi or 0,
+        scaleup_window_s=scale.scaleup_window_s or 0,
+        scaledown_window_s=scale.scaledown_window_s or settings.scaledown_window_s,
         cpu_milli=server.resources.cpu_milli,
         memory_mib=server.resources.memory_mib,
         startup_timeout_ms=server.startup_timeout_ms,

@@ -35,6 +35,7 @@ from ..control.prepare import Preparer
 from ..control.proxytokens import ProxyTokens
 from ..control.publish import Publisher
 from ..control.queues import Queues
+from ..control.sampler import Sampler
 from ..control.secrets import Secrets
 from ..control.stock import Stores
 from ..control.vault import Vault
@@ -170,6 +171,8 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
     secret_names = Secrets(kept.vault.table, environments, clock, platform_key(directory.keys, "ids of values"))
     secret_names.finish_rotation()
     objects = Objects(kept.objects, environments, clock)
+    sampler = Sampler(loop, router)
+    router.on_request, router.on_empty = sampler.on_request, sampler.on_empty
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names)
     parts = Parts(
@@ -191,7 +194,8 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
         volume_keeper=keeper,
         kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
     )
-    chores = [asyncio.create_task(chore) for chore in (parts.collector.run(), keeper.run(), objects.sweep())]
+    running = (sampler.run(), parts.collector.run(), keeper.run(), objects.sweep())
+    chores = [asyncio.create_task(chore) for chore in running]
     try:
         platform = Platform(parts)
         async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):

@@ -96,13 +96,14 @@ def refuse(why: str, status: int, condition: str, text: str, header: str = "") -
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
 CREDENTIALS = "credentials for proxy authorization"
 CHALLENGE = 'WWW-Authenticate "Modal-Key"'
+RETRY_AFTER = "Retry-After %[var(txn.route),field(9,|)]"
 REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
     "missing": refuse("auth", 401, "!public !tried", f"missing {CREDENTIALS}", CHALLENGE),
     "auth": refuse("auth", 401, "!public !known_token", f"invalid {CREDENTIALS}", CHALLENGE),
     "env": refuse("env", 403, "!public !granted", "this token is not valid for the environment of this app"),
-    "empty": refuse("empty", 503, "empty", "no container is ready", "Retry-After 1"),
+    "empty": refuse("empty", 503, "empty", "no container is ready", RETRY_AFTER),
     "full": refuse("full", 429, "{ var(txn.free) -m int 0 }", "all containers are at max_concurrency"),
 }
 
@@ -121,7 +122,7 @@ frontend http
     http-request set-var(txn.path) path
     http-request set-var(txn.method) method
 
-    # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service"
+    # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service|retry_after_s"
     http-request set-var(txn.route) var(txn.host),map_str({hosts_map})
     acl known var(txn.route) -m found
 {refuse_nohost}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from ..ports import Record
@@ -12,6 +12,8 @@ DEPLOYMENT_SETTLED = "deployment.settled"
 APP_STOP = "app.stop"
 APP_STOPPED = "app.stopped"
 APP_TAGS = "app.tags"
+AUTOSCALER_UPDATE = "autoscaler.update"
+SERVICE_SCALED = "service.scaled"
 CONTAINER_CREATED = "container.created"
 CONTAINER_STARTED = "container.started"
 CONTAINER_READY = "container.ready"
@@ -80,6 +82,17 @@ def app_stopped(app_id: str) -> Record:
 def app_tags(app_id: str, tags: Mapping[str, str], code_tags: Mapping[str, str], actor: str) -> Record:
     """These are all tags of the App now; `code_tags` are those that its code gave it at that time."""
     return Record(APP_TAGS, {"app_id": app_id, "tags": dict(tags), "code_tags": dict(code_tags)}, actor)
+
+
+def autoscaler_update(app_id: str, service: str, changes: Iterable[tuple[str, int]], actor: str) -> Record:
+    """Settings of a Server are other ones until the next deployment; 0 is none."""
+    return Record(AUTOSCALER_UPDATE, {"app_id": app_id, "service": service, "changes": dict(changes)}, actor)
+
+
+def service_scaled(app_id: str, service: str, before: int, count: int, why: str) -> Record:
+    """The load of a Server needs another number of containers, before minimum, maximum and buffer."""
+    body: dict[str, object] = {"app_id": app_id, "service": service, "before": before, "count": count, "why": why}
+    return Record(SERVICE_SCALED, body)
 
 
 def container_created(container_id: str, app_id: str, service: str, version: int) -> Record:
