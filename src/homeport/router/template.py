@@ -86,27 +86,28 @@ ERRORS = "".join(
 REFUSED = "{ var(txn.why) -m found }"
 
 
-def refuse(why: str, status: int, condition: str, text: str, header: str = "", when: str = REFUSED) -> str:
+def refuse(why: str, status: int, condition: str, text: str, header: str = "") -> str:
     """Rules that answer in the container's place. `why` goes to the request log, `text` to the client.
 
     The condition is asked once, for each costs every request: `why` is found by the rule that has just set it, because the
-    ones before have answered. `when` asks otherwise.
+    ones before have answered.
     """
     head = f"hdr {header} " if header else ""
     return (
         f"    http-request set-var(txn.why) str({why}) if {condition}\n"
         f"    http-request return status {status} content-type text/plain {head}"
-        f'lf-string "modal-http: {text}\\n" if {when}'
+        f'lf-string "modal-http: {text}\\n" if {REFUSED}'
     )
 
 
 NOT_GRANTED = "!public !granted"  # asked twice: also with no memory left for a variable, nobody gets past it
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
+FOREIGN = "this token is not valid for the environment of this app"
 REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
     "auth": refuse("auth", 401, f"{NOT_GRANTED} !foreign", "missing or invalid credentials", 'WWW-Authenticate "Modal-Key"'),
-    "env": refuse("env", 403, NOT_GRANTED, "this token is not valid for the environment of this app", when=NOT_GRANTED),
+    "env": refuse("env", 403, NOT_GRANTED, FOREIGN).replace(REFUSED, NOT_GRANTED),
     "empty": refuse("empty", 503, "{ var(txn.be),nbsrv eq 0 }", "no container is ready", "Retry-After 1"),
     "full": refuse("full", 429, "limited { be_conn_free eq 0 }", "all containers are at max_concurrency"),
 }
