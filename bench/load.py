@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _UNITS_US = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6}
 _LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
@@ -26,12 +26,16 @@ class Result:
     def per_second(self) -> float:
         return self.requests / self.seconds
 
+    def costing(self, spent_s: float) -> Result:
+        """The same with this CPU time, in seconds, that the watched process spent on it."""
+        return replace(self, cpu_us=spent_s * 1e6 / max(1, self.requests))
+
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
     """One client thread on `core` (None: anywhere), for `seconds` per run."""
 
-    seconds: float
+    seconds: int
     core: int | None
 
     def run(self, url: str, connections: int, headers: Sequence[str] = (), watched: int = 0) -> Result:
@@ -40,7 +44,7 @@ class Wrk:
             "wrk",
             "-t1",
             f"-c{connections}",
-            f"-d{self.seconds:g}s",
+            f"-d{self.seconds}s",
             "--latency",
             *(f"-H{header}" for header in headers),
             url,
@@ -58,7 +62,9 @@ def parse(said: str, spent_s: float) -> Result:
         raise RuntimeError(f"wrk met errors:\n{said}")
     requests, seconds = int(total[1]), float(total[2]) * _UNITS_US[total[3]] / 1e6
     at = {percent: float(number) * _UNITS_US[unit] for percent, number, unit in _LATENCY.findall(said)}
-    return Result(requests, seconds, at["50"], at["99"], spent_s * 1e6 / max(1, requests))
+    if not requests or len(at) < 2:
+        raise RuntimeError(f"wrk got no answers:\n{said}")
+    return Result(requests, seconds, at["50"], at["99"]).costing(spent_s)
 
 
 def pinned(argv: Sequence[str], core: int | None) -> list[str]:

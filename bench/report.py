@@ -15,10 +15,14 @@ Of = Literal["ratio", "value", "difference"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """At most this much: of the ratio to the companion, of the figure itself, or of what it is more than the companion."""
+    """At most this much, or at least: of the ratio to the companion, of the figure, or of what it is more than that."""
 
-    at_most: float
+    limit: float
     of: Of = "ratio"
+    at_least: bool = False
+
+    def met(self, measured: float) -> bool:
+        return measured >= self.limit if self.at_least else measured <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,15 @@ class Figure:
         if self.target is None:
             return None
         measured = {"ratio": self.ratio, "value": self.value, "difference": self.value - self.beside}[self.target.of]
-        return measured is not None and measured <= self.target.at_most
+        return measured is not None and self.target.met(measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one benchmark found, and what it could not measure."""
+
+    figures: list[Figure]
+    notes: tuple[str, ...] = ()
 
 
 def table(figures: Sequence[Figure]) -> list[str]:
@@ -91,10 +103,11 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def _aim(figure: Figure) -> str:
     if figure.target is None:
         return ""
+    sign = "≥" if figure.target.at_least else "≤"
     if figure.target.of == "ratio":
-        return f"≤ {figure.target.at_most:g} x"
+        return f"{sign} {figure.target.limit:g} x"
     more = "+" if figure.target.of == "difference" else ""
-    return f"≤ {more}{_number(figure.target.at_most, figure.unit)}"
+    return f"{sign} {more}{_number(figure.target.limit, figure.unit)}"
 
 
 def _number(value: float, unit: str) -> str:

@@ -15,10 +15,14 @@ from pathlib import Path
 
 import cold_start
 import deploy
+import idle
 import machine
+import ray_serve
 import report
 import rollout
+import rules
 import stage
+import zero
 
 import router
 from homeport import __version__
@@ -26,7 +30,7 @@ from homeport.errors import Error
 from homeport.router.launch import find_binary
 from homeport.router.settings import RouterSettings
 
-Measure = Callable[[Path, int], list[report.Figure]]
+Measure = Callable[[Path, int], report.Measured]
 
 # rounds, and with --quick
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
@@ -34,6 +38,13 @@ BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "deploy": (deploy.measure, 10, 3),
     "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
+    "router rules": (rules.measure, 1, 1),
+    "ray serve": (ray_serve.measure, 5, 2),
+    "zero to one": (zero.first_answer, 25, 5),
+    "many from zero": (zero.many, 5, 2),
+    "burst": (zero.burst, 5, 1),
+    "idle containers": (idle.containers, 3, 1),
+    "idle apps": (idle.apps, 5, 1),
 }
 
 
@@ -60,7 +71,9 @@ def _run(name: str, measure: Measure, rounds: int, notes: list[str]) -> list[rep
     try:
         if not machine.wait_until_quiet(machine.QUIET_WAIT_S):
             notes.append(f"The machine was busy before {name!r}.")
-        return measure(work, rounds)
+        measured = measure(work, rounds)
+        notes.extend(measured.notes)
+        return measured.figures
     except (Error, OSError, RuntimeError, machine.MissingError, stage.StageError) as error:
         notes.append(f"No figures for {name!r}: {error}")
         return []
