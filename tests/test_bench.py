@@ -39,7 +39,13 @@ def bench(name: str) -> ModuleType:
     return module
 
 
-report, load, openloop = bench("report"), bench("load"), bench("openloop")
+report, load, openloop, proxies = bench("report"), bench("load"), bench("openloop"), bench("proxies")
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For files of bench/ that import each other."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "bench"))
 
 
 def figure(ours: list[float], theirs: list[float], target: object = None) -> object:
@@ -69,6 +75,12 @@ def test_rounds_that_do_not_stand_beside_each_other_are_refused() -> None:
 )
 def test_a_target_is_of_the_ratio_or_of_the_figure_or_of_what_it_is_more(at_most: float, of: str, met: bool) -> None:
     assert figure([60], [50], report.Target(at_most, of)).met is met
+
+
+def test_a_target_may_be_the_least_there_has_to_be() -> None:
+    assert figure([60], [10], report.Target(6, at_least=True)).met is True
+    assert figure([59], [10], report.Target(6, at_least=True)).met is False
+    assert "≥ 6 x" in report.table([figure([60], [10], report.Target(6, at_least=True))])[2]
 
 
 def test_one_failed_request_misses_a_target_of_none() -> None:
@@ -107,6 +119,46 @@ def test_what_wrk_says_becomes_a_value() -> None:
 def test_answers_that_are_errors_are_no_result() -> None:
     with pytest.raises(RuntimeError, match="met errors"):
         load.parse(f"{WRK}  Non-2xx or 3xx responses: 3\n", 1.0)
+
+
+def test_no_answers_are_no_result() -> None:
+    with pytest.raises(RuntimeError, match="no answers"):
+        load.parse("  0 requests in 2.00s, 0.00B read\n", 1.0)
+
+
+@pytest.mark.parametrize("proxy", proxies.OTHERS, ids=lambda proxy: str(proxy.name))
+def test_every_proxy_is_told_where_it_listens_and_what_is_behind_it(proxy: object, tmp_path: Path) -> None:
+    argv = proxy.prepare("/bin/it", tmp_path, (18080, 19090))
+    told = " ".join(argv) + next(tmp_path.iterdir()).read_text()
+    assert argv[0] == "/bin/it"
+    assert ("18080" in told, "19090" in told, "{" in told.replace("{", "", 1)) == (True, True, True)
+
+
+@pytest.mark.usefixtures("together")
+def test_every_part_of_the_routers_rules_is_found_in_its_configuration() -> None:
+    rules = bench("rules")
+    config = (Path(__file__).parent / "router" / "golden" / "haproxy.cfg").read_text()
+    for name, change in rules.PARTS.items():
+        changed = change(config)
+        assert changed != config, name
+        assert "\n    log-format" in changed, name
+
+
+@pytest.mark.usefixtures("together")
+def test_messages_come_back_over_websockets() -> None:
+    messages = bench("messages")
+    with messages.echoing(None) as port:
+        made = messages.exchange(messages.Plan(port, 2, 0.1, ("Host: x",)), None)
+    assert made.requests > 0
+
+
+@pytest.mark.usefixtures("together")
+def test_a_burst_is_split_where_its_first_good_answer_came() -> None:
+    zero = bench("zero")
+    refused = [openloop.Answer(100.0 + at, 0.0, 1.0, "status 503") for at in range(3)]
+    good = [openloop.Answer(103.0, 0.0, 1500.0), openloop.Answer(104.6, 0.0, 2.0), openloop.Answer(105.0, 0.0, 2.0, "reset")]
+    before, after = zero._split(openloop.Answers((*refused, *good)))
+    assert [len(before.all), len(after.all), after.failed] == [4, 2, 1]
 
 
 def answers(*done_ms: float) -> object:
