@@ -36,19 +36,11 @@ def containers(work: Path, rounds: int) -> Measured:
             time.sleep(SETTLE_S)
             each_mib.append((before_mib - _available_mib()) / CONTAINERS)
             percent.append(_cpu_percent(here))
-    none = [0.0] * rounds
     return Measured(
         [
-            Figure.of(
-                (f"{CONTAINERS} containers at once: until all are ready", "s", "nothing"), took_s, none, _most(START_S_MAX)
-            ),
-            Figure.of((f"{CONTAINERS} idle containers: memory of each", "MiB", "nothing"), each_mib, none),
-            Figure.of(
-                (f"{CONTAINERS} idle containers: control plane", "% of a core", "nothing"),
-                percent,
-                none,
-                _most(CPU_PERCENT_MAX),
-            ),
+            Figure.alone(f"{CONTAINERS} containers at once: until all are ready", "s", took_s, _most(START_S_MAX)),
+            Figure.alone(f"{CONTAINERS} idle containers: memory of each", "MiB", each_mib),
+            Figure.alone(f"{CONTAINERS} idle containers: control plane", "% of a core", percent, _most(CPU_PERCENT_MAX)),
         ]
     )
 
@@ -67,8 +59,8 @@ def apps(work: Path, rounds: int) -> Measured:
     title = f"{APPS} Apps at zero: control plane"
     return Measured(
         [
-            Figure.of((f"{title}, memory", "MiB", "nothing"), rss_mib, [0.0] * rounds, _most(RSS_MIB_MAX)),
-            Figure.of((f"{title}, CPU", "% of a core", "nothing"), [percent], [0.0]),
+            Figure.alone(f"{title}, memory", "MiB", rss_mib, _most(RSS_MIB_MAX)),
+            Figure.alone(f"{title}, CPU", "% of a core", [percent]),
         ]
     )
 

@@ -27,7 +27,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. `value` and `beside` are medians over `rounds`, in `unit`; `companion` is what was run beside it."""
+    """One line. `value` and `beside` are medians over `rounds`, in `unit`; `companion` is what was run beside it, if anything."""
 
     name: str
     unit: str
@@ -46,6 +46,11 @@ class Figure:
             raise ValueError(f"{title[0]}: {len(ours)} rounds beside {len(theirs)}")
         name, unit, companion = title
         return cls(name, unit, median(ours), median(theirs), companion, len(ours), target)
+
+    @classmethod
+    def alone(cls, name: str, unit: str, ours: Sequence[float], target: Target | None = None) -> Figure:
+        """With nothing beside it."""
+        return cls.of((name, unit, ""), ours, [0.0] * len(ours), target)
 
     @property
     def ratio(self) -> float | None:
@@ -80,7 +85,7 @@ def table(figures: Sequence[Figure]) -> list[str]:
 
 def verdict(figures: Sequence[Figure]) -> str:
     aimed = [figure for figure in figures if figure.met is not None]
-    missed = [figure.name for figure in aimed if not figure.met]
+    missed = [" beside ".join(filter(None, (figure.name, figure.companion))) for figure in aimed if not figure.met]
     return f"{len(aimed) - len(missed)} of {len(aimed)} targets met" + (f"; missed: {'; '.join(missed)}" if missed else "")
 
 
@@ -95,7 +100,7 @@ def as_json(figures: Sequence[Figure], machine: dict[str, str], notes: Sequence[
 def _row(figure: Figure) -> tuple[str, ...]:
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
     sign = {None: "", True: "met", False: "MISSED"}[figure.met]
-    beside = f"{_number(figure.beside, figure.unit)} {figure.companion}"
+    beside = f"{_number(figure.beside, figure.unit)} {figure.companion}" if figure.companion else ""
     ours = _number(figure.value, figure.unit)
     return (figure.name, ours, beside, ratio, _aim(figure), sign, str(figure.rounds))
 

@@ -68,9 +68,7 @@ def many(work: Path, rounds: int) -> Measured:
             p95_ms.append(quantiles([(at - begun) * 1000 for at in answered], n=20, method="inclusive")[-1])
             print(f"  {number + 1} of {rounds} rounds", file=sys.stderr, flush=True)
     target = Target(CROWD_P95_MS_MAX, "value")
-    return Measured(
-        [Figure.of((f"{CROWD} Servers from zero at once: p95", "ms", "nothing"), p95_ms, [0.0] * rounds, target)]
-    )
+    return Measured([Figure.alone(f"{CROWD} Servers from zero at once: p95", "ms", p95_ms, target)])
 
 
 def burst(work: Path, rounds: int) -> Measured:
@@ -126,7 +124,7 @@ def _burst_figures(runs: list[tuple[Answers, Answers]]) -> list[Figure]:
     waited_ms = [1000 * len(before.all) / BURST_RATE for before, _ in runs]
     return [
         Figure(f"{name}: failed after the first ready{why}", "", failed, sent, "sent", rounds, Target(0, "value")),
-        Figure.of((f"{name}: first ready", "ms", "nothing"), waited_ms, [0.0] * rounds),
+        Figure.alone(f"{name}: first ready", "ms", waited_ms),
         Figure.of((f"{name}: p95 after it", "ms", "p50"), *([after.done_ms(p) for _, after in runs] for p in (95, 50))),
         Figure.of(
             (f"{name}: rate after it", "/s", "intended"),

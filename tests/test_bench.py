@@ -22,7 +22,7 @@ Running 2s test @ http://127.0.0.1:8000/
      50%    1.33ms
      75%    1.50ms
      90%    2.00ms
-     99%  785.00us
+     99%  785.00us 
   89096 requests in 2.00s, 12.00MB read
 Requests/sec:  44548.00
 Transfer/sec:      6.00MB
@@ -101,7 +101,7 @@ def test_the_table_has_one_aligned_row_per_figure_and_the_verdict_names_what_was
     assert len(lines) == 4
     assert len({len(line) for line in lines}) == 1
     assert "1,234 ms" in lines[3]
-    assert report.verdict(figures) == "0 of 1 targets met; missed: start"
+    assert report.verdict(figures) == "0 of 1 targets met; missed: start beside bare process"
 
 
 def test_the_json_has_what_the_table_says() -> None:
