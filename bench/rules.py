@@ -31,7 +31,7 @@ FEW, MANY, CONNECTIONS = 200, 1_000, 8
 LIMIT_S = 60.0
 FILES_MAX = 20_000
 LUA = Path(render.__file__).with_name("place.lua")
-_AUTH = r"public|txn\.key|txn\.secret|bearer|txn\.hash|txn\.token\)|modal-secret|modal-key|granted|foreign"
+_AUTH = r"public|tried|txn\.secret|bearer|txn\.hash|txn\.token\)|modal-secret|modal-key|granted|foreign"
 
 Change = Callable[[str], str]
 
@@ -51,7 +51,7 @@ PARTS: dict[str, Change] = {
     "the record": without(r"^    log ring@"),
     "credentials": without(_AUTH),
     "SHA-256 of credentials": lambda text: re.sub(
-        r"var\(txn\.key\),concat.*?lower", f"str({next(iter(ways.TOKENS))})", text
+        r"req\.fhdr\(modal-key\),concat.*?lower", f"str({next(iter(ways.TOKENS))})", text
     ),
     "forwarded headers": without(r"X-Forwarded-"),
     "sessions": without(r"txn\.sid|txn\.skey"),

@@ -118,6 +118,7 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
         hosts_map=settings.hosts_map,
         tokens_map=settings.tokens_map,
         grants_map=settings.grants_map,
+        hash=template.HASH,
         **_REFUSALS,
     )
     defaults = template.DEFAULTS.format(log_format=template.LOG_FORMAT, errors=template.ERRORS)

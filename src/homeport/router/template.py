@@ -100,7 +100,8 @@ def refuse(why: str, status: int, condition: str, text: str, header: str = "") -
     )
 
 
-NOT_GRANTED = "!public !granted"  # asked twice: also with no memory left for a variable, nobody gets past it
+HASH = "concat(:,txn.secret),sha2(256),hex,lower"
+NOT_GRANTED = "!granted !public"  # asked twice: also with no memory left for a variable, nobody gets past it
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
 FOREIGN = "this token is not valid for the environment of this app"
 REFUSALS = {
@@ -139,17 +140,17 @@ frontend http
     acl bearer req.fhdr(authorization) -m reg -i ^bearer\\ +wk-[^.]+\\.ws-
     acl pair req.fhdr_cnt(modal-key) eq 1
     http-request set-var(txn.secret) req.fhdr(modal-secret) if !public pair {{ req.fhdr_cnt(modal-secret) eq 1 }}
-    http-request set-var(txn.key) req.fhdr(modal-key) if {{ var(txn.secret) -m found }}
-    http-request set-var(txn.bearer) req.fhdr(authorization),word(2,\\ ) if !public bearer !{{ var(txn.key) -m found }}
-    http-request set-var(txn.key) var(txn.bearer),field(1,.) if {{ var(txn.bearer) -m found }}
+    http-request set-var(txn.hash) req.fhdr(modal-key),{hash} if {{ var(txn.secret) -m found }}
+    acl tried var(txn.hash) -m found
+    http-request set-var(txn.bearer) req.fhdr(authorization),word(2,\\ ) if !tried !public bearer
     http-request set-var(txn.secret) var(txn.bearer),field(2,.) if {{ var(txn.bearer) -m found }}
-    http-request set-var(txn.hash) var(txn.key),concat(:,txn.secret),sha2(256),hex,lower if {{ var(txn.key) -m found }}
+    http-request set-var(txn.hash) var(txn.bearer),field(1,.),{hash} if {{ var(txn.bearer) -m found }}
     http-request unset-var(txn.secret)
     http-request unset-var(txn.bearer)
     acl granted var(txn.token) -m found
     acl ungranted var(txn.any) -m found
-    http-request set-var(txn.token) var(txn.hash),concat(|,txn.env),map_str({grants_map}) if {{ var(txn.hash) -m found }}
-    http-request set-var(txn.any) str(*) if !public !granted
+    http-request set-var(txn.token) var(txn.hash),concat(|,txn.env),map_str({grants_map}) if tried
+    http-request set-var(txn.any) str(*) if !granted !public
     http-request set-var(txn.token) var(txn.hash),concat(|,txn.any),map_str({grants_map}) if ungranted
     http-request set-var(txn.foreign) var(txn.hash),map_str({tokens_map}) if ungranted !granted
     acl foreign var(txn.foreign) -m found
