@@ -27,7 +27,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. `value` and `beside` are medians over `rounds`, in `unit`; `companion` is what was run beside it, if anything."""
+    """One line. `value` and `beside` are medians over `rounds`, in `unit`; `companion` is what ran beside it, if any."""
 
     name: str
     unit: str

@@ -22,6 +22,7 @@ import report
 import rollout
 import rules
 import stage
+import upload
 import zero
 
 import router
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "burst": (zero.burst, 5, 1),
     "idle containers": (idle.containers, 3, 1),
     "idle apps": (idle.apps, 5, 1),
+    "upload": (upload.measure, 10, 2),
 }
 
 

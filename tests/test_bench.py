@@ -22,7 +22,7 @@ Running 2s test @ http://127.0.0.1:8000/
      50%    1.33ms
      75%    1.50ms
      90%    2.00ms
-     99%  785.00us 
+     99%  785.00us\x20
   89096 requests in 2.00s, 12.00MB read
 Requests/sec:  44548.00
 Transfer/sec:      6.00MB

@@ -8,14 +8,16 @@ import pytest
 
 from homeport.control.requests import CreateRequest
 from homeport.manifest import codec
-from homeport.manifest.schema import AppManifest, Entry, ServerSpec, SourceFile
+from homeport.manifest.schema import AppManifest, Entry, ServerSpec
+from homeport.manifest.tree import File, Tree
 
 from . import fakes
 from .client import Client
 from .fakes import FakePlatform
 
 SERVER = ServerSpec("web", Entry("app", "Web", "app.py"))
-MANIFEST = AppManifest("hello", (SERVER,), (SourceFile("app.py", "a" * 64, 3),))
+SOURCE = Tree((File("app.py", "a" * 64, 3),))
+MANIFEST = AppManifest("hello", (SERVER,), SOURCE.digest)
 DOCUMENT: dict[str, Any] = codec.to_json(MANIFEST)
 
 
@@ -25,10 +27,18 @@ def edited(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_plan_is_asked_with_the_manifest_and_the_environment(client: Client, platform: FakePlatform) -> None:
-    response = client.post("/v1/deployments/plan", json={"manifest": DOCUMENT, "environment": "dev"})
+    response = client.post(
+        "/v1/deployments/plan", json={"manifest": DOCUMENT, "environment": "dev", "trees": [SOURCE.content.decode()]}
+    )
     assert (response.status_code, response.json()) == (200, fakes.PLAN)
     ((what, request),) = platform.asked
-    assert (what, request.manifest, request.environment) == ("plan", MANIFEST, "dev")
+    assert (what, request.manifest, request.environment, request.trees) == ("plan", MANIFEST, "dev", (SOURCE,))
+
+
+def test_a_tree_that_leads_out_is_refused_in_a_plan(client: Client) -> None:
+    tree = '{"entries":[["link","a","../x"]],"tree":1}'
+    response = client.post("/v1/deployments/plan", json={"manifest": DOCUMENT, "trees": [tree]})
+    assert (response.status_code, response.json()["error"]["message"]) == (400, "The link 'a' leads out of its tree.")
 
 
 @pytest.mark.parametrize(
@@ -40,8 +50,8 @@ def test_a_plan_is_asked_with_the_manifest_and_the_environment(client: Client, p
         (edited(entry={"module": "app"}), "manifest.servers[0].entry lacks the field 'qualname'."),
         (edited(resources={"cpu_milli": -5}), "Server 'web': `cpu` must be positive."),
         (edited(env=[["A"]]), "manifest.servers[0].env[0] must have 2 items, not 1."),
-        ({**DOCUMENT, "files": [{"path": "../x", "digest": "a" * 64, "size_bytes": 1}]}, "Source file '../x'"),
-        ({**DOCUMENT, "files": None}, "manifest.files must be a list, not null."),
+        ({**DOCUMENT, "source": "../x"}, "The source '../x' is not the digest of a tree."),
+        ({**DOCUMENT, "source": None}, "manifest.source must be text, not null."),
         ({**DOCUMENT, "schema": 99}, "Manifest has schema 99"),
         ({**DOCUMENT, "name": "a b"}, "Invalid App name: 'a b'."),
         ({**DOCUMENT, "tags": [["a", "x" * 64]]}, "App tag value"),

@@ -63,6 +63,12 @@ class Result:
         return json.loads(self.out)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes of files are not remembered from one test to the next."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlatform]:
     fake = FakePlatform()

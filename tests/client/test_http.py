@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from homeport import errors
+from homeport.client import blobs
 from homeport.client.config import Target
 from homeport.client.http import Client
 
@@ -70,19 +71,19 @@ def test_a_version_once_more_is_asked_for_by_name_and_environment(verb: str) -> 
 
 def test_missing_blobs_are_asked_for_at_once() -> None:
     seen: list[httpx.Request] = []
-    assert answering(200, {"missing": ["b"]}, seen).missing_blobs(["a", "b"]) == ["b"]
+    assert blobs.missing(answering(200, {"missing": ["b"]}, seen), ["a", "b"]) == ["b"]
     assert json.loads(seen[0].content) == {"digests": ["a", "b"]}
 
 
 def test_very_many_blobs_are_asked_for_in_batches() -> None:
     seen: list[httpx.Request] = []
-    assert answering(200, {"missing": ["x"]}, seen).missing_blobs([str(number) for number in range(5_001)]) == ["x", "x"]
-    assert [len(json.loads(request.content)["digests"]) for request in seen] == [5_000, 1]
+    assert blobs.missing(answering(200, {"missing": ["x"]}, seen), map(str, range(100_001))) == ["x", "x"]
+    assert [len(json.loads(request.content)["digests"]) for request in seen] == [100_000, 1]
 
 
 def test_a_blob_is_sent_as_raw_bytes_with_its_length() -> None:
     seen: list[httpx.Request] = []
-    answering(204, None, seen).put_blob("ab" * 32, 6, iter([b"abc", b"def"]))
+    blobs.put(answering(204, None, seen), "ab" * 32, iter([b"abc", b"def"]), 6, None)
     assert seen[0].method == "PUT"
     assert seen[0].headers["content-length"] == "6"
     assert seen[0].content == b"abcdef"

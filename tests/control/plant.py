@@ -11,25 +11,34 @@ from typing import Any
 
 from homeport.control.chronicle import Input
 from homeport.control.environments import Environments
+from homeport.control.identity import Identity
 from homeport.control.kernel import Kernel
 from homeport.control.loop import ControlLoop
 from homeport.control.prepare import Preparer
 from homeport.control.publish import Publisher
 from homeport.control.redeploy import Redeployer
 from homeport.control.requests import DeployRequest, Event, RedeployRequest
+from homeport.control.secrets import Secrets
+from homeport.control.vault import Vault
+from homeport.control.volumes import Volumes
 from homeport.control.watch import Watchers
 from homeport.core.facts import AppStopRequested, CapacityKnown, DeployKind
 from homeport.core.model import Strategy
 from homeport.errors import Error
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec, SourceFile
+from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec
+from homeport.manifest.tree import File, Tree
 from homeport.settings import Settings
 from homeport.store.blobs import Blobs
 from homeport.store.database import Database
 from homeport.store.environments import EnvironmentTable
 from homeport.store.history import AppRow, DeploymentRow, History
 from homeport.store.journal import SqlJournal
+from homeport.store.keyring import open_keyring
 from homeport.store.manifests import Manifests
+from homeport.store.secrets import SecretTable
 from homeport.store.sources import Sources
+from homeport.store.trees import Trees
+from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
 from homeport.testing.engine import FakeEngine
 from homeport.testing.images import FakeImages
 from homeport.testing.router import FakeRouter
@@ -55,23 +64,39 @@ class Plant:
         self.database = Database(root / "journal.db")
         self.history = History(self.database)
         manifests, sources, settings = Manifests(self.blobs), Sources(root / "sources", self.blobs), Settings(data_dir=root)
-        preparer = Preparer(settings, manifests, self.images, sources, root)
-        kernel = Kernel(SqlJournal(self.database), "testng")
-        self.loop = ControlLoop(kernel, Clock(), self.engine, self.router, preparer)
+        trees = Trees(self.blobs)
+        self.volume_store = VolumeStore(VolumeTable(self.database), VolumeFolders(root / "volumes"))
+        journal, self.clock = SqlJournal(self.database), Clock()
+        (root / "keys").mkdir(exist_ok=True)
+        self.vault = Vault(SecretTable(self.database, journal, open_keyring(root / "keys")))
+        self.identity = Identity(b"k" * 32)
+        keeps = (self.images, manifests, sources, trees, root, self.volume_store, self.vault, self.identity)
+        kernel = Kernel(journal, "testng")
+        self.loop = ControlLoop(kernel, self.clock, self.engine, self.router, Preparer(settings, *keeps, root / "inside"))
         watchers = Watchers()
         self.loop.watchers.append(watchers.tell)
-        environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
-        self.publisher = Publisher(settings, self.loop, watchers, self.images, self.blobs, manifests, sources, environments)
+        self.environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
+        self.secrets = Secrets(self.vault.table, self.environments, self.clock, b"n" * 32)
+        self.volumes = Volumes(self.volume_store, self.environments, self.loop)
+        stores = (self.images, self.blobs, manifests, sources, trees, self.environments, self.volume_store.table, self.vault)
+        self.publisher = Publisher(settings, self.loop, watchers, *stores)
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`."""
+        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
         self.asked += 1
-        file = SourceFile("web.py", self.blobs.add(text.encode()), len(text))
+        source = self.tree({"web.py": text})
         recipe = ImageRecipe("debian_slim", "3.13")
-        manifest = AppManifest("shop", (ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000),), (file,))
+        more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
+        spec = ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000, **more)
+        manifest = AppManifest("shop", (spec,), source)
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
         return (await self.watch(self.publisher.deploy(request, True)))[-1].data
+
+    def tree(self, files: dict[str, str]) -> str:
+        """The digest of a tree of these texts, all of it uploaded."""
+        found = [File(path, self.blobs.add(text.encode()), len(text.encode())) for path, text in files.items()]
+        return self.blobs.add(Tree.of(found).content)
 
     async def redeploy(self, kind: DeployKind, version: int | None = None, **said: Any) -> list[Event]:
         """All events of a rollback or rollover by bob that waits."""

@@ -11,15 +11,14 @@ import pytest
 from homeport.control.requests import DeployRequest, Event
 from homeport.core.model import Strategy
 from homeport.errors import ConflictError
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec, SourceFile
+from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec
 
 from .plant import Plant, running
 
 
 def deploy(plant: Plant, name: str) -> AsyncIterator[Event]:
-    file = SourceFile("web.py", plant.blobs.add(b"x"), 1)
     spec = ServerSpec("web", Entry("web", "Web", "web.py"), ImageRecipe("debian_slim", "3.13"))
-    manifest = AppManifest(name, (spec,), (file,))
+    manifest = AppManifest(name, (spec,), plant.tree({"web.py": "x"}))
     return plant.publisher.deploy(DeployRequest(manifest, Strategy.ROLLING, "main", f"r-{name}", "ann"), False)
 
 

@@ -14,7 +14,8 @@ from homeport.control.planner import Planner
 from homeport.control.requests import DeployRequest
 from homeport.core.model import Strategy
 from homeport.errors import ConflictError, InvalidError
-from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ServerSpec, SourceFile
+from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ServerSpec
+from homeport.manifest.tree import File, Tree
 
 from .plant import Plant, running
 
@@ -36,8 +37,9 @@ def play(tmp_path: Path) -> Play:
 def asked(name: str = "shop", server: str = "web", digest: str = "b" * 64) -> DeployRequest:
     """As the plant deploys it, but for the file."""
     spec = ServerSpec(server, Entry("web", "Web", "web.py"), ImageRecipe("debian_slim", "3.13"), port=8000)
-    manifest = AppManifest(name, (spec,), (SourceFile("web.py", digest, 3),))
-    return DeployRequest(manifest, Strategy.ROLLING, "main", "p1", "ann")
+    tree = Tree((File("web.py", digest, 3),))
+    manifest = AppManifest(name, (spec,), tree.digest)
+    return DeployRequest(manifest, Strategy.ROLLING, "main", "p1", "ann", trees=(tree,))
 
 
 def places(plan: dict[str, Any]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from homeport.core.model import Strategy
 from homeport.errors import InvalidError, NotFoundError
 from homeport.ports import Image
 from homeport.store.manifests import Manifests
+from homeport.store.trees import Trees
 
 from .plant import Plant, running
 
@@ -113,7 +114,7 @@ def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]
         await plant.deploy("one")
         await plant.deploy("two")
         old = plant.rows()[-1]
-        (file,) = Manifests(plant.blobs).get(old.manifest_digest).files
+        (file,) = Trees(plant.blobs).get(Manifests(plant.blobs).get(old.manifest_digest).source).files
         plant.blobs.path(file.digest).unlink()
         error = await plant.refused()
         assert isinstance(error, NotFoundError)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from homeport.core.facts import AppForgotten, AppStopRequested, ExitReason
+from homeport.core.actions import SetRoutes
+from homeport.core.facts import AppForgotten, AppStopRequested, ContainerExited, ExitReason
 from homeport.core.states import AppState, ContainerState
 
 from .platform import Platform
@@ -46,3 +47,15 @@ def test_its_name_is_free_for_a_new_app_at_its_first_version() -> None:
     platform.say(AppForgotten(first.app_id))
     again = platform.live("two")
     assert (again.app_id != first.app_id, again.version) == (True, 1)
+
+
+def test_who_leaves_the_world_says_so_to_the_router_though_it_had_no_routes_left() -> None:
+    """Found by the simulator: a control plane that died before it could say so had left the router with them."""
+    platform = Platform()
+    old = platform.live("one")
+    platform.say(AppStopRequested(old.app_id))
+    platform.deploy("two")
+    last = next(c for c in platform.world.apps[old.app_id].containers)
+    platform.say(ContainerExited(last.container_id, ExitReason.STOPPED, 0))
+    assert old.app_id not in platform.world.apps
+    assert SetRoutes(old.app_id, ()) in platform.actions

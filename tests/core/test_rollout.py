@@ -7,18 +7,14 @@ import pytest
 from homeport.core.backoff import ROLLOUT_TRIES
 from homeport.core.facts import (
     AppStopRequested,
-    CapacityKnown,
     ContainerDrained,
-    ContainerExited,
     ContainerProbed,
-    ContainerReady,
     ContainerStarted,
     ContainerStopRequested,
-    EngineListed,
+    DeployRequested,
     ExitReason,
 )
 from homeport.core.model import Strategy
-from homeport.core.place import NO_ROOM, ROOM_WAIT_MS
 from homeport.core.retire import FAILED_PROBES_MAX
 from homeport.core.rollout import REDEPLOY_GRACE_MS
 from homeport.core.states import AppState, ContainerState, DeploymentState
@@ -117,6 +113,14 @@ def test_a_request_that_is_repeated_is_one_deployment(platform: Platform) -> Non
     assert platform.deploy("two").version == 2
 
 
+def test_a_request_that_is_repeated_late_does_not_undo_what_came_after_it(platform: Platform) -> None:
+    platform.live("one")
+    first = platform.deployment(1)
+    platform.live("two")
+    platform.say(DeployRequested("main", "shop", "one", first.services, Strategy.ROLLING, first.request_id))
+    assert (platform.unchanged(), platform.app().version) == (True, 2)
+
+
 def test_a_version_that_never_opens_its_port_fails_and_the_old_one_stays(platform: Platform) -> None:  # 2.3.3
     platform.live("one")
     app = platform.deploy("two", spec(startup_timeout_ms=2_000))
@@ -183,6 +187,15 @@ def test_recreate_ends_the_old_ones_at_once(platform: Platform) -> None:  # 1.1.
     assert platform.targets() == []
 
 
+def test_recreate_does_not_wait_for_what_drains_from_before(platform: Platform) -> None:  # 1.1.8, 1.4.13
+    platform.live("one", spec(exit_grace_ms=600_000))
+    platform.deploy("two")
+    platform.boot(platform.in_state(ContainerState.STARTING)[0])
+    assert platform.states(1) == ["draining"]
+    platform.deploy("three", strategy=Strategy.RECREATE)
+    assert (platform.states(1), platform.states(2), platform.states(3)) == (["stopping"], ["stopping"], ["starting"])
+
+
 def test_a_recreate_that_fails_brings_the_old_version_back(platform: Platform) -> None:
     platform.live("one")
     platform.deploy("two", strategy=Strategy.RECREATE)
@@ -190,13 +203,6 @@ def test_a_recreate_that_fails_brings_the_old_version_back(platform: Platform) -
         platform.exit(next(c for c in platform.in_state(ContainerState.STARTING) if c.version == 2))
         platform.later(60_000)
     assert "starting" in platform.states(1)
-
-
-def test_a_cap_of_one_leaves_a_gap_and_no_crash(platform: Platform) -> None:  # 1.1.9, 11.37
-    platform.live("one", spec(max_containers=1))
-    platform.deploy("two", spec(max_containers=1))
-    assert platform.states(1) == ["draining"]
-    assert platform.states(2) == ["starting"]
 
 
 def test_a_server_that_is_taken_out_serves_until_the_new_version_is_live(platform: Platform) -> None:  # 1.1.13
@@ -270,54 +276,3 @@ def test_stopping_a_container_that_drains_does_not_cut_its_requests(platform: Pl
     old = platform.in_state(ContainerState.DRAINING)[0]
     platform.say(ContainerStopRequested(old.container_id))
     assert platform.stopped() == []
-
-
-def test_a_container_that_the_engine_does_not_know_is_lost_and_replaced(platform: Platform) -> None:
-    platform.live("one")
-    platform.now_ms += 1_000
-    platform.say(EngineListed(platform.now_ms, ()))
-    assert platform.states(1) == ["starting"]
-
-
-def test_a_container_that_nobody_asked_for_is_ended(platform: Platform) -> None:
-    platform.say(EngineListed(platform.now_ms, ("ta-strange",), ("ta-dead",)))
-    assert [type(action).__name__ for action in platform.actions] == ["StopContainer", "ForgetContainer"]
-
-
-def test_what_does_not_fit_waits_and_says_why(platform: Platform) -> None:
-    platform.say(CapacityKnown(cpu_milli=1_000, memory_mib=4_096))
-    platform.live("one", spec(cpu_milli=1_000))
-    platform.deploy("two", spec(cpu_milli=1_000))
-    assert [c.reason for c in platform.in_state(ContainerState.PENDING)] == [NO_ROOM]
-    assert platform.started() == []
-
-
-def test_a_rollout_that_finds_no_room_is_given_up(platform: Platform) -> None:  # found by seed 4
-    platform.say(CapacityKnown(cpu_milli=1_000, memory_mib=4_096))
-    platform.live("one", spec(cpu_milli=1_000))
-    platform.deploy("two", spec(cpu_milli=1_000))
-    platform.later(ROOM_WAIT_MS)
-    assert [d.version for d in platform.app().deployments] == [1]
-    assert platform.states(1) == ["ready"]
-
-
-def test_room_that_one_app_leaves_is_given_to_another(platform: Platform) -> None:
-    platform.say(CapacityKnown(cpu_milli=1_000, memory_mib=4_096))
-    platform.live("one", spec(cpu_milli=1_000), name="first")
-    platform.deploy("two", spec("api", cpu_milli=1_000), name="second")
-    platform.say(AppStopRequested(platform.app("first").app_id))
-    platform.exit(platform.in_state(ContainerState.STOPPING, "first")[0], ExitReason.STOPPED)
-    assert len(platform.in_state(ContainerState.STARTING, "second")) == 1
-
-
-def test_late_and_doubled_facts_of_a_container_that_is_gone_change_nothing(platform: Platform) -> None:
-    platform.live("one")
-    gone = platform.in_state(ContainerState.READY)[0]
-    platform.exit(gone)
-    before = platform.world
-    platform.say(
-        ContainerExited(gone.container_id, ExitReason.EXITED, 1),
-        ContainerReady(gone.container_id),
-        ContainerStarted(gone.container_id, "10.0.0.9:8000"),
-    )
-    assert platform.world == before

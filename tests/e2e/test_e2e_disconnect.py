@@ -15,10 +15,12 @@ import pytest
 from e2e_harness import Answer, Box, wait_until
 from e2e_sources import server
 
+from homeport.client import blobs
 from homeport.client.config import Choice, find
 from homeport.client.http import Client
-from homeport.manifest import codec
-from homeport.manifest.schema import AppManifest, Entry, Resources, ServerSpec, SourceFile
+from homeport.manifest import codec, frames
+from homeport.manifest.schema import AppManifest, Entry, Resources, ServerSpec
+from homeport.manifest.tree import File, Tree
 
 RESET, CLOSE = "reset", "close"
 
@@ -39,23 +41,28 @@ class Deploy:
     def digest(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def tree(self) -> Tree:
+        return Tree((File(f"{self.name}.py", self.digest, len(self.content)),))
+
     def client(self) -> Client:
         return Client(find(Choice(data_dir=self.box.data_dir)))
 
     def upload(self) -> None:
         with self.client() as client:
-            client.put_blob(self.digest, len(self.content), iter([self.content]))
+            blobs.put(client, self.digest, iter([self.content]), len(self.content), None)
+            blobs.put_all(client, frames.pack([(self.tree.digest, self.tree.content)]))
 
     def is_missing(self) -> bool:
         with self.client() as client:
-            return client.missing_blobs([self.digest]) == [self.digest]
+            return blobs.missing(client, [self.digest]) == [self.digest]
 
     def body(self, request_id: str) -> bytes:
         path = f"{self.name}.py"
         spec = ServerSpec(
             "Server", Entry(self.name, "Server", path), resources=Resources(cpu_milli=50), unauthenticated=True
         )  # fmt: skip
-        manifest = AppManifest(self.name, (spec,), (SourceFile(path, self.digest, len(self.content)),))
+        manifest = AppManifest(self.name, (spec,), self.tree.digest)
         return json.dumps({"manifest": codec.to_json(manifest), "request_id": request_id}).encode()
 
     def send(self, line: str, body: bytes, *, part: float = 1.0) -> socket.socket:
@@ -160,5 +167,5 @@ def test_a_manifest_whose_content_was_never_uploaded_is_refused_and_changes_noth
             assert more, answer
             answer += more
     assert "published" not in answer
-    assert "The content of not-uploaded.py was not uploaded (1 files are missing); deploy again." in answer
+    assert f"The list of files {deploy.tree.digest} was not uploaded; deploy again." in answer
     assert deploy.versions() == []

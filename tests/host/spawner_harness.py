@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from homeport.spawner import wire
+from homeport.daemon import guestlib
+from homeport.spawner import private, wire
+from homeport.spawner.subnet import instance_tag
 
 T = TypeVar("T")
 MAIN = Path(wire.__file__).with_name("__main__.py")
@@ -81,6 +83,21 @@ class SpawnerHarness:
         spec = self.spec(container_id, rootfs, argv, **more)
         return str(self.request(op="start", spec=spec)["address"])
 
+    def start_with_secrets(self, spec: dict[str, Any], secrets: dict[str, str]) -> None:
+        """As the control plane does: beside the spec, in a file that is only in memory."""
+        fd = os.memfd_create("secrets")
+        os.write(fd, json.dumps(secrets).encode())
+        assert self._socket is not None
+        socket.send_fds(self._socket, [wire.encode({"op": "start", "spec": spec})], [fd])
+        os.close(fd)
+        reply = wire.decode(self._socket.recv(wire.MESSAGE_BYTES_MAX))
+        assert reply["ok"], reply
+
+    @property
+    def memory(self) -> Path:
+        """Where this instance keeps what must be on no disk."""
+        return Path(private.place(self.data_dir, instance_tag(os.path.realpath(self.data_dir))))
+
     def spec(self, container_id: str, rootfs: str, argv: list[str], **more: Any) -> dict[str, Any]:
         common = {
             "id": container_id,
@@ -103,6 +120,40 @@ class SpawnerHarness:
 
     def python(self, container_id: str, rootfs: str, program: str, **more: Any) -> str:
         return self.start(container_id, rootfs, ["/usr/bin/python3", "-c", program], **more)
+
+    # containers of the guest, by either back end
+
+    def guest(self, container_id: str, rootfs: str, program: str, backend: str, **more: Any) -> str:
+        """Its address. `program` is a file app.py with a class `Server`; `backend` is "crun" or "fork"."""
+        spec = self.guest_spec(container_id, rootfs, program, backend, **more)
+        return str(self.request(op="start", spec=spec)["address"])
+
+    def guest_spec(self, container_id: str, rootfs: str, program: str, backend: str, **more: Any) -> dict[str, Any]:
+        lib = guestlib.ensure(Path(self.data_dir))
+        source = Path(self.data_dir, f"{container_id}.py")
+        source.write_text(program)
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOMEPORT_GUEST_MODULE": "app", "HOMEPORT_GUEST_PATH": "app.py"}
+        chosen = {
+            "env": {**env, "HOMEPORT_GUEST_CLASS": "Server", **more.pop("env", {})},
+            "binds": [[str(lib), "/opt/homeport/lib", True], [str(source), "/root/app.py", True]],
+            "backend": "auto" if backend == "fork" else backend,
+            "base_layers": 1,
+        }
+        argv = ["python3", "-I", "-S", "/opt/homeport/lib/homeport/guest/main.py"]
+        return self.spec(container_id, rootfs, argv, **{**chosen, **more})
+
+    def warm(self, rootfs: str) -> int:
+        """The pid of a template that is ready, made for a first container that is forgotten again."""
+        self.guest("first", rootfs, "class Server: ...", "fork")
+        found = wait_until(self.templates, "a template")
+        self.stop("first", 0)
+        self.ending("first")
+        self.forget("first")
+        return int(found[0]["pid"])
+
+    def templates(self) -> list[dict[str, Any]]:
+        """Those that are ready."""
+        return [each for each in self.request(op="hello")["templates"] if each["ready"]]
 
     def stop(self, container_id: str, kill_after_ms: int) -> None:
         self.request(op="stop", id=container_id, kill_after_ms=kill_after_ms)

@@ -12,7 +12,6 @@ from homeport.manifest.schema import (
     ScalePolicy,
     SecretRef,
     ServerSpec,
-    SourceFile,
     TreeMount,
     VolumeMount,
 )
@@ -91,11 +90,10 @@ servers = st.builds(
     image_id=texts,
     experimental_options=pairs,
 )
-files = st.builds(SourceFile, path=texts, digest=texts, size_bytes=numbers, executable=st.booleans())
 manifests = st.builds(
     AppManifest,
     name=texts,
     servers=st.lists(servers, max_size=3).map(tuple),
-    files=st.lists(files, max_size=3).map(tuple),
+    source=texts,
     tags=pairs,
 )

@@ -10,20 +10,22 @@ from homeport.manifest.schema import (
     AppManifest,
     Entry,
     ImageRecipe,
+    ImageStep,
     Resources,
     ScalePolicy,
     SecretRef,
     ServerSpec,
-    SourceFile,
+    TreeMount,
     VolumeMount,
 )
+from homeport.manifest.tree import File, Tree
 from manifest.recipes import recipe_of
 
 from .strategies import manifests
 
-FILE = SourceFile("hello.py", "a" * 64, 12)
+FILE = File("hello.py", "a" * 64, 12)
 SERVER = ServerSpec("Server", Entry("hello", "Server", "hello.py"))
-GOOD = AppManifest("hello", (SERVER,), (FILE,))
+GOOD = AppManifest("hello", (SERVER,), Tree((FILE,)).digest)
 
 
 def only(problems: list[str]) -> str:
@@ -75,7 +77,6 @@ def test_no_manifest_makes_the_check_itself_fail(manifest: AppManifest) -> None:
         (replace(SERVER, entry=Entry("hello", "f.<locals>.Server", "hello.py")), "is not the name of a class"),
         (replace(SERVER, entry=Entry("../x", "Server")), "is not the name of a module"),
         (replace(SERVER, entry=Entry("other", "Server", "hello.py")), "its module be named after it"),
-        (replace(SERVER, entry=Entry("there", "Server", "there.py")), "is not among the source files"),
     ],
 )
 def test_one_wrong_setting_is_one_problem(server: ServerSpec, words: str) -> None:
@@ -83,32 +84,52 @@ def test_one_wrong_setting_is_one_problem(server: ServerSpec, words: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("target", "words"),
     [
-        ("/etc/passwd", "is absolute"),
-        ("../x.py", "'..'"),
-        ("a/../../x", "'..'"),
-        ("a//b", "not normalised"),
-        ("./a", "not normalised"),
-        ("a/", "not normalised"),
-        ("", "is empty"),
-        ("a\nb", "control character"),
-        ("a" * 256, "too long"),
-        ("hello.py", "listed twice"),
-        ("hello.py/x", "also a folder"),
+        ("/", "is a system path"),
+        ("/proc", "is a system path"),
+        ("/sys/fs", "is a system path"),
+        ("/dev/shm", "is a system path"),
+        ("/opt/homeport/lib", "is a system path"),
+        ("data", "must be absolute"),
+        ("/data/../etc", "leaves its folder by '..'"),
+        ("/data//x", "is not normalised"),
+        ("/data/", "is not normalised"),
+        ("/da\nta", "holds a control character"),
     ],
 )
-def test_a_path_that_can_not_be_laid_out_is_a_problem(path: str, words: str) -> None:
-    files = tuple(sorted((FILE, replace(FILE, path=path)), key=lambda file: file.path))
-    assert words in only(checks.problems(replace(GOOD, files=files)))
+def test_local_files_are_refused_where_they_must_not_be(target: str, words: str) -> None:
+    server = replace(SERVER, mounts=(TreeMount(target, "b" * 64),))
+    assert f"the path {target!r} of local files {words}" in only(checks.problems(replace(GOOD, servers=(server,))))
 
 
-def test_files_must_be_sorted_and_hashed() -> None:
-    assert "sorted" in only(checks.problems(replace(GOOD, files=(FILE, replace(FILE, path="a.py")))))
-    assert "not a sha256" in only(checks.problems(replace(GOOD, files=(replace(FILE, digest="A" * 64),))))
-    assert "size" in only(checks.problems(replace(GOOD, files=(replace(FILE, size_bytes=-1),))))
-    two_sizes = (FILE, replace(FILE, path="z.py", size_bytes=13))
-    assert "size" in only(checks.problems(replace(GOOD, files=two_sizes)))
+@pytest.mark.parametrize(
+    "target", ["/root", "/root/pkg", "/opt/data/file.txt", "/etc/nginx/nginx.conf", "/process", "/développement"]
+)
+def test_local_files_may_be_anywhere_else_and_several_at_one_place(target: str) -> None:
+    server = replace(SERVER, mounts=(TreeMount(target, "b" * 64), TreeMount(target, "c" * 64)))
+    assert checks.problems(replace(GOOD, servers=(server,))) == []
+
+
+def test_digests_of_trees_are_digests_and_paths_sorted() -> None:
+    assert "is not the digest of a tree" in only(checks.problems(replace(GOOD, source="../x")))
+    server = replace(SERVER, mounts=(TreeMount("/b", "B" * 64),))
+    assert "names no tree" in only(checks.problems(replace(GOOD, servers=(server,))))
+    server = replace(SERVER, mounts=(TreeMount("/b", "b" * 64), TreeMount("/a", "b" * 64)))
+    assert "must be sorted" in only(checks.problems(replace(GOOD, servers=(server,))))
+    step = ImageStep("add_local_dir", ("COPY --from=context0 / /x",), contexts=("context0",))
+    server = replace(SERVER, image=ImageRecipe(steps=(step,)))
+    assert "names no tree" in only(checks.problems(replace(GOOD, servers=(server,))))
+
+
+def test_the_entry_file_is_in_the_source_or_may_be_brought_otherwise() -> None:
+    assert checks.source_problems(GOOD, Tree((FILE,))) == []
+    assert "'hello.py' is not among the source files" in only(checks.source_problems(GOOD, Tree()))
+    for server in (
+        replace(SERVER, image=recipe_of("COPY x /root/")),
+        replace(SERVER, mounts=(TreeMount("/root", "b" * 64),)),
+    ):
+        assert checks.source_problems(replace(GOOD, servers=(server,), source=""), Tree()) == []
 
 
 def test_two_servers_with_one_url_are_refused() -> None:
@@ -126,8 +147,3 @@ def test_two_servers_with_one_name_and_unsorted_ones_are_refused() -> None:
 def test_a_bad_app_name_and_bad_tags_are_refused() -> None:
     assert "Invalid App name" in only(checks.problems(replace(GOOD, name="a b")))
     assert "App tag value" in only(checks.problems(replace(GOOD, tags=(("team", "a b"),))))
-
-
-def test_an_entry_may_come_from_the_image() -> None:
-    server = replace(SERVER, image=recipe_of("COPY x /root/"))
-    assert checks.problems(replace(GOOD, servers=(server,), files=())) == []

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 
 from homeport.errors import InvalidError
 from homeport.manifest import codec, digest
-from homeport.manifest.schema import AppManifest, Entry, ServerSpec, SourceFile
+from homeport.manifest.schema import AppManifest, Entry, ServerSpec
 
 from .strategies import manifests
 
 SIMPLE = AppManifest(
     "hello",
     (ServerSpec("Server", Entry("hello", "Server", "hello.py"), unauthenticated=True),),
-    (SourceFile("hello.py", "a" * 64, 12),),
+    "a" * 64,
 )
+
+SERVER = {"name": "x", "entry": {"module": "x", "qualname": "X"}}
 
 
 @given(manifests)
@@ -48,8 +50,9 @@ def test_two_manifests_have_one_digest_only_if_they_are_equal(one: AppManifest, 
 
 def test_the_canonical_form_is_what_it_was_in_the_first_release() -> None:
     assert codec.dumps(SIMPLE) == (
-        b'{"files":[{"digest":"' + b"a" * 64 + b'","path":"hello.py","size_bytes":12}],"name":"hello","schema":1,'
-        b'"servers":[{"entry":{"module":"hello","path":"hello.py","qualname":"Server"},"name":"Server","unauthenticated":true}]}'
+        b'{"name":"hello","schema":2,'
+        b'"servers":[{"entry":{"module":"hello","path":"hello.py","qualname":"Server"},"name":"Server","unauthenticated":true}],'
+        b'"source":"' + b"a" * 64 + b'"}'
     )
 
 
@@ -62,7 +65,7 @@ def test_defaults_may_be_written_out_and_do_not_change_the_digest() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema": 2}, "schema 2"),
+        ({"schema": 1}, "schema 1"),
         ({"schema": None}, "no field 'schema'"),
         ({"schema": True}, "schema True"),
         ({"surprise": 1}, "manifest has the unknown field 'surprise'"),
@@ -70,14 +73,8 @@ def test_defaults_may_be_written_out_and_do_not_change_the_digest() -> None:
         ({"servers": {}}, "manifest.servers must be a list, not an object"),
         ({"servers": [{"name": "x"}]}, "manifest.servers[0] lacks the field 'entry'"),
         ({"tags": [["a"]]}, "manifest.tags[0] must have 2 items, not 1"),
-        (
-            {"files": [{"path": "a", "digest": "b", "size_bytes": True}]},
-            "manifest.files[0].size_bytes must be a whole number",
-        ),
-        (
-            {"files": [{"path": "a", "digest": "b", "size_bytes": 1.0}]},
-            "manifest.files[0].size_bytes must be a whole number",
-        ),
+        ({"servers": [SERVER | {"port": True}]}, "manifest.servers[0].port must be a whole number"),
+        ({"servers": [SERVER | {"port": 1.0}]}, "manifest.servers[0].port must be a whole number"),
         ({"name": "\ud800"}, "manifest.name holds a character that UTF-8 can't carry"),
     ],
 )
@@ -89,10 +86,10 @@ def test_a_field_that_is_wrong_is_named(change: dict[str, object], words: str) -
 
 def test_a_missing_name_is_named() -> None:
     with pytest.raises(InvalidError, match="manifest lacks the field 'name'"):
-        codec.loads('{"schema": 1}')
+        codec.loads('{"schema": 2}')
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 1, "schema": 1}', "[" * 100_000, b"\xff\xfe\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 2, "schema": 2}', "[" * 100_000, b"\xff\xfe\xff"])
 def test_what_is_no_manifest_at_all_is_refused_in_words(text: str) -> None:
     with pytest.raises(InvalidError, match="Manifest"):
         codec.loads(text)

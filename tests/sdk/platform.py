@@ -10,7 +10,7 @@ import httpx
 
 from homeport.client.config import Target
 from homeport.client.http import Client
-from homeport.manifest import checks, codec, digest
+from homeport.manifest import checks, codec, digest, frames, tree
 
 
 class FakePlatform:
@@ -21,6 +21,10 @@ class FakePlatform:
         self.settled: dict[str, Any] = {"state": "live", "reason": "", "log_tail": [], "duration_ms": 412}
         self.before: list[tuple[str, dict[str, Any]]] = []
         self.puts = 0
+        self.batches = 0
+        self.parts: dict[str, bytes] = {}
+        self.broken: list[int] = []  # of the next continued uploads, how much arrives
+        self.others_send = False
         self._lock = Lock()
 
     def client(self) -> Client:
@@ -32,8 +36,11 @@ class FakePlatform:
             return httpx.Response(
                 200, json={"missing": [d for d in json.loads(request.content)["digests"] if d not in self.blobs]}
             )
+        if path == "/v1/blobs/batch":
+            self.batches += 1
+            return [self._put(digest, content) for digest, content in frames.unpack(request.read())][-1]
         if path.startswith("/v1/blobs/"):
-            return self._put(path.rpartition("/")[2], request.read())
+            return self._blob(path.rpartition("/")[2], request)
         if path == "/v1/deployments":
             return httpx.Response(
                 200, content=self._deploy(json.loads(request.content), request.url.params["wait"] == "true")
@@ -41,6 +48,21 @@ class FakePlatform:
         if path.startswith("/v1/servers/"):
             return self._server(path)
         return httpx.Response(404, json={"error": {"code": "not_found", "message": f"No route {path}."}})
+
+    def _blob(self, digest: str, request: httpx.Request) -> httpx.Response:
+        offset = request.url.params.get("offset")
+        if request.method == "GET":
+            return httpx.Response(200, json={"offset": len(self.parts.get(digest, b"")), "complete": digest in self.blobs})
+        if offset is None:
+            return self._put(digest, request.read())
+        if self.others_send:
+            return httpx.Response(409, json={"error": {"code": "conflict", "message": "Somebody else uploads it."}})
+        before, content = self.parts.get(digest, b""), request.read()
+        assert int(offset) == len(before)
+        if self.broken:
+            self.parts[digest] = before + content[: self.broken.pop(0)]
+            raise httpx.WriteError("broken pipe")
+        return self._put(digest, before + content)
 
     def _put(self, wanted: str, content: bytes) -> httpx.Response:
         with self._lock:
@@ -53,7 +75,8 @@ class FakePlatform:
     def _deploy(self, request: dict[str, Any], wait: bool) -> Iterator[bytes]:
         manifest = codec.from_json(request["manifest"])
         assert checks.problems(manifest) == []
-        assert all(file.digest in self.blobs for file in manifest.files)
+        source = tree.loads(self.blobs[manifest.source]) if manifest.source else tree.Tree()
+        assert all(file.digest in self.blobs for file in source.files)
         noop = digest.of(manifest) == self.live
         if not noop:
             self.deployments.append(request)

@@ -21,11 +21,17 @@ def collected(app: homeport.App, name: str | None = None) -> Collected:
     return collect(app, name, LIMIT, EverythingThere())
 
 
+def paths(found: Collected) -> list[str]:
+    assert found.source is not None
+    assert found.manifest.source == found.source.tree.digest
+    return [entry.path for entry in found.source.tree.entries]
+
+
 def test_a_file_is_its_own_source(loading: Load, project: Path) -> None:
     (project / "other.txt").touch()
     found = collected(loading("hello.py", SERVER).app)
     assert found.manifest.name == "hello"
-    assert [file.path for file in found.manifest.files] == ["hello.py"]
+    assert paths(found) == ["hello.py"]
     assert found.manifest.servers[0].entry == Entry("hello", "Server", "hello.py")
     assert found.mounts == (LocalMount(str(project / "hello.py"), "/root/hello.py"),)
     assert found.folder == project
@@ -37,7 +43,7 @@ def test_a_module_brings_its_whole_top_package(loading: Load, project: Path) -> 
         (project / path).touch()
     (project / "pkgc/sub/mod.py").write_text(SERVER)
     found = collected(loading("pkgc.sub.mod", module=True).app)
-    assert [file.path for file in found.manifest.files] == [
+    assert paths(found) == [
         "pkgc/__init__.py",
         "pkgc/helper.py",
         "pkgc/sub/__init__.py",
@@ -53,8 +59,8 @@ def test_a_package_without_init_and_one_that_is_its_own_module_are_found(loading
     (project / "itself").mkdir()
     (project / "itself/__init__.py").write_text(SERVER)
     spaced, itself = loading("spaced.mod", module=True), loading("itself", module=True)
-    assert [file.path for file in collected(spaced.app).manifest.files] == ["spaced/mod.py"]
-    assert [file.path for file in collected(itself.app).manifest.files] == ["itself/__init__.py"]
+    assert paths(collected(spaced.app)) == ["spaced/mod.py"]
+    assert paths(collected(itself.app)) == ["itself/__init__.py"]
     assert collected(itself.app).manifest.servers[0].entry == Entry("itself", "Server")
 
 
@@ -70,7 +76,7 @@ def test_a_server_from_another_module_brings_that_too(loading: Load, project: Pa
     (project / "parts_of_test.py").write_text(SERVER.replace("Server:", "Part:").replace("app", "part"))
     text = SERVER + "\nfrom parts_of_test import part\napp.include(part)\ndel part"
     found = collected(loading("whole.py", text).app)
-    assert [file.path for file in found.manifest.files] == ["parts_of_test.py", "whole.py"]
+    assert paths(found) == ["parts_of_test.py", "whole.py"]
     assert [(server.name, server.entry.path) for server in found.manifest.servers] == [
         ("Part", "parts_of_test.py"),
         ("Server", "whole.py"),
@@ -108,7 +114,7 @@ def test_the_source_can_be_left_out_where_the_image_may_bring_it(loading: Load) 
     image = "modal.Image.debian_slim('3.11').dockerfile_commands('RUN touch /root/brought.py')"
     text = SERVER.replace("unauthenticated=True", f"image={image}").replace('"hello"', '"hello", include_source=False')
     found = collected(loading("brought.py", text).app)
-    assert (found.manifest.files, found.mounts) == ((), ())
+    assert (found.manifest.source, found.source, found.mounts) == ("", None, ())
     assert found.manifest.servers[0].entry.path == "brought.py"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from homeport.errors import (
     InvalidError,
     NotFoundError,
 )
-from homeport.sdk import commit, deploy
+from homeport.sdk import commit, deploy, uploads
 from homeport.sdk.deploy import Options, RolloutFailedError
 from homeport.sdk.events import (
     ContainerMoved,
@@ -28,7 +29,6 @@ from homeport.sdk.events import (
     Uploading,
     Warned,
 )
-from homeport.sdk.source import LocalFile
 
 from .conftest import SERVER, Load
 from .platform import FakePlatform
@@ -58,13 +58,14 @@ def test_a_deploy_tells_each_step_and_ends_with_its_outcome(
 ) -> None:
     platform.before = [("progress", {"stage": "image", "message": "Building"}), ("from_the_future", {})]
     told = run(app, platform, tag="v1")
-    assert told[:3] == [
+    assert told[:4] == [
         Mounted(str(project / "hello.py"), "/root/hello.py"),
         Uploading(1, len(SERVER)),
+        Uploading(1, len(SERVER), 1, len(SERVER)),
         Progress("image", "Building"),
     ]
-    assert isinstance(told[3], Published)
-    assert told[4:] == [
+    assert isinstance(told[4], Published)
+    assert told[5:] == [
         ContainerMoved("ta-1", "Server", 1, "ready", ""),
         Outcome(
             app_id="ap-1",
@@ -89,7 +90,7 @@ def test_a_second_deploy_of_the_same_changes_nothing_and_sends_nothing(app: home
     assert [type(event) for event in told] == [Mounted, Published, Outcome]
     assert isinstance(told[-1], Outcome)
     assert (told[-1].noop, told[-1].state, told[-1].version) == (True, "unchanged", 1)
-    assert platform.puts == 1
+    assert platform.puts == 2  # the file, and the tree that it is in
 
 
 def test_files_of_one_content_are_sent_once(loading: Load, project: Path, platform: FakePlatform) -> None:
@@ -98,8 +99,8 @@ def test_files_of_one_content_are_sent_once(loading: Load, project: Path, platfo
         (project / f"pkgd/f{number}.txt").write_text(str(number % 10))
     (project / "pkgd/mod.py").write_text(SERVER)
     run(loading("pkgd.mod", module=True).app, platform)
-    assert platform.puts == 11
-    assert len(platform.deployments[0]["manifest"]["files"]) == 31
+    assert platform.puts == 12
+    assert platform.batches == 1
 
 
 def test_not_waiting_ends_when_it_is_published(app: homeport.App, platform: FakePlatform) -> None:
@@ -154,13 +155,13 @@ def test_a_wrong_strategy_or_tag_is_refused_before_anything_is_sent(
 def test_a_file_that_changes_during_the_upload_publishes_nothing(
     app: homeport.App, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = deploy._put
+    put = uploads._send_batch
 
-    def change_first(client: homeport.Client, item: LocalFile) -> None:
-        item.local.write_text("changed")
-        put(client, item)
+    def change_first(calls: Any, batch: Any, sent: Any) -> None:
+        Path("hello.py").write_text("changed")
+        put(calls, batch, sent)
 
-    monkeypatch.setattr(deploy, "_put", change_first)
+    monkeypatch.setattr(uploads, "_send_batch", change_first)
     with pytest.raises(ConflictError, match=r"hello\.py was modified during the deploy"):
         run(app, platform)
     assert (platform.blobs, platform.deployments) == ({}, [])

@@ -113,20 +113,21 @@ def test_the_environment_can_ask_for_a_build_without_cache(
     assert SLIM._recipe(EverythingThere()).cache == cache
 
 
-def test_local_files_are_attached_at_the_end_and_sorted_by_folder(tmp_path: Path) -> None:
+def test_local_files_are_attached_at_the_end_and_sorted_by_place(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     (tmp_path / "d").mkdir()
     image = SLIM.add_local_file(tmp_path / "a.txt", "/etc/a.conf").add_local_dir(tmp_path / "d", "/data")
     image = image.add_local_file(tmp_path / "a.txt", "/etc/")
     assert lines(image) == []
-    assert image._mounts(EverythingThere()) == (TreeMount("/data", "tree"), TreeMount("/etc", "a.conf-a.txt"))
+    places = ("/data", "/etc/a.conf", "/etc/a.txt")
+    assert image._mounts(EverythingThere()) == tuple(TreeMount(place, "tree") for place in places)
 
 
 def test_a_copied_file_is_a_layer(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     image = SLIM.add_local_file(tmp_path / "a.txt", "/opt/a.txt", copy=True).run_commands("cat /opt/a.txt")
     (copy, _) = steps(image)
-    assert (copy.lines, copy.contexts) == (("COPY --from=context0 / /opt/",), ("a.txt",))
+    assert (copy.lines, copy.contexts) == (("COPY --from=context0 /a.txt /opt/a.txt",), ("a.txt",))
     assert image._mounts(EverythingThere()) == ()
 
 
@@ -142,7 +143,7 @@ def test_python_source_is_found_by_its_import_name(tmp_path: Path, monkeypatch: 
     (tmp_path / "modx.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     image = SLIM.add_local_python_source("packx", "modx")
-    assert image._mounts(EverythingThere()) == (TreeMount("/root", "modx.py"), TreeMount("/root/packx", "tree"))
+    assert image._mounts(EverythingThere()) == (TreeMount("/root/modx.py", "tree"), TreeMount("/root/packx", "tree"))
 
 
 def test_a_project_of_uv_goes_first_in_the_path(tmp_path: Path) -> None:

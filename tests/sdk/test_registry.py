@@ -15,6 +15,7 @@ import homeport
 from homeport.client.config import Target
 from homeport.client.http import Client
 from homeport.errors import ConflictError, ExecutionError, InvalidError, NotFoundError
+from homeport.manifest import tree
 from homeport.sdk import commit
 
 from .conftest import SERVER, Load
@@ -177,4 +178,5 @@ def test_an_app_can_be_deployed_twice_in_a_row_and_beside_others(
     for number, platform in enumerate(platforms):
         (request,) = platform.deployments
         assert request["manifest"]["name"] == f"app{number}"
-        assert [file["path"] for file in request["manifest"]["files"]] == [f"app{number}.py"]
+        source = tree.loads(platform.blobs[request["manifest"]["source"]])
+        assert [entry.path for entry in source.entries] == [f"app{number}.py"]

@@ -11,15 +11,9 @@ import pytest
 from homeport.sim.run import Report, simulate
 
 from .mutants import MUTANTS, Mutant
-from .seeds import PINNED
 
 SEEDS = int(os.environ.get("HOMEPORT_SIM_SEEDS", "2000"))
-SEEDS_FOR_A_MUTANT = 150
-
-
-@pytest.mark.parametrize("seed", sorted(PINNED))
-def test_a_seed_that_found_a_bug_stays_quiet(seed: int) -> None:
-    assert simulate(seed).seed == seed
+SEEDS_FOR_A_MUTANT = 100
 
 
 def test_all_laws_hold_in_thousands_of_worlds() -> None:

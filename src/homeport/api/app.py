@@ -17,13 +17,19 @@ from . import (
     blobs,
     containers,
     deployments,
+    dicts,
     environments,
     garbage,
+    images,
     problems,
+    queues,
     redeployments,
     registry,
+    secrets,
     servers,
     status,
+    volume_files,
+    volumes,
 )
 from .auth import BEARER, RequireToken
 from .limits import LimitBody
@@ -40,8 +46,14 @@ ROUTERS = (
     containers.router,
     servers.router,
     environments.router,
+    secrets.router,
+    dicts.router,
+    queues.router,
     garbage.router,
+    volumes.router,
+    volume_files.router,
     audit.router,
+    images.router,
 )
 
 

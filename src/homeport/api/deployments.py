@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,7 +11,7 @@ from fastapi import APIRouter
 from ..control.requests import DeployRequest
 from ..core.model import Strategy
 from ..errors import InvalidError
-from ..manifest import checks, codec, names
+from ..manifest import checks, codec, names, tree
 from ..manifest.schema import AppManifest
 from . import models
 from .auth import Actor
@@ -28,12 +30,19 @@ async def deploy(body: models.DeploymentRequest, platform: PlatformHere, actor: 
     return await EventStream.of(platform.deploy(_request(body, actor), wait), keep_going=True)
 
 
+@router.delete("/{request_id}", response_model=models.DeploymentCancelled)
+async def cancel(request_id: str, platform: PlatformHere) -> dict[str, Any]:
+    """End a deploy that is under way and not published, its builds included; else `cancelled` is false."""
+    return {"request_id": request_id, "cancelled": platform.cancel_deploy(request_id)}
+
+
 @router.post("/plan", response_model=models.Plan)
 async def plan(body: models.PlanRequest, platform: PlatformHere, actor: Actor) -> dict[str, Any]:
     """What `deploy` would change now. Uploads, builds and changes nothing; refuses what a deploy would be refused for."""
     asked = {"manifest": body.manifest, "environment": body.environment, "request_id": "plan"}
     given = models.DeploymentRequest.model_validate(asked)
-    return await platform.plan(_request(given, actor))
+    trees = await asyncio.to_thread(lambda: tuple(tree.loads(text.encode()) for text in body.trees))
+    return await platform.plan(replace(_request(given, actor), trees=trees))
 
 
 def strategy(text: str) -> Strategy:

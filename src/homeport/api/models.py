@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DIGESTS_MAX = 100_000
+DIGESTS_MAX = 200_000
+TREES_MAX = 1000
 TAGS_MAX = 100
 
 
@@ -43,6 +44,7 @@ class RollbackRequest(RolloverRequest):
 class PlanRequest(_Request):
     manifest: dict[str, Any]
     environment: str = "main"
+    trees: list[str] = Field(default_factory=list, max_length=TREES_MAX)
 
 
 class AppRequest(_Request):
@@ -54,6 +56,34 @@ class AppRequest(_Request):
 
 class TagsRequest(_Request):
     tags: dict[str, str] = Field(max_length=TAGS_MAX)
+
+
+class ImageBuildRequest(_Request):
+    recipe: dict[str, Any]
+    name: str | None = Field(None, max_length=256, description="NAME or NAME:TAG that means this image from then on.")
+
+
+class SecretRequest(_Request):
+    name: str
+    values: dict[str, str]
+    environment: str = "main"
+    overwrite: bool = False
+
+
+class SecretUpdate(_Request):
+    values: dict[str, str]
+
+
+class SecretResolveRequest(_Request):
+    name: str
+    environment: str = "main"
+    required_keys: list[str] = []
+
+
+class SecretValuesRequest(_Request):
+    values: dict[str, str]
+    environment: str = "main"
+    dry_run: bool = False
 
 
 class ExecRequest(_Request):
@@ -112,6 +142,11 @@ class Status(_Answer):
 
 class BlobsMissing(_Answer):
     missing: list[str]
+
+
+class BlobArrived(_Answer):
+    offset: int
+    complete: bool
 
 
 class AppSummary(_Answer):
@@ -315,3 +350,46 @@ class Garbage(_Answer):
     size_bytes: int
     apps_forgotten: int
     unreadable_manifests: list[str]
+
+
+class ImageName(_Answer):
+    name: str
+    image_id: str
+    published_at: str
+    published_by: str
+
+
+class ImageNames(_Answer):
+    names: list[ImageName]
+
+
+class DeploymentCancelled(_Answer):
+    request_id: str
+    cancelled: bool
+
+
+class SecretInfo(_Answer):
+    name: str
+    secret_id: str
+    keys: list[str]
+    created_at: str
+    created_by: str
+    updated_at: str
+
+
+class Secrets(_Answer):
+    secrets: list[SecretInfo]
+
+
+class SecretId(_Answer):
+    secret_id: str
+
+
+class SecretDeleted(_Answer):
+    name: str
+    secret_id: str
+
+
+class SecretKeyRotated(_Answer):
+    key_id: str
+    secrets: int

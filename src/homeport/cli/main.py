@@ -15,7 +15,24 @@ from typing import Annotated
 import typer
 
 from .. import errors
-from . import apps, audit, containers, deploy, environments, garbage, platform, redeploy, render, servers
+from . import (
+    apps,
+    audit,
+    containers,
+    deploy,
+    dicts,
+    environments,
+    garbage,
+    images,
+    platform,
+    queues,
+    redeploy,
+    render,
+    secrets,
+    servers,
+    volume_transfer,
+    volumes,
+)
 from .options import DataDir, Globals, Profile, with_profile
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -37,6 +54,12 @@ app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")
 app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
+volume_transfer.register(volumes.group)
+app.add_typer(volumes.group, name="volume")
+app.add_typer(images.group, name="image")
+app.add_typer(secrets.group, name="secret")
+app.add_typer(dicts.group, name="dict")
+app.add_typer(queues.group, name="queue")
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

@@ -199,3 +199,29 @@ class ServerInfo(TypedDict):
     memory_mib: Any
     version: int
     containers: int
+
+
+class VolumeInfo(TypedDict):
+    """`name` is None for one that lives as long as the program that made it."""
+
+    volume_id: str
+    name: str | None
+    environment: str
+    created_at: str
+    created_by: str
+
+
+class VolumeFile(TypedDict):
+    """`type`: file, directory, symlink, fifo or socket; `mtime` in seconds since the epoch, `size` in bytes."""
+
+    path: str
+    type: str
+    mtime: int
+    size: int
+
+
+class ImageNameInfo(TypedDict):
+    name: str
+    image_id: str
+    published_at: str
+    published_by: str

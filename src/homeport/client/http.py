@@ -6,7 +6,7 @@ Knows no App, file or screen. Safe to use from several threads. The only place, 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import quote, urlsplit
@@ -24,6 +24,7 @@ from .answers import (
     EnvironmentInfo,
     Garbage,
     HistoryEntry,
+    ImageNameInfo,
     Plan,
     ServerInfo,
     Status,
@@ -34,7 +35,6 @@ from .failures import refused, unreachable
 from .stream import Event, events
 
 CONNECT_TIMEOUT_S = 5.0
-DIGESTS_AT_ONCE = 5_000
 ANSWER_TIMEOUT_S = 60.0  # also between two pieces of a stream, which is kept alive every 15 s
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -110,19 +110,13 @@ class Client:
     def status(self) -> Status:
         return cast(Status, self._get("/status"))
 
-    def missing_blobs(self, digests: Iterable[str]) -> list[str]:
-        """Those of `digests` whose content the platform does not have."""
-        asked = list(digests)
-        batches = [asked[start : start + DIGESTS_AT_ONCE] for start in range(0, len(asked), DIGESTS_AT_ONCE)]
-        return [str(digest) for batch in batches for digest in self._post("/blobs/missing", {"digests": batch})["missing"]]
-
-    def put_blob(self, digest: str, size_bytes: int, content: Iterator[bytes]) -> None:
-        """Sends `size_bytes` of content. Raises ResourceExhaustedError when the platform's disk is full."""
-        self._call("PUT", f"/blobs/{_part(digest)}", content=content, headers={"Content-Length": str(size_bytes)})
-
     def deploy(self, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """Publishes a manifest; the events of docs/api.md up to `settled`, or to `published` where nothing will follow."""
         return self._stream("POST", "/deployments", _is_published(wait), params={"wait": wait}, json=dict(request))
+
+    def cancel_deploy(self, request_id: str) -> bool:
+        """Whether a deploy was ended before it was published; nothing has changed then."""
+        return bool(self._call("DELETE", f"/deployments/{_part(request_id)}")["cancelled"])
 
     def rollover(self, ref: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """New containers for the version that is there; events as from `deploy`. request: strategy, request_id."""
@@ -132,9 +126,10 @@ class Client:
         """An earlier version once more; events as from `deploy`. request: strategy, request_id, version."""
         return self._redeploy(f"/apps/{_part(ref)}/rollback", environment, request, wait)
 
-    def plan(self, manifest: Mapping[str, Any], environment: str) -> Plan:
-        """What publishing `manifest` would change. Raises what that would be refused with."""
-        return cast(Plan, self._post("/deployments/plan", {"manifest": dict(manifest), "environment": environment}))
+    def plan(self, manifest: Mapping[str, Any], environment: str, trees: list[str]) -> Plan:
+        """What publishing `manifest` would change. trees: those of its files. Raises what that would be refused with."""
+        body = {"manifest": dict(manifest), "environment": environment, "trees": trees}
+        return cast(Plan, self._post("/deployments/plan", body))
 
     def create_app(self, request: Mapping[str, Any]) -> AppCreated:
         """The App of this name, made without Servers if there is none. request: name, environment, request_id."""
@@ -214,6 +209,18 @@ class Client:
     def collect_garbage(self, dry_run: bool) -> Garbage:
         """Returns when all of it is gone, however long that takes. dry_run: only says what would go."""
         return cast(Garbage, self._post("/gc", None, dry_run=dry_run))
+
+    def build_image(self, recipe: Mapping[str, Any], name: str | None) -> Iterator[Event]:
+        """Events `build`, and `built` as the last one. name: NAME or NAME:TAG that means this image from then on."""
+        body = {"recipe": dict(recipe), "name": name}
+        return self._stream("POST", "/images/build", lambda event: event.name == "built", json=body)
+
+    def image_names(self) -> list[ImageNameInfo]:
+        return cast(list[ImageNameInfo], self._get("/images/names")["names"])
+
+    def image_logs(self, image_id: str) -> Iterator[Event]:
+        """Events `build`, and `end` as the last one."""
+        return self._stream("GET", f"/images/{_part(image_id)}/logs", _is_end)
 
     def _get(self, path: str, **params: str | int | bool | None) -> dict[str, Any]:
         return self._call("GET", path, params=_given(**params))

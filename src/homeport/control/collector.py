@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from ..core import ids
 from ..core.facts import AppForgotten
@@ -73,6 +74,10 @@ class Collector:
             forgotten = await self._forget(run)
             plan = await asyncio.to_thread(self._plan, run, forgotten)
             counts, sizes = await self._remove(plan.items, run)
+            if not run.dry:
+                cached, size_bytes = await self._stores.images.collect()
+                counts += Counter({Kind.IMAGE: cached})
+                sizes += Counter({Kind.IMAGE: size_bytes})
             if counts and not run.dry:
                 self._write_down(counts, sizes.total(), actor)
         return _report(run, plan, len(forgotten), counts, sizes)
@@ -132,7 +137,7 @@ class Collector:
     def _remove_files(self, item: Item, run: _Run) -> tuple[Kind, int] | None:
         kind, key = item.ref
         paths = self._paths(item)
-        size_bytes = sum(_size(path) for path in paths)
+        size_bytes = sum(_size(path, own=kind is Kind.SOURCE) for path in paths)
         removed = run.dry
         if not run.dry:
             try:
@@ -149,6 +154,8 @@ class Collector:
                 return self._stores.sources.drop(key, run.unused_since_ms)
             case Kind.LOG:
                 return _remove_log(paths)
+            case Kind.SECRET:
+                return self._stores.secrets.drop(key, run.unused_since_ms)
             case _:
                 if kind is Kind.CONTAINER and (key in _containers(self._stores.loop.world.apps.values()) or _mounts(paths)):
                     return False
@@ -182,7 +189,7 @@ class Collector:
         data_dir = self._stores.settings.data_dir
         match kind:
             case Kind.BLOB:
-                return [self._stores.blobs.path(key)]
+                return self._stores.blobs.paths(key)
             case Kind.LOG:
                 newer = log_path(data_dir, ids.app_of(key), key)
                 return [newer, newer.with_name(f"{newer.name}.1")]
@@ -190,6 +197,8 @@ class Collector:
                 return [data_dir / "sources" / key]
             case Kind.GUEST:
                 return [data_dir / "guest" / key]
+            case Kind.SECRET:
+                return []  # it is a row
             case _:
                 return [data_dir / "containers" / key]
 
@@ -238,12 +247,13 @@ def _own_size(image_id: str, images: dict[str, Image]) -> int:
     return sum(_size(Path(layer)) for layer in mine - others)
 
 
-def _size(path: Path) -> int:
-    """What it takes on the disk; 0 for what is gone."""
+def _size(path: Path, *, own: bool = False) -> int:
+    """What it takes on the disk; 0 for what is gone. own: without files that have other names, too."""
     try:
         total = path.lstat().st_blocks * BLOCK_BYTES
         for folder, folders, files in os.walk(path):
-            total += sum(os.lstat(os.path.join(folder, name)).st_blocks * BLOCK_BYTES for name in (*folders, *files))
+            found = [os.lstat(os.path.join(folder, name)) for name in (*folders, *files)]
+            total += sum(f.st_blocks * BLOCK_BYTES for f in found if not (own and S_ISREG(f.st_mode) and f.st_nlink > 1))
         return total
     except FileNotFoundError:
         return 0

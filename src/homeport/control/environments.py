@@ -7,7 +7,7 @@ containers), so neither changes, and no environment goes, while an App in it has
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..core import ids
@@ -40,6 +40,7 @@ class Environments:
         """Writes down `main` on a new platform, and on one of before there were environments those that were used."""
         self._table = table
         self._loop = loop
+        self.needed_by: list[Callable[[str], None]] = []  # each raises ConflictError for an environment that has to stay
         self._ever = table.rows()
         if not self._ever:
             for name in dict.fromkeys([MAIN, *(app.environment for app in history.apps())]):
@@ -58,6 +59,14 @@ class Environments:
     def suffix(self, name: str) -> str:
         """What tells its URLs from those of others. Raises as `find`."""
         return self.find(name).web_suffix
+
+    def name_of(self, environment_id: str) -> str:
+        """Empty for one that is deleted, or never was."""
+        return next((row.name for row in self._rows() if row.environment_id == environment_id), "")
+
+    def ids(self) -> frozenset[str]:
+        """Of those that are not deleted."""
+        return frozenset(row.environment_id for row in self._rows())
 
     def lines(self) -> list[Json]:
         return [self._line(row) for row in self._rows()]
@@ -106,6 +115,8 @@ class Environments:
         if row.name == MAIN:
             raise InvalidError(f"The environment {MAIN!r} can't be deleted: it is where everybody looks by default.")
         self._refuse_in_use(row.name, "deleted")
+        for refuse in self.needed_by:
+            refuse(row.name)
         self._loop.note(records.environment_deleted(row.environment_id, row.name, actor))
         self._ever = self._table.rows()
         return {"name": row.name}

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from ..core.model import ServiceSpec
-from ..manifest.schema import AppManifest, ImageStep, SecretRef, SourceFile, TreeMount, VolumeMount
+from ..manifest.schema import AppManifest, ImageStep, SecretRef, TreeMount, VolumeMount
+from ..manifest.tree import Entry, File, Link, Tree
 
 HIDDEN = "…"
 _HAVE_VALUES = ("ENV", "ARG", "LABEL")  # steps of an image that may carry what nobody else should read
@@ -41,9 +42,16 @@ Show = Callable[[Any], object]
 Compare = Callable[[str, Any, Any], Iterator[Change]]
 
 
-def diff(before: AppManifest, after: AppManifest) -> tuple[Change, ...]:
-    """What leads from one manifest to the other; empty if and only if they are equal, and so have one digest."""
-    return tuple(_fields("", before, after))
+class _TreeDigest(str):
+    """Where there is a whole tree to be looked into."""
+
+
+def diff(before: AppManifest, after: AppManifest, trees: Mapping[str, Tree]) -> tuple[Change, ...]:
+    """What leads from one manifest to the other; empty if and only if they are equal, and so have one digest.
+
+    trees: by digest, those of both that can be had.
+    """
+    return tuple(found for change in _fields("", before, after) for found in _looked_into(change, trees))
 
 
 def route_changes(before: Iterable[ServiceSpec], after: Iterable[ServiceSpec]) -> tuple[Change, ...]:
@@ -61,8 +69,12 @@ def _fields(place: str, before: Any, after: Any) -> Iterator[Change]:
 
 
 def _value(path: str, old: Any, new: Any) -> Iterator[Change]:
-    if is_dataclass(old):
+    if is_dataclass(old) and is_dataclass(new):
         yield from _fields(path, old, new)
+    elif is_dataclass(old):
+        yield Change(path, Kind.REMOVED)
+    elif is_dataclass(new):
+        yield Change(path, Kind.ADDED)
     else:
         yield Change(path, Kind.CHANGED, _plain(old), _plain(new))
 
@@ -71,8 +83,8 @@ def _servers(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Chan
     yield from _named(path, old, new, lambda server: server.name, None)
 
 
-def _files(path: str, old: Sequence[SourceFile], new: Sequence[SourceFile]) -> Iterator[Change]:
-    yield from _named(path, old, new, lambda file: file.path, _file)
+def _source(path: str, old: str, new: str) -> Iterator[Change]:
+    yield Change("files", Kind.CHANGED, _TreeDigest(old), _TreeDigest(new))
 
 
 def _pairs(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
@@ -93,7 +105,8 @@ def _volumes(path: str, old: Sequence[VolumeMount], new: Sequence[VolumeMount]) 
 
 
 def _mounts(path: str, old: Sequence[TreeMount], new: Sequence[TreeMount]) -> Iterator[Change]:
-    yield from _named(path, old, new, lambda mount: mount.target, lambda mount: mount.tree[:12])
+    before, after = (_by_target(mounts) for mounts in (old, new))
+    yield from _entries(path, before, after, lambda mount: _TreeDigest(mount.tree))
 
 
 def _steps(path: str, old: Sequence[ImageStep], new: Sequence[ImageStep]) -> Iterator[Change]:
@@ -129,8 +142,40 @@ def _entries(path: str, old: Mapping[Any, Any], new: Mapping[Any, Any], show: Sh
             yield Change(place, Kind.CHANGED, tell(old[key]), tell(new[key]))
 
 
-def _file(file: SourceFile) -> str:
-    return f"{file.digest[:12]} ({file.size_bytes} bytes{', executable' if file.executable else ''})"
+def _by_target(mounts: Sequence[TreeMount]) -> dict[str, TreeMount]:
+    """The second one at a target is `target#2`."""
+    found: dict[str, TreeMount] = {}
+    for mount in mounts:
+        count = sum(other.target == mount.target for other in found.values())
+        found[f"{mount.target}#{count + 1}" if count else mount.target] = mount
+    return found
+
+
+def _looked_into(change: Change, trees: Mapping[str, Tree]) -> Iterator[Change]:
+    """Each file of a tree that changed, and in one line a tree that came or went."""
+    old, new = change.before, change.after
+    if not isinstance(old, _TreeDigest) and not isinstance(new, _TreeDigest):
+        yield change
+        return
+    before, after = (Tree() if digest == "" else trees.get(str(digest)) for digest in (old, new))
+    if change.kind is Kind.CHANGED and before is not None and after is not None:
+        files = [{entry.path: entry for entry in tree.entries} for tree in (before, after)]
+        yield from _entries(change.path, files[0], files[1], _file)
+    else:
+        yield Change(change.path, change.kind, _tree(old, before), _tree(new, after))
+
+
+def _tree(digest: object, tree: Tree | None) -> str | None:
+    if digest is None:
+        return None
+    said = f" ({len(list(tree.files))} files, {tree.size_bytes} bytes)" if tree else ""
+    return f"{str(digest)[:12]}{said}"
+
+
+def _file(entry: Entry) -> str:
+    if isinstance(entry, File):
+        return f"{entry.digest[:12]} ({entry.size_bytes} bytes{', executable' if entry.executable else ''})"
+    return f"link to {entry.target}" if isinstance(entry, Link) else "empty folder"
 
 
 def _volume(mount: VolumeMount) -> str:
@@ -155,7 +200,7 @@ def _plain(value: object) -> object:
 
 _COMPARE: Mapping[str, Compare] = {
     "servers": _servers,
-    "files": _files,
+    "source": _source,
     "tags": _pairs,
     "volumes": _volumes,
     "experimental_options": _pairs,

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 
 from ..core.model import App, Deployment, World
 from ..core.states import AppState, DeploymentState
-from ..manifest import digest
+from ..errors import ExecutionError, InvalidError, NotFoundError
+from ..manifest import checks, digest, placing
 from ..manifest.schema import AppManifest
+from ..manifest.tree import Tree
 from . import plan, views
 from .plan import Change, Kind
 from .publish import Publisher
@@ -28,6 +30,9 @@ class Planner:
         """
         publisher = self.publisher
         publisher.refuse(request)
+        source = self._tree(request, request.manifest.source)
+        if source is not None and (problems := checks.source_problems(request.manifest, source)):
+            raise InvalidError(" ".join(problems[:3]))
         request = replace(request, manifest=await publisher.with_images(request.manifest))
         manifest = request.manifest
         manifest_digest = digest.of(manifest)
@@ -55,9 +60,28 @@ class Planner:
         if target is None:
             first = (Change("name", Kind.ADDED, after=fact.app_name),)
             before = AppManifest(fact.app_name)
-            return first + plan.diff(before, request.manifest) + plan.route_changes((), fact.services)
+            trees = await asyncio.to_thread(self._trees, request, before)
+            return first + plan.diff(before, request.manifest, trees) + plan.route_changes((), fact.services)
         before = await asyncio.to_thread(self.publisher.manifests.get, target.manifest_digest)
-        return plan.diff(before, request.manifest) + plan.route_changes(target.services, fact.services)
+        trees = await asyncio.to_thread(self._trees, request, before)
+        return plan.diff(before, request.manifest, trees) + plan.route_changes(target.services, fact.services)
+
+    def _trees(self, request: DeployRequest, before: AppManifest) -> dict[str, Tree]:
+        """All that containers see, before and after, as far as they can be had."""
+        wanted = dict.fromkeys((*placing.running_trees(before), *placing.running_trees(request.manifest)))
+        return {name: tree for name in wanted if (tree := self._tree(request, name)) is not None}
+
+    def _tree(self, request: DeployRequest, name: str) -> Tree | None:
+        """One that came with the request, or that was uploaded; None where it is neither."""
+        if not name:
+            return Tree()
+        for tree in request.trees:
+            if tree.digest == name:
+                return tree
+        try:
+            return self.publisher.trees.get(name)
+        except (NotFoundError, ExecutionError):
+            return None
 
 
 def current(world: World, environment: str, name: str) -> App | None:

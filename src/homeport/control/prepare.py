@@ -6,31 +6,48 @@ Owns what a container of ours sees of the platform. Reads manifests, images and 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.actions import StartContainer
 from ..errors import NotFoundError
+from ..manifest import placing
 from ..manifest.schema import AppManifest, ServerSpec
 from ..ports import Bind, ContainerSpec, Image, Images
 from ..settings import Settings
 from ..store.manifests import Manifests
 from ..store.sources import Sources
+from ..store.trees import Trees
+from ..store.volumes import VolumeStore
+from . import volume_mounts
+from .identity import Identity
+from .vault import Vault
 
 GUEST_LIB = "/opt/homeport/lib"
+INSIDE = "/run/homeport"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
+GUEST = ("HOMEPORT_GUEST_MODULE", "HOMEPORT_GUEST_PATH", "HOMEPORT_GUEST_CLASS")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """`guest_lib` is the directory that holds our package as containers see it (`daemon.guestlib`)."""
+    """`guest_lib` is the directory that holds our package as containers see it (`daemon.guestlib`), `inside` the one with
+    the socket through which they reach the platform.
+    """
 
     settings: Settings
-    manifests: Manifests
     images: Images
+    manifests: Manifests
     sources: Sources
+    trees: Trees
     guest_lib: Path
+    volumes: VolumeStore
+    vault: Vault
+    identity: Identity
+    inside: Path
 
     async def spec(self, action: StartContainer) -> ContainerSpec:
         """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
@@ -39,20 +56,34 @@ class Preparer:
         image = await self.images.find(server.image_id)
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
-        tree = await asyncio.to_thread(self.sources.materialise, manifest.files)
+        binds = await asyncio.to_thread(lambda: tuple(self._file_binds(manifest, server, image)))
+        volumes = await asyncio.to_thread(volume_mounts.binds, server, self.volumes) if server.volumes else ()
+        values = await asyncio.to_thread(self.vault.values, server.secrets)
+        hidden = secret_environment(values, server, self.identity.token(action))
+        told = environment(self.settings, action, server, image)
         return ContainerSpec(
             container_id=action.container_id,
             app_id=action.app_id,
             service_id=action.service_id,
             image_layers=image.layers,
             command=COMMAND,
-            env=environment(self.settings, action, server, image),
-            binds=(Bind(str(self.guest_lib), GUEST_LIB), *source_binds(manifest, tree)),
+            env=tuple(pair for pair in told if pair[0] not in dict(hidden)),
+            binds=(Bind(str(self.guest_lib), GUEST_LIB), Bind(str(self.inside), INSIDE), *binds, *volumes),
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
+            secret_env=hidden,
+            base_layers=image.base_layers,
+            may_fork=self.settings.backend == "auto",
         )
+
+    def _file_binds(self, manifest: AppManifest, server: ServerSpec, image: Image) -> Iterator[Bind]:
+        """The user's files, read-only; what the image has beside them stays, and the rest of /root is the container's."""
+        placed = self.trees.placements(manifest, server)
+        layers = [Path(layer) for layer in image.layers]
+        for shown in placing.shown(placed, lambda path: any(_is_folder(layer, path) for layer in layers)):
+            yield Bind(str(self.sources.materialise(shown.tree) / shown.path), shown.target)
 
 
 def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
@@ -60,10 +91,14 @@ def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
     return data_dir / "logs" / app_id / f"{container_id}.log"
 
 
-def source_binds(manifest: AppManifest, tree: Path) -> tuple[Bind, ...]:
-    """Each top-level file or package of the source, read-only under /root; the rest of /root is the container's own."""
-    names = sorted({file.path.partition("/")[0] for file in manifest.files})
-    return tuple(Bind(str(tree / name), f"/root/{name}") for name in names)
+def secret_environment(values: Mapping[str, str], server: ServerSpec, token: str) -> tuple[tuple[str, str], ...]:
+    """What goes to the container by a way of its own, and to no disk: its Secrets, without what `env=` sets (semantics
+    6.1.1), and its token. It goes before the rest of the environment.
+    """
+    said = {name for name, _ in server.env} | set(GUEST)
+    mine = {name: value for name, value in values.items() if name not in said}
+    mine |= {f"{prefix}_IDENTITY_TOKEN": token for prefix in ("MODAL", "HOMEPORT")}
+    return tuple(sorted(mine.items()))
 
 
 def environment(settings: Settings, action: StartContainer, server: ServerSpec, image: Image) -> tuple[tuple[str, str], ...]:
@@ -79,9 +114,17 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
     merged = {"PATH": DEFAULT_PATH, "HOME": "/root", "PYTHONUNBUFFERED": "1", **dict(image.env)}
     merged |= {f"{prefix}_{name}": value for prefix in ("MODAL", "HOMEPORT") for name, value in told.items()}
     merged |= dict(server.env)
-    merged |= {
-        "HOMEPORT_GUEST_MODULE": server.entry.module,
-        "HOMEPORT_GUEST_PATH": server.entry.path or "",
-        "HOMEPORT_GUEST_CLASS": server.entry.qualname,
-    }
+    if server.volumes:
+        merged["HOMEPORT_VOLUMES"] = json.dumps([[m.path, m.volume_id, m.name, m.read_only] for m in server.volumes])
+    merged |= dict(zip(GUEST, (server.entry.module, server.entry.path or "", server.entry.qualname), strict=True))
     return tuple(sorted(merged.items()))
+
+
+def _is_folder(layer: Path, path: str) -> bool:
+    """Whether a layer has a folder there, on the way to which there are no links: those are not followed out of it."""
+    here = layer
+    for part in path.strip("/").split("/"):
+        here /= part
+        if here.is_symlink() or not here.is_dir():
+            return False
+    return True

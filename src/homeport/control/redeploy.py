@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from ..core.facts import DeployKind
 from ..errors import ExecutionError, InvalidError, NotFoundError
+from ..manifest import placing
 from ..manifest.schema import AppManifest
 from ..store.history import AppRow, DeploymentRow, History
+from ..store.trees import paths_in_words
 from .chronicle import Input, Origin
 from .publish import Publisher, not_deployed, progress
 from .requests import DeployRequest, Event, RedeployRequest
@@ -41,8 +43,8 @@ class Redeployer:
             request_id=request.request_id,
             actor=request.actor,
         )
-        self.publisher.check(deployment)
-        await asyncio.to_thread(self.publisher.sources.materialise, deployment.manifest.files)
+        self.publisher.refuse(deployment)
+        await asyncio.to_thread(self.publisher.lay_out, deployment.manifest)
         fact = replace(
             self.publisher.fact(deployment, target.manifest_digest),
             kind=request.kind,
@@ -60,10 +62,13 @@ class Redeployer:
             manifest = await asyncio.to_thread(parts.manifests.get, target.manifest_digest)
         except (NotFoundError, ExecutionError):
             raise _gone(app, target, "its manifest is") from None
-        missing = set(parts.blobs.missing({file.digest for file in manifest.files}))
-        if paths := sorted(file.path for file in manifest.files if file.digest in missing):
-            more = f" (and that of {len(paths) - 1} more files)" if paths[1:] else ""
-            raise _gone(app, target, f"the content of {paths[0]}{more} is")
+        for tree in placing.running_trees(manifest):
+            try:
+                missing = await asyncio.to_thread(parts.trees.missing, tree)
+            except (NotFoundError, ExecutionError):
+                raise _gone(app, target, "the list of its files is") from None
+            if missing:
+                raise _gone(app, target, f"the content of {paths_in_words(missing)} is")
         for server in manifest.servers:
             if await parts.images.find(server.image_id) is None:
                 recipe = server.image

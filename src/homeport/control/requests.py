@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..core.facts import DeployKind
 from ..core.model import Strategy
 from ..manifest.schema import AppManifest
+from ..manifest.tree import Tree
 
 
 class Event(NamedTuple):
@@ -19,7 +20,10 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """A valid manifest to be published. `request_id` is the client's: the same id again is the same deploy."""
+    """A valid manifest to be published. `request_id` is the client's: the same id again is the same deploy.
+
+    trees: for a plan, those of its files that need not be uploaded yet.
+    """
 
     manifest: AppManifest
     strategy: Strategy
@@ -29,6 +33,7 @@ class DeployRequest:
     tag: str = ""
     client_version: str = ""
     commit: dict[str, object] | None = None
+    trees: tuple[Tree, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import Error
+from ..manifest import placing
+from ..manifest.schema import AppManifest
 from ..ports import Image
 from ..settings import Settings
 from ..store.blobs import Blobs
 from ..store.history import AppRow, History
 from ..store.manifests import Manifests
-from ..store.sources import Sources, tree_name
+from ..store.sources import Sources
+from ..store.trees import Trees
 from .garbage import Item, Kind, PastApp, Ref, Version
 from .loop import ControlLoop
+from .secrets import Secrets
+from .vault import secrets_of
 
 log = logging.getLogger(__name__)
 
@@ -33,46 +38,50 @@ class ImageStore(Protocol):
 
     async def drop(self, image_id: str) -> None: ...
 
+    async def collect(self) -> tuple[int, int]:
+        """Removes cached layers beyond what is allowed: how many images, and bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
     settings: Settings
     loop: ControlLoop
     history: History
-    manifests: Manifests
     blobs: Blobs
+    manifests: Manifests
     sources: Sources
+    trees: Trees
     images: ImageStore
     guest_lib: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """What a manifest names, as far as that can never change."""
-
-    refs: frozenset[Ref]
-    image_ids: frozenset[str]
+    secrets: Secrets
 
 
 class Stock:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self._named: dict[str, _Named] = {}
 
     def past(self, rows: Iterable[AppRow], gone: frozenset[str]) -> tuple[PastApp, ...]:
         """Apps of the history; of those that are `gone` for good nobody needs the versions."""
         return tuple(_past(row, () if row.app_id in gone else self._versions(row.app_id)) for row in rows)
 
     def needs(self, digests: frozenset[str]) -> dict[str, frozenset[Ref]]:
-        """What each of these manifests names; those that can't be read are left out."""
-        self._named = {digest: named for digest, named in self._named.items() if digest in digests}
-        for digest in digests - self._named.keys():
+        """What each of these manifests names; those that can't be read, or whose files can't, are left out."""
+        found: dict[str, frozenset[Ref]] = {}
+        shared: dict[str, Ref] = {}  # versions of one App have most files in common
+        images = self._stores.images.stored()
+        for digest in digests:
             try:
-                self._named[digest] = self._read(digest)
+                manifest = self._stores.manifests.get(digest)
+                blobs = {digest, *self._blobs_of(manifest)}
+                secrets = {Ref(Kind.SECRET, secret.secret_id) for secret in secrets_of(manifest)}
+                refs = frozenset(shared.setdefault(blob, Ref(Kind.BLOB, blob)) for blob in blobs)
+                refs = refs | secrets | self._sources_of(manifest)
             except Error as error:
                 log.warning("manifest %s can't be read: %s", digest, error)
-        images = self._stores.images.stored()
-        return {digest: named.refs | _image_refs(named.image_ids, images) for digest, named in self._named.items()}
+            else:
+                found[digest] = refs | _image_refs(frozenset(server.image_id for server in manifest.servers), images)
+        return found
 
     def in_use(self) -> frozenset[Ref]:
         """What directories of containers refer to, whoever they belong to, and the copy of our package of today."""
@@ -90,7 +99,10 @@ class Stock:
         """Everything that could be collected."""
         data_dir, stores = self._stores.settings.data_dir, self._stores
         for digest, path in stores.blobs.stored():
-            yield from _item(Ref(Kind.BLOB, digest), path)
+            try:
+                yield Item(Ref(Kind.BLOB, digest), stores.blobs.used_ms(digest, path))
+            except FileNotFoundError:
+                continue
         for tree in stores.sources.stored():
             yield from _item(Ref(Kind.SOURCE, tree.name), tree)
         for image in {image.image_id: image for image in stores.images.stored().values()}.values():
@@ -101,16 +113,25 @@ class Stock:
             yield from _item(Ref(Kind.LOG, path.stem), path)
         for directory in data_dir.glob("guest/*"):
             yield from _item(Ref(Kind.GUEST, directory.name), directory)
+        for secret_id, used_at_ms in stores.secrets.unheld():
+            yield Item(Ref(Kind.SECRET, secret_id), used_at_ms)
 
     def _versions(self, app_id: str) -> tuple[Version, ...]:
         rows = self._stores.history.history(app_id)
         return tuple(Version(row.version, row.manifest_digest, row.live_at_ms is not None) for row in rows)
 
-    def _read(self, digest: str) -> _Named:
-        manifest = self._stores.manifests.get(digest)
-        refs = {Ref(Kind.BLOB, file.digest) for file in manifest.files}
-        refs |= {Ref(Kind.BLOB, digest), Ref(Kind.SOURCE, tree_name(manifest.files))}
-        return _Named(frozenset(refs), frozenset(server.image_id for server in manifest.servers))
+    def _blobs_of(self, manifest: AppManifest) -> Iterator[str]:
+        """Its trees, and the files in them. Those that an image was built with may be gone, once it is built."""
+        for tree in placing.running_trees(manifest):
+            yield from (tree, *self._stores.trees.get(tree).blobs)
+        for tree in placing.building_trees(manifest):
+            if not self._stores.blobs.missing([tree]):
+                yield from (tree, *self._stores.trees.get(tree).blobs)
+
+    def _sources_of(self, manifest: AppManifest) -> frozenset[Ref]:
+        """Where its files are laid out."""
+        placed = (self._stores.trees.placements(manifest, server) for server in manifest.servers)
+        return frozenset(Ref(Kind.SOURCE, placement.tree.digest) for each in placed for placement in each)
 
     def _owner(self, source: str) -> Iterator[tuple[Kind, str]]:
         for kind, folder in ((Kind.SOURCE, "sources"), (Kind.GUEST, "guest")):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import is_
+from typing import Any
 
 from . import ids
 from .actions import Action, ForgetContainer, StopContainer
@@ -23,6 +25,7 @@ class Draft:
     """Made from an App, ends as an App (`finish`). `actions` and `events` collect what the moves bring about."""
 
     def __init__(self, app: App, now_ms: int) -> None:
+        self._was = app
         self.app = app
         self.now_ms = now_ms
         self.services = {service.service_id: service for service in app.services}
@@ -49,6 +52,12 @@ class Draft:
             containers=tuple(self.containers.values()),
             wake_at_ms=wake_at_ms,
         )
+
+    def is_changed(self) -> bool:
+        """False: the facts so far told nothing new."""
+        was = self._was
+        same = self.app is was and _same(self.services, was.services) and _same(self.deployments, was.deployments)
+        return not (same and _same(self.containers, was.containers))
 
     # What is there
 
@@ -126,7 +135,10 @@ class Draft:
 
     def amend(self, container: Container, *, tell: bool = False) -> None:
         """Changes what is not a state: address, deadline, failures, reason. `tell`: people want to know."""
-        assert self.containers[container.container_id].state is container.state, container
+        old = self.containers[container.container_id]
+        assert old.state is container.state, container
+        if old == container:
+            return
         self.containers[container.container_id] = container
         if tell:
             self._tell(container)
@@ -155,3 +167,8 @@ class Draft:
     def _tell(self, container: Container, exit_code: int | None = None, detail: str = "") -> None:
         name = self.services[container.service_id].name
         self.events.append(ContainerMoved(self.app.app_id, container, name, exit_code, detail))
+
+
+def _same(now: dict[Any, Any], was: tuple[Any, ...]) -> bool:
+    """The very same values: what changes is replaced, never altered."""
+    return len(now) == len(was) and all(map(is_, now.values(), was))

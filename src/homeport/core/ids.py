@@ -29,6 +29,11 @@ def environment_id(tag: str, number: int) -> str:
     return f"en-{tag}{_base62(number, 16)}"
 
 
+def volume_id(tag: str, number: int) -> str:
+    """The `number`-th Volume that the platform has ever had."""
+    return f"vo-{tag}{_base62(number, 16)}"
+
+
 def app_of(container: str) -> str:
     """The id of the App that a container id was made for; any other text gives an id that no App has."""
     return f"ap-{container[3 : 3 + TAG_LENGTH]}{container[3 + TAG_LENGTH : -8].rjust(16, '0')}"

@@ -1,181 +1,284 @@
-"""The laws, each a named function from a World (or from two, one step apart) to the sentences that say how it is broken.
+"""The laws of one App from one step to the next, each a named function to the sentences that say how it is broken.
 
 Used after every step by the simulator and by property tests, and as alarms in production. They state what must hold, not
-how it is brought about, and share no code with the deciding parts but the model.
+how it is brought about, and share no code with the deciding parts but the model. Those between the World and the actions
+of a step are in `consistency.py`; `broken` asks all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from . import routing
-from .actions import Action, SetRoutes, StartContainer
-from .model import App, Container, Strategy, World
-from .place import used
+from . import consistency
+from .model import App, Container, Deployment, ServiceSpec, Strategy, World
 from .reconcile import Step
+from .rollout import REDEPLOY_GRACE_MS
 from .states import AppState, ContainerState, DeploymentState
 
-Law = Callable[[World, Step], Iterator[str]]
+Law = Callable[[App | None, App], Iterator[str]]
+
+ACTIVE = (ContainerState.PENDING, ContainerState.STARTING, ContainerState.READY)
+OVER = (AppState.STOPPING, AppState.STOPPED)
+# What a rollout has no part in: a person wanted it, or the container itself gave the reason.
+EXCUSES = ("stopped by a person", "failed its health checks", "does not answer", "did not become ready")
 
 
 def broken(before: World, step: Step) -> list[str]:
-    """Every law that this step breaks, in words; empty when all hold."""
-    return [f"{law.__name__}: {words}" for law in LAWS for words in law(before, step)]
-
-
-def routed_implies_ready(_before: World, step: Step) -> Iterator[str]:
-    for action in _set_routes(step.actions):
-        app = step.world.apps.get(action.app_id)
-        ready = {c.container_id for c in _containers(app) if c.state is ContainerState.READY and c.address}
-        for route in action.routes:
-            for target in route.targets:
-                if not target.draining and target.container_id not in ready:
-                    yield f"{route.host} sends requests to {target.container_id}, which is not ready"
-
-
-def a_stopped_app_serves_nothing(_before: World, step: Step) -> Iterator[str]:
-    for action in _set_routes(step.actions):
-        app = step.world.apps.get(action.app_id)
-        over = app is None or app.state in (AppState.STOPPING, AppState.STOPPED)
-        if over and any(route.targets or not route.stopped for route in action.routes):
-            yield f"{action.app_id} is over and has a route to containers"
-
-
-def one_live_one_rolling(before: World, step: Step) -> Iterator[str]:
-    for app in _touched(before, step):
-        for state in (DeploymentState.LIVE, DeploymentState.ROLLING):
-            if sum(d.state is state for d in app.deployments) > 1:
-                yield f"{app.app_id} has two deployments that are {state.value}"
-
-
-def history_grows_by_one(before: World, step: Step) -> Iterator[str]:
-    for app in _touched(before, step):
-        old = before.apps.get(app.app_id)
-        versions = [d.version for d in app.deployments]
-        if old is not None and app.version < old.version:
-            yield f"{app.app_id} went from v{old.version} to v{app.version}"
-        if any(v > app.version for v in versions) or versions != sorted(set(versions)):
-            yield f"{app.app_id} has deployments {versions} at v{app.version}"
-
-
-def a_rollout_takes_nothing_away(before: World, step: Step) -> Iterator[str]:
-    """While a rolling rollout runs, a step may retire a serving container only if what serves then still reaches what
-    the live version wants (or the target, if that is lower)."""
-    for app in _touched(before, step):
-        old = before.apps.get(app.app_id)
-        rolling = next((d for d in app.deployments if d.state is DeploymentState.ROLLING), None)
-        if old is None or rolling is None or rolling.strategy is Strategy.RECREATE:
-            continue
-        yield from _taken(old, app)
-
-
-def _taken(old: App, app: App) -> Iterator[str]:
-    targets = {s.name: s for d in app.deployments if d.state is DeploymentState.ROLLING for s in d.services}
-    floors = {s.name: s for d in app.deployments if d.state is DeploymentState.LIVE for s in d.services}
-    for service in app.services:
-        target, live = targets.get(service.name), floors.get(service.name)
-        if target is None or live is None or target.max_containers:
-            continue
-        was = {c.container_id for c in old.containers if c.service_id == service.service_id and _serves(c)}
-        now = {c.container_id: c for c in app.containers if c.service_id == service.service_id}
-        taken = [c for c in was if c in now and now[c].reason.startswith("replaced by") and not _serves(now[c])]
-        serving = sum(_serves(c) for c in now.values())
-        floor = min(max(1, live.min_containers), max(1, target.min_containers))
-        if taken and serving < floor:
-            yield f"{app.app_id}/{service.name}: {sorted(taken)} retired while {serving} of {floor} serve"
-
-
-def an_unready_version_takes_no_traffic(before: World, step: Step) -> Iterator[str]:
-    """A version that failed is never the one that is left: its containers go, and those of the live version stay."""
-    for app in _touched(before, step):
-        old = before.apps.get(app.app_id)
-        states = {d.version: d.state for d in app.deployments}
-        if old is None:
-            continue
-        newly = {d.version for d in old.deployments if d.state is DeploymentState.ROLLING} & {
-            version for version, state in states.items() if state is DeploymentState.FAILED
-        }
-        live = {version for version, state in states.items() if state is DeploymentState.LIVE}
-        retired = {c.container_id for c in app.containers if c.state is not ContainerState.READY}
-        lost = [c for c in old.containers if _serves(c) and c.version in live and c.container_id in retired]
-        if newly and lost:
-            yield f"{app.app_id}: v{max(newly)} failed and took {[c.container_id for c in lost]} with it"
-
-
-def what_is_replaced_drains_first(before: World, step: Step) -> Iterator[str]:
-    """Old containers finish what they were assigned (the rolling strategy); only `recreate` ends them at once."""
-    for app in _touched(before, step):
-        old = before.apps.get(app.app_id)
-        recreate = any(d.state is DeploymentState.ROLLING and d.strategy is Strategy.RECREATE for d in app.deployments)
-        was = {c.container_id: c.state for c in _containers(old)}
-        for container in app.containers:
-            replaced = container.reason.startswith("replaced by") and container.state is ContainerState.STOPPING
-            if replaced and was.get(container.container_id) is ContainerState.READY and not recreate:
-                yield f"{container.container_id} was serving and was told to end without a drain"
-
-
-def a_host_has_one_owner(_before: World, step: Step) -> Iterator[str]:
-    """Two Apps never claim one host, whether for containers or for the answer that an App was stopped."""
-    if not any(_set_routes(step.actions)):
-        return
-    owners: dict[str, str] = {}
+    """Every law that this step breaks, in words; empty when all hold. What it did not touch broke no law before."""
+    if not step.actions and not step.events and all(a is before.apps.get(i) for i, a in step.world.apps.items()):
+        return []
+    found = [f"{law.__name__}: {words}" for law in consistency.LAWS for words in law(before, step)]
     for app in step.world.apps.values():
-        for route in routing.table(app):
-            if owners.setdefault(route.host, app.app_id) != app.app_id:
-                yield f"{route.host} belongs to {owners[route.host]} and to {app.app_id}"
+        old = before.apps.get(app.app_id)
+        if app is not old:
+            found += [f"{law.__name__}: {app.app_id}: {words}" for law in LAWS for words in law(old, app)]
+    return found
 
 
-def capacity_is_never_oversubscribed(_before: World, step: Step) -> Iterator[str]:
-    capacity = step.world.capacity
-    if capacity is None or not any(isinstance(action, StartContainer) for action in step.actions):
+def an_app_is_what_its_state_says(_old: App | None, app: App) -> Iterator[str]:
+    live, rolling = (_count(app, state) for state in (DeploymentState.LIVE, DeploymentState.ROLLING))
+    legal = {
+        AppState.INITIALIZING: live == 0 and rolling == 1,
+        AppState.DEPLOYED: live == 1 and rolling <= 1,
+        AppState.STOPPING: live == rolling == 0 and all(c.state is ContainerState.STOPPING for c in app.containers),
+        AppState.STOPPED: live == rolling == 0 and not app.containers,
+    }
+    if not legal[app.state]:
+        states = [c.state.value for c in app.containers]
+        yield f"it is {app.state.value} with {live} live and {rolling} rolling deployments and containers {states}"
+    if app.yielded and app.state not in OVER:
+        yield f"it is {app.state.value}, and its URLs are up for others"
+
+
+def history_grows(old: App | None, app: App) -> Iterator[str]:
+    versions = [d.version for d in app.deployments]
+    if old is not None and app.version < old.version:
+        yield f"went from v{old.version} to v{app.version}"
+    if any(v > app.version for v in versions) or versions != sorted(set(versions)):
+        yield f"has deployments {versions} at v{app.version}"
+
+
+def a_version_never_changes(old: App | None, app: App) -> Iterator[str]:
+    """What was published stays what it was, and what came to an end keeps that end's time."""
+    was = _deployments(old)
+    for new in app.deployments:
+        before = was.get(new.version)
+        if before is not None and _published(before) != _published(new):
+            yield f"v{new.version} was changed after it was published"
+        if before is not None and before.settled_at_ms and before.settled_at_ms != new.settled_at_ms:
+            yield f"v{new.version} was settled twice"
+
+
+def a_service_keeps_its_id(old: App | None, app: App) -> Iterator[str]:
+    """Semantics 1.1.12."""
+    was = [(s.service_id, s.name) for s in old.services] if old else []
+    now = [(s.service_id, s.name) for s in app.services]
+    if now[: len(was)] != was or len({name for _, name in now}) != len(now):
+        yield f"its services were {was} and are {now}"
+
+
+def a_container_keeps_its_place(old: App | None, app: App) -> Iterator[str]:
+    """One container belongs to one version of one service for ever, and an id is never given twice."""
+    was = {c.container_id: c for c in old.containers} if old else {}
+    newest = max(was, default="")
+    for container in app.containers:
+        before = was.get(container.container_id)
+        if before is None and container.container_id <= newest:
+            yield f"{container.container_id} is new and its id is not"
+        if before is not None and (before.service_id, before.version) != (container.service_id, container.version):
+            yield f"{container.container_id} changed sides"
+
+
+def a_start_waits_its_turn(old: App | None, app: App) -> Iterator[str]:
+    """After a failure nothing of that service starts before its time; and nobody serves who has no address."""
+    was = {c.container_id: c.state for c in old.containers} if old else {}
+    retry_at_ms = {s.service_id: s.retry_at_ms for s in app.services}
+    for container in app.containers:
+        newly = was.get(container.container_id) is not container.state
+        if container.state is ContainerState.STARTING and newly and container.since_ms < retry_at_ms[container.service_id]:
+            yield f"{container.container_id} starts before its time"
+        if container.state is ContainerState.READY and not container.address:
+            yield f"{container.container_id} is ready without an address"
+
+
+def live_means_serving(old: App | None, app: App) -> Iterator[str]:
+    """A version becomes live only with everything that it wants serving."""
+    was = _deployments(old)
+    for deployment in app.deployments:
+        before = was.get(deployment.version)
+        newly = deployment.state is DeploymentState.LIVE and (before is None or before.state is not DeploymentState.LIVE)
+        for spec in deployment.services if newly else ():
+            mine = [c for c in _of_service(app, spec.name) if c.version == deployment.version]
+            if sum(map(_serves, mine)) < _floor(spec):
+                yield f"v{deployment.version} became live with {[c.state.value for c in mine]} for {spec.name}"
+
+
+def a_rollout_takes_nothing_away(old: App | None, app: App) -> Iterator[str]:
+    """While a rolling rollout runs, a step may retire a serving container only if what serves then still reaches what
+    the live version wants (or the target, if that is lower; or one less than the cap, where that leaves no room)."""
+    rolling = _in_state(app, DeploymentState.ROLLING)
+    if old is None or rolling is None or rolling.strategy is Strategy.RECREATE:
         return
-    taken = used(step.world.apps.values())
-    if taken.cpu_milli > capacity.cpu_milli or taken.memory_mib > capacity.memory_mib:
-        yield f"promised {taken} of {capacity}"
+    targets, floors = _specs(rolling), _specs(_in_state(app, DeploymentState.LIVE))
+    for name in floors | targets:
+        specs = [named[name] for named in (floors, targets) if name in named]
+        was = {c.container_id for c in _of_service(old, name) if _serves(c)}
+        now = {c.container_id: c for c in _of_service(app, name)}
+        least = min(*map(_floor, specs), _beside(targets.get(name)), len(was))
+        taken = [c for c in sorted(was & now.keys()) if now[c].state is not ContainerState.READY and not _excused(now[c])]
+        serving = sum(map(_serves, now.values()))
+        if taken and serving < least:
+            yield f"{name}: {taken} retired while {serving} of {least} serve"
 
 
-def a_container_starts_once(before: World, step: Step) -> Iterator[str]:
-    known = {c.container_id: c.state for app in before.apps.values() for c in app.containers}
-    for action in step.actions:
-        if isinstance(action, StartContainer) and known.get(action.container_id, ContainerState.PENDING) != "pending":
-            yield f"{action.container_id} is {known[action.container_id].value} and is started again"
+def the_live_version_is_kept_up(_old: App | None, app: App) -> Iterator[str]:
+    """While another one comes up beside it, what dies of the live version is replaced."""
+    rolling, live = _in_state(app, DeploymentState.ROLLING), _in_state(app, DeploymentState.LIVE)
+    if rolling is None or live is None or rolling.strategy is Strategy.RECREATE:
+        return
+    targets = _specs(rolling)
+    for name, floor in _specs(live).items():
+        mine = _of_service(app, name)
+        there = [c for c in mine if _serves(c) or (c.version == live.version and c.state in ACTIVE)]
+        least = min(_floor(floor), _beside(targets.get(name)))
+        if len(there) < least:
+            yield f"{name} has {len(there)} containers that serve or will, and v{live.version} wants {least}"
 
 
-def every_wait_has_an_end(before: World, step: Step) -> Iterator[str]:
-    """No container can be left in a state that nothing would ever end."""
-    for app in _touched(before, step):
-        for container in app.containers:
-            timed = container.state in (ContainerState.STARTING, ContainerState.DRAINING)
-            if timed and not container.deadline_ms:
-                yield f"{container.container_id} is {container.state.value} without a deadline"
+def a_failed_version_goes_alone(old: App | None, app: App) -> Iterator[str]:
+    """A version that fails takes no traffic from the live one: the containers of that one stay."""
+    states = {d.version: d.state for d in app.deployments}
+    rolled = _in_state(old, DeploymentState.ROLLING) if old else None
+    live = _in_state(app, DeploymentState.LIVE)
+    if old is None or rolled is None or live is None or states.get(rolled.version) is not DeploymentState.FAILED:
+        return
+    now = {c.container_id: c for c in app.containers if c.state is not ContainerState.READY and not _excused(c)}
+    lost = [c.container_id for c in old.containers if _serves(c) and c.version == live.version and c.container_id in now]
+    if lost:
+        yield f"v{rolled.version} failed and took {lost} with it"
+
+
+def what_boots_is_wanted(_old: App | None, app: App) -> Iterator[str]:
+    """Nothing of a version that failed or was overtaken goes on starting."""
+    for container in app.containers:
+        state = _deployments(app)[container.version].state
+        boots = container.state in (ContainerState.PENDING, ContainerState.STARTING)
+        if boots and state not in (DeploymentState.LIVE, DeploymentState.ROLLING):
+            yield f"{container.container_id} is {container.state.value} for v{container.version}, which is {state.value}"
+
+
+def what_is_replaced_drains(old: App | None, app: App) -> Iterator[str]:
+    """Old containers finish what they were assigned (the rolling strategy), for at least the time that was promised."""
+    was = {c.container_id: c.state for c in old.containers} if old else {}
+    rolling = _in_state(app, DeploymentState.ROLLING)
+    recreate = rolling is not None and rolling.strategy is Strategy.RECREATE
+    for container in app.containers:
+        before = was.get(container.container_id)
+        replaced = container.reason.startswith("replaced by") and app.state not in OVER
+        cut = replaced and container.state is ContainerState.STOPPING
+        if before is ContainerState.READY and cut and not recreate:
+            yield f"{container.container_id} was serving and was told to end without a drain"
+        if before is ContainerState.READY and container.state is ContainerState.DRAINING:
+            grace_ms = _spec(app, container).exit_grace_ms or (REDEPLOY_GRACE_MS if replaced else 0)
+            if container.deadline_ms - container.since_ms < grace_ms:
+                yield f"{container.container_id} drains for less than {grace_ms} ms"
+
+
+def recreate_ends_the_old_at_once(_old: App | None, app: App) -> Iterator[str]:
+    """Semantics 1.1.8, 1.4.13."""
+    rolling = _in_state(app, DeploymentState.ROLLING)
+    if rolling is None or rolling.strategy is not Strategy.RECREATE:
+        return
+    for container in app.containers:
+        if container.version != rolling.version and container.state is not ContainerState.STOPPING:
+            yield f"{container.container_id} is {container.state.value} while v{rolling.version} recreates"
+
+
+def a_cap_is_kept(_old: App | None, app: App) -> Iterator[str]:
+    """`max_containers`: of one version always, and of all together while a version rolls out (semantics 1.1.9)."""
+    rolling = _in_state(app, DeploymentState.ROLLING)
+    target = rolling or _in_state(app, DeploymentState.LIVE)
+    for spec in target.services if target else ():
+        active = [c for c in _of_service(app, spec.name) if c.state in ACTIVE]
+        counted = active if rolling else [c for c in active if target and c.version == target.version]
+        if spec.max_containers and len(counted) > spec.max_containers:
+            yield f"{spec.name} has {len(counted)} containers and may have {spec.max_containers}"
+
+
+def every_wait_has_an_end(_old: App | None, app: App) -> Iterator[str]:
+    """No container is left in a state that nothing would ever end, and somebody is woken for it."""
+    versions = _deployments(app)
+    for container in app.containers:
+        rolls = versions[container.version].state is DeploymentState.ROLLING
+        timed = container.state in (ContainerState.STARTING, ContainerState.DRAINING)
+        if (timed or (rolls and container.state is ContainerState.PENDING)) and not container.deadline_ms:
+            yield f"{container.container_id} is {container.state.value} without a deadline"
+        if container.deadline_ms and not 0 < app.wake_at_ms <= container.deadline_ms:
+            yield f"{container.container_id} ends at {container.deadline_ms}, and nobody is woken for it"
 
 
 LAWS: Sequence[Law] = (
-    routed_implies_ready,
-    a_stopped_app_serves_nothing,
-    one_live_one_rolling,
-    history_grows_by_one,
+    an_app_is_what_its_state_says,
+    history_grows,
+    a_version_never_changes,
+    a_service_keeps_its_id,
+    a_container_keeps_its_place,
+    a_start_waits_its_turn,
+    live_means_serving,
     a_rollout_takes_nothing_away,
-    an_unready_version_takes_no_traffic,
-    what_is_replaced_drains_first,
-    a_host_has_one_owner,
-    capacity_is_never_oversubscribed,
-    a_container_starts_once,
+    the_live_version_is_kept_up,
+    a_failed_version_goes_alone,
+    what_boots_is_wanted,
+    what_is_replaced_drains,
+    recreate_ends_the_old_at_once,
+    a_cap_is_kept,
     every_wait_has_an_end,
 )
 
 
-def _touched(before: World, step: Step) -> Iterator[App]:
-    """What a step did not touch is the same object and broke no law before."""
-    return (app for app in step.world.apps.values() if app is not before.apps.get(app.app_id))
+def _count(app: App, state: DeploymentState) -> int:
+    return sum(d.state is state for d in app.deployments)
 
 
-def _set_routes(actions: Sequence[Action]) -> Iterator[SetRoutes]:
-    return (action for action in actions if isinstance(action, SetRoutes))
+def _in_state(app: App, state: DeploymentState) -> Deployment | None:
+    return next((d for d in app.deployments if d.state is state), None)
 
 
-def _containers(app: App | None) -> Sequence[Container]:
-    return app.containers if app is not None else ()
+def _deployments(app: App | None) -> Mapping[int, Deployment]:
+    return {d.version: d for d in app.deployments} if app else {}
+
+
+def _published(deployment: Deployment) -> tuple[object, ...]:
+    d = deployment
+    return d.manifest_digest, d.services, d.strategy, d.request_id, d.published_at_ms
+
+
+def _of_service(app: App, name: str) -> list[Container]:
+    mine = [s.service_id for s in app.services if s.name == name]
+    return [c for c in app.containers if c.service_id in mine]
+
+
+def _spec(app: App, container: Container) -> ServiceSpec:
+    name = next(s.name for s in app.services if s.service_id == container.service_id)
+    return next(s for s in _deployments(app)[container.version].services if s.name == name)
+
+
+def _specs(deployment: Deployment | None) -> dict[str, ServiceSpec]:
+    return {s.name: s for s in deployment.services} if deployment else {}
+
+
+def _beside(target: ServiceSpec | None) -> int:
+    """So many old containers may serve beside the first new one."""
+    return target.max_containers - 1 if target and target.max_containers else 1 << 30
+
+
+def _floor(spec: ServiceSpec) -> int:
+    """At least one, at least `min_containers`; both bow to the cap."""
+    return min(max(1, spec.min_containers), spec.max_containers or max(1, spec.min_containers))
+
+
+def _excused(container: Container) -> bool:
+    return container.reason.startswith(EXCUSES)
 
 
 def _serves(container: Container) -> bool:

@@ -69,7 +69,7 @@ class Container:
     version: int
     state: ContainerState
     created_at_ms: int
-    since_ms: int  # when it came into its state
+    since_ms: int  # when it came into its state, or when the engine accepted it in that state
     address: str = ""
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
@@ -94,6 +94,7 @@ class App:
     next_container: int = 1
     yielded: bool = False  # it is over, and another App has one of its URLs now: it answers for none of them any more
     wake_at_ms: int = 0  # the next deadline; 0 is none
+    request_ids: tuple[str, ...] = ()  # of the last deployments that were published, oldest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,14 @@ from .facts import (
 from .model import Container, Deployment
 from .states import AppState, ContainerState, DeploymentState
 
+ContainerFact = (
+    ContainerStopRequested | ContainerStarted | ContainerReady | ContainerExited | ContainerProbed | ContainerDrained
+)
+
 # An unready container is given this long to be accepted by the engine, on top of its startup timeout.
 ACCEPT_MS = 60_000
+# A client that did not hear the answer asks again, with the same id. So many are known again, whatever came after them.
+REQUESTS_KEPT = 16
 
 
 def published(draft: Draft, fact: DeployRequested) -> None:
@@ -44,7 +50,8 @@ def published(draft: Draft, fact: DeployRequested) -> None:
         request_id=fact.request_id,
         published_at_ms=draft.now_ms,
     )
-    draft.app = replace(draft.app, version=version)
+    request_ids = (*draft.app.request_ids, fact.request_id)[-REQUESTS_KEPT:]
+    draft.app = replace(draft.app, version=version, request_ids=request_ids)
     draft.deployments[version] = deployment
     draft.events.append(DeploymentMoved(draft.app.app_id, deployment, created=version == 1))
     for spec in fact.services:
@@ -69,6 +76,23 @@ def forgotten(draft: Draft) -> None:
         draft.app = replace(draft.app, yielded=True)
 
 
+def of_container(draft: Draft, fact: ContainerFact) -> None:
+    """Whatever it is, to whom it concerns."""
+    match fact:
+        case ContainerStopRequested():
+            container_stop_requested(draft, fact)
+        case ContainerStarted():
+            started(draft, fact)
+        case ContainerReady():
+            ready(draft, fact)
+        case ContainerExited():
+            exited(draft, fact)
+        case ContainerProbed():
+            probed(draft, fact)
+        case ContainerDrained():
+            drained(draft, fact)
+
+
 def container_stop_requested(draft: Draft, fact: ContainerStopRequested) -> None:
     """One that drains is on its way already, and its requests keep their time."""
     container = draft.containers.get(fact.container_id)
@@ -77,14 +101,14 @@ def container_stop_requested(draft: Draft, fact: ContainerStopRequested) -> None
 
 
 def started(draft: Draft, fact: ContainerStarted) -> None:
-    """It has an address; from now on its startup timeout counts."""
+    """It has an address; from now on its startup timeout counts, and the engine lists it."""
     container = draft.containers.get(fact.container_id)
     if container is None or container.address == fact.address:
         return
-    deadline_ms = container.deadline_ms
+    deadline_ms, since_ms = container.deadline_ms, container.since_ms if container.address else draft.now_ms
     if container.state is ContainerState.STARTING:
         deadline_ms = draft.now_ms + draft.spec(container).startup_timeout_ms
-    draft.amend(replace(container, address=fact.address, deadline_ms=deadline_ms), tell=True)
+    draft.amend(replace(container, address=fact.address, deadline_ms=deadline_ms, since_ms=since_ms), tell=True)
 
 
 def ready(draft: Draft, fact: ContainerReady) -> None:
@@ -126,8 +150,9 @@ def listed(draft: Draft, fact: EngineListed) -> None:
     known = frozenset(fact.running_ids) | frozenset(fact.ended_ids)
     for container in list(draft.containers.values()):
         accepted = container.address != "" or container.state is ContainerState.STOPPING
-        gone = container.container_id not in known and container.since_ms < fact.asked_at_ms
-        if accepted and gone:
+        # who was told to stop before it was accepted may still be on its way
+        listed_from_ms = container.since_ms + (0 if container.address else ACCEPT_MS)
+        if accepted and container.container_id not in known and listed_from_ms < fact.asked_at_ms:
             exited(draft, ContainerExited(container.container_id, ExitReason.LOST))
 
 

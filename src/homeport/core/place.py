@@ -22,11 +22,16 @@ BACK_OFF = "waits before the next try, because the ones before it failed"
 
 
 def place(world: World, drafts: Iterable[Draft], now_ms: int) -> None:
-    """Starts what fits, oldest App first, oldest container first; says of the others why they wait."""
+    """Starts what fits and says of the others why they wait.
+
+    Those of live versions come first: a rollout, of whatever App, takes no room from what works. Then the oldest App, and
+    its oldest container.
+    """
     work = list(drafts)
     waiting = [(d, c) for d in work for c in list(d.containers.values()) if c.state is ContainerState.PENDING]
     if not waiting:
         return
+    waiting.sort(key=lambda pair: (_rolls(*pair), pair[1].container_id))
     touched = {d.app.app_id for d in work}
     others = (app for app in world.apps.values() if app.app_id not in touched)
     free = _Free(world.capacity, used(others, work) if world.capacity else Capacity(0, 0))
@@ -81,9 +86,12 @@ def _wait(draft: Draft, container: Container, reason: str) -> None:
     """A rollout does not wait for ever: it has a deadline from the moment it is first kept waiting."""
     if container.reason == reason:
         return
-    rolling = draft.deployments[container.version].state is DeploymentState.ROLLING
     deadline_ms = container.deadline_ms or draft.now_ms + ROOM_WAIT_MS
-    draft.wait(container, reason, deadline_ms if rolling else 0)
+    draft.wait(container, reason, deadline_ms if _rolls(draft, container) else 0)
+
+
+def _rolls(draft: Draft, container: Container) -> bool:
+    return draft.deployments[container.version].state is DeploymentState.ROLLING
 
 
 def _spec(app: App, container: Container) -> ServiceSpec:

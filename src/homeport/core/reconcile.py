@@ -1,7 +1,7 @@
 """`step`: facts in, actions out. The whole of what homeport decides, in the order in which it decides it.
 
     observe (fold each fact) -> expire (deadlines) -> settle (rollouts) -> arrange (create, retire) -> place (start)
-    -> routes (what the data plane shall serve)
+    -> arrange (who lacks room may be given some) -> routes (what the data plane shall serve)
 
 Pure, synchronous and deterministic: time is passed in, ids come from counters, nothing depends on the order of a set.
 Only the Apps that a fact or a due deadline touches are looked at; cost follows change, not size.
@@ -20,12 +20,6 @@ from .facts import (
     AppForgotten,
     AppStopRequested,
     CapacityKnown,
-    ContainerDrained,
-    ContainerExited,
-    ContainerProbed,
-    ContainerReady,
-    ContainerStarted,
-    ContainerStopRequested,
     DeployKind,
     DeployRequested,
     EngineListed,
@@ -53,7 +47,7 @@ def step(world: World, facts: Sequence[Fact], now_ms: int) -> Step:
         work.observe(fact)
     for app in world.apps.values():
         if app.wake_at_ms and app.wake_at_ms <= now_ms:
-            work.draft(app.app_id)
+            work.look_at(app.app_id)
     work.reconcile()
     return work.finish()
 
@@ -95,6 +89,7 @@ class _Work:
         self.world = world
         self.now_ms = now_ms
         self.drafts: dict[str, Draft] = {}
+        self._due: set[str] = set()  # Apps to be looked at whether or not a fact changed them
         self.actions: list[Action] = []
         self.events: list[Event] = []
 
@@ -106,6 +101,10 @@ class _Work:
                 return None
             self.drafts[app_id] = Draft(app, self.now_ms)
         return self.drafts[app_id]
+
+    def look_at(self, app_id: str) -> None:
+        self._due.add(app_id)
+        self.draft(app_id)
 
     def observe(self, fact: Fact) -> None:
         match fact:
@@ -124,14 +123,19 @@ class _Work:
                     observe.forgotten(draft)
             case _:
                 if draft := self.draft(ids.app_of(fact.container_id)):
-                    _observe_container(draft, fact)
+                    observe.of_container(draft, fact)
 
     def reconcile(self) -> None:
+        """Facts that told nothing new touch nothing: a decision was complete when it was made."""
+        self.drafts = {a: draft for a, draft in self.drafts.items() if a in self._due or draft.is_changed()}
         for draft in self.drafts.values():
             _decide(draft)
         if any(isinstance(action, ForgetContainer) for draft in self.drafts.values() for action in draft.actions):
             self._wake_waiting()  # somebody left room
         place(self.world, self.drafts.values(), self.now_ms)
+        for draft in self.drafts.values():
+            if any(map(rollout.lacks_room, draft.containers.values())):
+                rollout.arrange(draft)
 
     def finish(self) -> Step:
         apps = dict(self.world.apps)
@@ -140,7 +144,7 @@ class _Work:
             apps[app_id] = apps[app_id] if app == apps[app_id] else app  # the same value stays the same object
             self.events += draft.events
         gone = [app_id for app_id, draft in self.drafts.items() if draft.app.yielded and draft.app.state is AppState.STOPPED]
-        self.actions += self._routes(apps)
+        self.actions += self._routes(apps, gone)
         for app_id, draft in self.drafts.items():
             self.actions += [start_action(apps[app_id], c) for c in sorted(_started(draft))]
             self.actions += draft.actions
@@ -207,10 +211,13 @@ class _Work:
     def _wake_waiting(self) -> None:
         for app in self.world.apps.values():
             if any(c.state is ContainerState.PENDING for c in app.containers):
-                self.draft(app.app_id)
+                self.look_at(app.app_id)
 
-    def _routes(self, apps: dict[str, App]) -> list[SetRoutes]:
-        """Only what differs. First what is given up: another App of this step may be the one that takes it."""
+    def _routes(self, apps: dict[str, App], gone: list[str]) -> list[SetRoutes]:
+        """Only what differs; and of who leaves the World, because nobody will say it again after a restart.
+
+        First what is given up: another App of this step may be the one that takes it.
+        """
         changed = []
         for app_id, draft in self.drafts.items():
             old = self.before.apps.get(app_id)
@@ -218,7 +225,7 @@ class _Work:
                 continue
             before = routing.table(old) if old is not None else ()
             after = routing.table(apps[app_id])
-            if after != before:
+            if after != before or app_id in gone:
                 changed.append((not draft.app.yielded, SetRoutes(app_id, after)))
         return [action for _, action in sorted(changed, key=lambda pair: pair[0])]
 
@@ -240,35 +247,12 @@ def _unchanged(app: App, fact: DeployRequested) -> DeployUnchanged | None:
 
     Whoever rolls back or over asks for new containers, so that is never a no-op for its configuration.
     """
+    if fact.request_id in app.request_ids:
+        return DeployUnchanged(app, fact.request_id)
     newest = [d for d in app.deployments if d.state in (DeploymentState.ROLLING, DeploymentState.LIVE)]
     target = max(newest, key=lambda d: d.version, default=None)
-    if target is None:
-        return None
-    same = fact.kind is DeployKind.STANDARD and target.manifest_digest == fact.manifest_digest
-    if same or target.request_id == fact.request_id:
-        return DeployUnchanged(app, fact.request_id)
-    return None
-
-
-ContainerFact = (
-    ContainerStopRequested | ContainerStarted | ContainerReady | ContainerExited | ContainerProbed | ContainerDrained
-)
-
-
-def _observe_container(draft: Draft, fact: ContainerFact) -> None:
-    match fact:
-        case ContainerStopRequested():
-            observe.container_stop_requested(draft, fact)
-        case ContainerStarted():
-            observe.started(draft, fact)
-        case ContainerReady():
-            observe.ready(draft, fact)
-        case ContainerExited():
-            observe.exited(draft, fact)
-        case ContainerProbed():
-            observe.probed(draft, fact)
-        case ContainerDrained():
-            observe.drained(draft, fact)
+    same = target is not None and target.manifest_digest == fact.manifest_digest
+    return DeployUnchanged(app, fact.request_id) if same and fact.kind is DeployKind.STANDARD else None
 
 
 def _decide(draft: Draft) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .backoff import ROLLOUT_TRIES
 from .draft import ACTIVE, Draft
 from .model import Container, Deployment, ServiceSpec, Strategy
+from .place import NO_ROOM
 from .scale import wanted
 from .states import AppState, ContainerState, DeploymentState
 
@@ -51,11 +52,16 @@ def fail(draft: Draft, deployment: Deployment, reason: str, culprit: str = "") -
 
 def arrange(draft: Draft) -> None:
     """Creates the containers that are missing and retires those that are too many, service by service."""
+    _cut_drains(draft)
     for service_id, service in sorted(draft.services.items()):
         sides = _sides(draft, service_id, service.name)
         _retire_others(draft, service_id, sides)
         _resize(draft, service_id, sides.target, sides.target_count)
         _resize(draft, service_id, sides.base, sides.others_count - _dead_but_ready(draft, service_id, sides))
+
+
+def lacks_room(container: Container) -> bool:
+    return container.state is ContainerState.PENDING and container.reason == NO_ROOM
 
 
 def is_serving(container: Container) -> bool:
@@ -69,6 +75,16 @@ def _go_live(draft: Draft, rolling: Deployment) -> None:
     draft.move_deployment(rolling.version, DeploymentState.LIVE)
     if draft.app.state is AppState.INITIALIZING:
         draft.move_app(AppState.DEPLOYED)
+
+
+def _cut_drains(draft: Draft) -> None:
+    """A recreate ends what is old at once, and that is also what still drains from before (semantics 1.1.8, 1.4.13)."""
+    rolling = draft.in_state(DeploymentState.ROLLING)
+    if rolling is None or rolling.strategy is not Strategy.RECREATE:
+        return
+    for container in list(draft.containers.values()):
+        if container.state is ContainerState.DRAINING and container.version != rolling.version:
+            draft.retire(container, _reason(draft))
 
 
 def _serving(draft: Draft, deployment: Deployment, spec: ServiceSpec) -> int:
@@ -89,13 +105,19 @@ def _sides(draft: Draft, service_id: str, name: str) -> Sides:
     if recreate:
         return Sides(target, None, want, 0)
     others = max(0, wanted(base_spec or spec) - serving)
-    if base_spec is None:
-        return Sides(target, None, want, others)
-    if spec.max_containers:
+    if rolling is None:  # what failed or was overtaken serves for the live version, but keeps no room from it
+        others = max(0, others - sum(map(lacks_room, draft.of_service(service_id))))
+    if spec.max_containers and rolling is not None:
         others = max(0, min(others, spec.max_containers - serving - 1))
-        active = sum(c.state in ACTIVE and c.version != target.version for c in draft.of_service(service_id))
-        want = max(0, min(want, spec.max_containers - min(others, active)))
-    return Sides(target, base, want, others)
+        if base_spec is None:  # nobody fills up what is there of versions that were overtaken
+            others = min(others, _ready_of_others(draft, service_id, target))
+        want = max(0, min(want, spec.max_containers - others))
+    return Sides(target, base if base_spec else None, want, others)
+
+
+def _ready_of_others(draft: Draft, service_id: str, target: Deployment) -> int:
+    others = (c for c in draft.of_service(service_id) if c.version != target.version)
+    return sum(c.state is ContainerState.READY for c in others)
 
 
 def _spec(deployment: Deployment | None, name: str) -> ServiceSpec | None:
@@ -111,14 +133,18 @@ def _dead_but_ready(draft: Draft, service_id: str, sides: Sides) -> int:
 
 
 def _retire_others(draft: Draft, service_id: str, sides: Sides) -> None:
-    """Of neither side, or more than may serve: newest of a dead version first, those of the base last."""
+    """Of neither side and no use, or more than may serve: newest of a dead version first, those of the base last."""
     target_version = sides.target.version if sides.target else 0
     base_version = sides.base.version if sides.base else 0
     others = [c for c in draft.of_service(service_id) if c.state in ACTIVE and c.version != target_version]
     for container in others:
-        if container.state is not ContainerState.READY and container.version != base_version:
+        if container.version == base_version:
+            continue
+        if container.state is not ContainerState.READY:
             draft.retire(container, _reason(draft))
-    ready = [c for c in others if c.state is ContainerState.READY]
+        elif sides.base and container.failures:  # one of the base takes its place
+            draft.retire(container, f"does not answer; {_reason(draft)}", _grace_ms(draft, container))
+    ready = [c for c in draft.of_service(service_id) if c.state is ContainerState.READY and c.version != target_version]
     ready.sort(key=lambda c: (is_serving(c), c.version == base_version, c.version, c.container_id))
     for container in ready[: max(0, len(ready) - sides.others_count)]:
         draft.retire(container, _reason(draft), _grace_ms(draft, container))

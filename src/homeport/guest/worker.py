@@ -37,7 +37,7 @@ def run(entry: Entry, wake_fd: int) -> int:
     finally:
         worker.stopping = True  # nothing is to be raised in what follows
     _finish()
-    return code
+    return _commit() or code
 
 
 class Worker:
@@ -121,6 +121,20 @@ class Worker:
             asyncio.set_event_loop(self._loop)
         self._task = self._loop.create_task(coroutine)
         self._loop.run_until_complete(self._task)
+
+
+def _commit() -> int:
+    """The end of everything: what this container wrote to its Volumes outlives the machine's power (semantics 7.15)."""
+    if not os.environ.get("HOMEPORT_VOLUMES"):
+        return 0
+    from . import volumes
+
+    try:
+        volumes.commit_all()
+    except RuntimeError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 0
 
 
 def _report(error: BaseException, entry: Entry) -> int:

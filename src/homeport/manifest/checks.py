@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from . import names, paths
-from .schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec, SourceFile
+from . import names, paths, volume_paths
+from .schema import AppManifest, Entry, ImageRecipe, Resources, ScalePolicy, ServerSpec
+from .tree import Tree
 
 STARTUP_TIMEOUT_MS_MAX = 24 * 3600 * 1000
 EXIT_GRACE_MS_MAX = 3600 * 1000
@@ -28,7 +29,20 @@ _GPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_-]{0,31}!?(:[1-9][0-9]?)?")
 
 def problems(manifest: AppManifest) -> list[str]:
     """Everything that is wrong with `manifest`, as sentences; empty when it is valid."""
-    return [*_app(manifest), *_files(manifest.files), *(p for server in manifest.servers for p in _server(server, manifest))]
+    return [*_app(manifest), *(p for server in manifest.servers for p in _server(server, manifest))]
+
+
+def source_problems(manifest: AppManifest, source: Tree) -> list[str]:
+    """What is wrong with `manifest` in view of the files at /root, as sentences."""
+    there = {file.path for file in source.files}
+    tops = sorted({path.partition("/")[0] for path in there})
+    missing = [
+        f"Server {server.name!r}: the entry file {server.entry.path!r} is not among the source files, and no image step "
+        "brings it."
+        for server in manifest.servers
+        if server.entry.path is not None and server.entry.path not in there and not _may_bring(server)
+    ]
+    return missing + [f"Server {server.name!r}: {p}" for server in manifest.servers for p in _over_source(server, tops)]
 
 
 def setting_problems(server: ServerSpec) -> list[str]:
@@ -44,10 +58,17 @@ def setting_problems(server: ServerSpec) -> list[str]:
     return [problem for problem in found if problem]
 
 
+def recipe_problems(image: ImageRecipe) -> list[str]:
+    """What is wrong with an image alone."""
+    return list(_image(image))
+
+
 def _app(manifest: AppManifest) -> Iterator[str]:
     problem = names.app_name_problem(manifest.name)
     if problem:
         yield problem
+    if manifest.source and not _SHA256.fullmatch(manifest.source):
+        yield f"The source {manifest.source[:80]!r} is not the digest of a tree."
     yield from filter(None, (names.app_tag_problem(key, value) for key, value in manifest.tags))
     yield from _sorted_and_single("App tag", [key for key, _ in manifest.tags])
     yield from _sorted_and_single("Server", [server.name for server in manifest.servers])
@@ -59,35 +80,18 @@ def _app(manifest: AppManifest) -> Iterator[str]:
             yield f"Servers {other!r} and {server.name!r} would have the same URL; rename one of them."
 
 
-def _files(files: tuple[SourceFile, ...]) -> Iterator[str]:
-    sizes: dict[str, int] = {}
-    for file in files:
-        problem = paths.relative_problem(file.path)
-        if problem:
-            yield f"Source file {file.path!r} {problem}."
-        if not _SHA256.fullmatch(file.digest):
-            yield f"Source file {file.path!r} has the digest {file.digest!r}, which is not a sha256 in hex."
-        if file.size_bytes < 0 or sizes.setdefault(file.digest, file.size_bytes) != file.size_bytes:
-            yield f"Source file {file.path!r} has a size that can't be: {file.size_bytes} bytes."
-    for path in paths.clashes(file.path for file in files):
-        yield f"Source file {path!r} is listed twice, or is also a folder."
-    if [file.path for file in files] != sorted(file.path for file in files):
-        yield "Source files must be sorted by path."
-
-
 def _server(server: ServerSpec, manifest: AppManifest) -> Iterator[str]:
     found = [
         names.object_name_problem("Server", server.name) or "",
         *_entry(server.entry, server.serialized),
         *setting_problems(server),
     ]
-    if server.entry.path is not None and not _has_entry(server, manifest):
-        found.append(f"the entry file {server.entry.path!r} is not among the source files, and no image step brings it.")
     yield from (f"Server {server.name!r}: {problem}" for problem in found if problem)
 
 
-def _has_entry(server: ServerSpec, manifest: AppManifest) -> bool:
-    return bool(server.image.steps) or any(file.path == server.entry.path for file in manifest.files)
+def _may_bring(server: ServerSpec) -> bool:
+    """Whether its entry file may be there though it is not in the source."""
+    return bool(server.image.steps or server.mounts)
 
 
 def _entry(entry: Entry, serialized: bool) -> Iterator[str]:
@@ -112,6 +116,10 @@ def _image(image: ImageRecipe) -> Iterator[str]:
         yield f"the image's Python version {image.python_version!r} must look like '3.11' or '3.11.2'."
     if any(not line.strip() or "\0" in line for step in image.steps for line in step.lines):
         yield "an image step is empty."
+    for step in image.steps:
+        for tree in (*step.contexts, step.function.source if step.function else ""):
+            if tree and not _SHA256.fullmatch(tree):
+                yield f"the digest {tree[:80]!r} of files for an image step names no tree."
 
 
 def _limits(server: ServerSpec) -> Iterator[str]:
@@ -170,14 +178,13 @@ def _environment(server: ServerSpec) -> Iterator[str]:
         too_long = len(value.encode(errors="surrogatepass")) > ENV_VALUE_BYTES_MAX
         if not name or "=" in name or "\0" in name + value or too_long:
             yield f"the environment variable {name!r} can't be set: its name or value is not legal."
-    for mount in server.volumes:
-        problem = paths.mount_problem(mount.path)
-        if problem:
-            yield f"the Volume path {mount.path!r} {problem}."
+    yield from _volumes(server)
     for files in server.mounts:
-        problem = paths.mount_problem(files.target)
+        problem = paths.files_target_problem(files.target)
         if problem:
             yield f"the path {files.target!r} of local files {problem}."
+        if not _SHA256.fullmatch(files.tree):
+            yield f"the local files at {files.target!r} have the digest {files.tree[:80]!r}, which names no tree."
     for kind, word in [
         ("cloud", server.cloud),
         ("proxy", server.proxy),
@@ -190,11 +197,40 @@ def _environment(server: ServerSpec) -> Iterator[str]:
     )
     yield from _sorted_and_single("environment variable", [name for name, _ in server.env])
     yield from _sorted_and_single("Volume path", [mount.path for mount in server.volumes])
-    yield from _sorted_and_single("path of local files", [files.target for files in server.mounts])
+    if [files.target for files in server.mounts] != sorted(files.target for files in server.mounts):
+        yield "paths of local files must be sorted."
     yield from _sorted_and_single("experimental option", [name for name, _ in server.experimental_options])
     ids = {secret.secret_id: secret.name for secret in server.secrets}
     twice = _doubles(secret.secret_id for secret in server.secrets)
     yield from (f"Secret {ids[secret_id] or secret_id!r} is given twice." for secret_id in sorted(twice))
+
+
+def _volumes(server: ServerSpec) -> Iterator[str]:
+    """Semantics 6.2.5. Ids are empty while it is only planned to make a Volume."""
+    places: list[tuple[str, str]] = [("local files", files.target) for files in server.mounts]
+    seen: dict[str, str] = {}
+    for mount in server.volumes:
+        what = f"Volume {mount.name!r}" if mount.name else "a Volume"
+        if problem := volume_paths.place_problem(mount.path):
+            yield f"the Volume path {mount.path!r} {problem}."
+        yield from (
+            f"{what} can't be mounted at {mount.path!r}: {problem}."
+            for problem in volume_paths.overlaps(mount.path, [place for place in places if place[1] != mount.path])
+        )
+        if mount.sub_path and (problem := paths.relative_problem(mount.sub_path)):
+            yield f"the sub_path {mount.sub_path!r} of {what} {problem.partition(';')[0]}."
+        places.append((what, mount.path))
+        other = seen.setdefault(mount.volume_id or mount.name, mount.path)
+        if other != mount.path:
+            yield (f"{what} is mounted twice, at {other!r} and {mount.path!r}; mount it once, and use folders in it.")
+
+
+def _over_source(server: ServerSpec, tops: list[str]) -> Iterator[str]:
+    """A Volume in place of the App's own files, or among them. tops: what of them is directly in /root."""
+    source = [("the App's own source", f"/root/{top}") for top in tops]
+    for mount in (m for m in server.volumes if not volume_paths.place_problem(m.path)):
+        for problem in volume_paths.overlaps(mount.path, source):
+            yield f"Volume {mount.name!r} can't be mounted at {mount.path!r}: {problem}."
 
 
 def _sorted_and_single(kind: str, keys: list[str]) -> Iterator[str]:

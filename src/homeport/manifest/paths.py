@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 PATH_MAX_BYTES = 4096
 PART_MAX_BYTES = 255
+SYSTEM_PATHS = ("/proc", "/sys", "/dev", "/opt/homeport")
+
+# Most paths are plainly fine, and a tree has thousands of them.
+_PART = r"(?!\.{1,2}(?:/|\Z))[ -.0-~]{1,255}"
+_FINE = re.compile(rf"{_PART}(?:/{_PART})*")
 
 
 def relative_problem(path: str) -> str | None:
     """None, or what is wrong with `path` as one that is relative, normalised and stays below its folder."""
+    if len(path) <= PATH_MAX_BYTES and _FINE.fullmatch(path):
+        return None
     if not path:
         return "is empty"
     if path.startswith("/"):
@@ -36,6 +44,16 @@ def mount_problem(path: str) -> str | None:
     return problem and problem.replace("; it must be relative to /root", "")
 
 
+def files_target_problem(path: str) -> str | None:
+    """None, or what is wrong with `path` as a place in the container where uploaded files are shown.
+
+    Unlike a Volume they hide nothing but files of the same name, so `/root` and `/etc` are good places.
+    """
+    if path == "/" or any(path == system or path.startswith(f"{system}/") for system in SYSTEM_PATHS):
+        return "is a system path"
+    return None if path == "/root" else mount_problem(path)
+
+
 def clashes(paths: Iterable[str]) -> list[str]:
     """Each path that is given twice, or that is a file and, for another path, also a folder; sorted."""
     seen: set[str] = set()
@@ -44,9 +62,11 @@ def clashes(paths: Iterable[str]) -> list[str]:
         if path in seen:
             found.add(path)
         seen.add(path)
+    looked: set[str] = set()
     for path in seen:
         folder = path.rpartition("/")[0]
-        while folder:
+        while folder and folder not in looked:
+            looked.add(folder)
             if folder in seen:
                 found.add(folder)
             folder = folder.rpartition("/")[0]

@@ -9,17 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One uploaded file. `path` is relative to `/root` in the container, with `/` and without `..`."""
-
-    path: str
-    digest: str  # sha256, hex
-    size_bytes: int
-    executable: bool = False
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +43,13 @@ class VolumeMount:
 
 @dataclass(frozen=True, slots=True)
 class TreeMount:
-    """Uploaded files at an absolute path in the container, read-only (semantics 5.10). `tree` is the digest of a `Tree`."""
+    """Uploaded files at an absolute path in the container, read-only (semantics 5.10).
+
+    What the image has beside them stays. Where several have a file of one path, the later and the deeper one counts.
+    """
 
     target: str
-    tree: str
+    tree: str  # the digest of a `tree.Tree`; one that is a single file is shown as the file `target`
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +148,20 @@ class ServerSpec:
     env: tuple[tuple[str, str], ...] = ()  # sorted by name
     secrets: tuple[SecretRef, ...] = ()  # later ones go before earlier ones
     volumes: tuple[VolumeMount, ...] = ()  # sorted by path
-    mounts: tuple[TreeMount, ...] = ()  # sorted by target
+    mounts: tuple[TreeMount, ...] = ()  # sorted by target; several may have the same one
     image_id: str = ""  # of the image that was built from the recipe; the platform fills it in, clients leave it empty
     experimental_options: tuple[tuple[str, str], ...] = ()  # values as JSON, sorted by name
 
 
 @dataclass(frozen=True, slots=True)
 class AppManifest:
-    """One App, whole. Its digest (`digest.of`) names the deployment; `servers` and `files` are sorted by name."""
+    """One App, whole. Its digest (`digest.of`) names the deployment; `servers` are sorted by name.
+
+    source: the digest of the `tree.Tree` at /root in all its containers; empty where there is none.
+    """
 
     name: str
     servers: tuple[ServerSpec, ...] = ()
-    files: tuple[SourceFile, ...] = ()
+    source: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     schema: int = SCHEMA_VERSION

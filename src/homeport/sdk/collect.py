@@ -9,12 +9,13 @@ from ..errors import ExecutionError, InvalidError
 from ..manifest import checks
 from ..manifest.names import app_name_problem
 from ..manifest.schema import AppManifest, ServerSpec
+from ..manifest.tree import Tree
 from . import origin, source
 from .app import App
 from .needs import Resolver
 from .origin import Origin, Root
 from .server import Server
-from .source import LocalFile
+from .trees import LocalTree
 
 NO_NAME = "You need to either supply an explicit deployment name on the command line or have a name set on the App."
 
@@ -29,10 +30,10 @@ class LocalMount:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """folder: where the App's source lies, for what version control knows of it."""
+    """source: None where nothing of the App's own is sent. folder: where it lies, for what version control knows of it."""
 
     manifest: AppManifest
-    files: tuple[LocalFile, ...]
+    source: LocalTree | None
     mounts: tuple[LocalMount, ...]
     folder: Path
 
@@ -42,7 +43,7 @@ def collect(app: App, name: str | None, limit_bytes: int, resolver: Resolver) ->
 
     name: goes before the App's own. limit_bytes: of all source together.
     Raises ExecutionError when there is no name at all (semantics 1.1.17), InvalidError for what can't be deployed, and
-    what `source.files_of` and the resolver raise.
+    what `source.tree_of` and the resolver raise.
     """
     name = name or app.name
     if not name:
@@ -53,12 +54,12 @@ def collect(app: App, name: str | None, limit_bytes: int, resolver: Resolver) ->
     if not app._servers:
         raise InvalidError(f"App {name!r} has nothing to deploy; put @app.server() on a class first.")
     specs, roots, folder = _servers(app, resolver)
-    files = source.files_of(roots, limit_bytes)
-    manifest = AppManifest(name, specs, tuple(item.file for item in files), tuple(sorted(app._tags.items())))
-    problems = checks.problems(manifest)
+    own = source.tree_of(roots, limit_bytes) if roots else None
+    manifest = AppManifest(name, specs, own.tree.digest if own else "", tuple(sorted(app._tags.items())))
+    problems = [*checks.problems(manifest), *checks.source_problems(manifest, own.tree if own else Tree())]
     if problems:
         raise InvalidError(" ".join(problems[:3]))
-    return Collected(manifest, files, tuple(LocalMount(str(root.local), f"/root/{root.path}") for root in roots), folder)
+    return Collected(manifest, own, tuple(LocalMount(str(root.local), f"/root/{root.path}") for root in roots), folder)
 
 
 def _servers(app: App, resolver: Resolver) -> tuple[tuple[ServerSpec, ...], list[Root], Path]:
@@ -82,7 +83,7 @@ def _server(server: Server, resolver: Resolver) -> tuple[ServerSpec, Origin, boo
         raise InvalidError(f"Server {server._name!r} is a handle to a deployed one; deploy the App that defines it.")
     found = origin.of(server._user_cls)
     spec = replace(server._options.resolved(resolver), entry=found.entry)
-    if not server._options.include_source and not spec.image.steps:
+    if not server._options.include_source and not (spec.image.steps or spec.mounts):
         raise InvalidError(
             f"Server {spec.name!r} has `include_source=False`, and nothing in its image brings {found.root.path}; "
             "leave `include_source` out."

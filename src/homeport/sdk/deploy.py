@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..client.stream import Event as ApiEvent
 from ..errors import ConnectionError, DeployError, InvalidError  # noqa: A004 - the public API's name for it
 from ..manifest import codec
 from ..manifest.names import deployment_tag_problem
-from . import commit, source
+from . import commit, source, uploads
 from .app import App
 from .collect import Collected, collect
 from .connect import session
@@ -30,14 +30,13 @@ from .events import (
     Outcome,
     Progress,
     Published,
-    Uploading,
     Warned,
 )
 from .resolve import PlatformResolver
-from .source import LocalFile
 
+CANCELLED = "Cancelled before it was published; nothing has changed."
+GOES_ON = "It was published already, and goes on without this command; see `homeport app history`."
 STRATEGIES = ("rolling", "recreate")
-PARALLEL_UPLOADS = 8
 
 
 class RolloutFailedError(DeployError):
@@ -68,12 +67,12 @@ def deploy(app: App, options: Options, client: Client) -> Iterator[DeployEvent]:
     version did not become live; what the platform reports; ConnectionError when it can't be reached.
     """
     _check(options)
-    with ThreadPoolExecutor(PARALLEL_UPLOADS) as pool:
+    with ThreadPoolExecutor(1) as pool:
         resolver = PlatformResolver(client, options.environment or client.environment)
         collected = collect(app, options.name, source.limit_bytes(os.environ), resolver)
         asked = pool.submit(commit.commit_info, collected.folder)
         yield from (Mounted(mount.local, mount.remote) for mount in collected.mounts)
-        yield from _upload(collected.files, client, pool)
+        yield from uploads.send(client, [*([collected.source] if collected.source else []), *resolver.trees])
         info = asked.result()
     problem = commit.problem(info) if info is not None else None
     if problem:
@@ -105,30 +104,6 @@ def _check(options: Options) -> None:
         raise InvalidError(problem)
 
 
-def _upload(files: tuple[LocalFile, ...], client: Client, pool: ThreadPoolExecutor) -> Iterator[DeployEvent]:
-    by_digest = {item.file.digest: item for item in files}
-    missing = client.missing_blobs(sorted(by_digest)) if by_digest else []
-    wanted = [by_digest[digest] for digest in missing if digest in by_digest]
-    if not wanted:
-        return
-    yield Uploading(len(wanted), sum(item.file.size_bytes for item in wanted))
-    running = [pool.submit(_put, client, item) for item in wanted]
-    try:
-        for upload in running:
-            upload.result()
-    finally:
-        _cancel(running)
-
-
-def _put(client: Client, item: LocalFile) -> None:
-    client.put_blob(item.file.digest, item.file.size_bytes, source.chunks(item))
-
-
-def _cancel(running: list[Future[None]]) -> None:
-    for upload in running:
-        upload.cancel()
-
-
 def _publish(
     collected: Collected, info: commit.CommitInfo | None, options: Options, client: Client
 ) -> Iterator[DeployEvent]:  # fmt: skip
@@ -141,7 +116,12 @@ def _publish(
         "client_version": _version(),
         "commit": info,
     }
-    yield from follow(client.deploy(request, options.wait))
+    try:
+        yield from follow(client.deploy(request, options.wait))
+    except KeyboardInterrupt:
+        cancelled = client.cancel_deploy(str(request["request_id"]))
+        yield Warned(CANCELLED if cancelled else GOES_ON)
+        raise
 
 
 def follow(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:

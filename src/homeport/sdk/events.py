@@ -15,10 +15,12 @@ class Mounted:
 
 @dataclass(frozen=True, slots=True)
 class Uploading:
-    """So much has to be sent; not told when the platform has everything."""
+    """So much has to be sent, and so much of it is; not told when the platform has everything."""
 
     files: int
     size_bytes: int
+    files_sent: int = 0
+    bytes_sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,9 @@ Ignore = Sequence[str] | Callable[[Path], bool]
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """`files` are seen as `name` in the folder `folder` of the container; an empty name: they are the folder."""
+    """A file or folder of this machine that is `target` in the container."""
 
-    folder: str
-    name: str
+    target: str
     files: LocalFiles
 
 
@@ -34,7 +33,7 @@ def file(local_path: object, remote_path: object) -> Attached:
         raise InvalidError(f"`add_local_file`: {local} is not a file.")
     remote = str(remote_path)
     place = _remote("add_local_file", f"{remote}{local.name}" if remote.endswith("/") else remote)
-    return Attached(str(place.parent), place.name, LocalFiles(local))
+    return Attached(str(place), LocalFiles(local))
 
 
 def folder(local_path: object, remote_path: object, ignore: object) -> Attached:
@@ -42,7 +41,7 @@ def folder(local_path: object, remote_path: object, ignore: object) -> Attached:
     local = _local("add_local_dir", local_path)
     if not local.is_dir():
         raise InvalidError(f"`add_local_dir`: {local} is not a folder.")
-    return Attached(str(_remote("add_local_dir", str(remote_path))), "", LocalFiles(local, matcher(ignore)))
+    return Attached(str(_remote("add_local_dir", str(remote_path))), LocalFiles(local, matcher(ignore)))
 
 
 def python_source(modules: Sequence[object], ignore: object) -> tuple[Attached, ...]:
@@ -66,16 +65,18 @@ def matcher(ignore: object) -> Callable[[Path], bool] | None:
 
 def layer_of(method: str, attached: Sequence[Attached]) -> Layer:
     """The same as a layer of the image."""
-    lines = tuple(f"COPY --from=context{number} / {each.folder}/" for number, each in enumerate(attached))
-    return Layer(method, lines, tuple(copied({each.name: each.files}) for each in attached))
+    lines, contexts = [], []
+    for number, each in enumerate(attached):
+        name = PurePosixPath(each.target).name if each.files.local.is_file() else ""
+        lines.append(f"COPY --from=context{number} /{name} {each.target}{'' if name else '/'}")
+        contexts.append(copied({name: each.files}))
+    return Layer(method, tuple(lines), tuple(contexts))
 
 
 def mounts(attached: Iterable[Attached], resolver: Resolver) -> tuple[TreeMount, ...]:
-    """One tree for each folder of the container, sorted by it. Of two files in one place the later wins."""
-    folders: dict[str, dict[str, LocalFiles]] = {}
-    for each in attached:
-        folders.setdefault(each.folder, {})[each.name] = each.files
-    return tuple(TreeMount(folder, resolver.tree(folders[folder])) for folder in sorted(folders))
+    """Sorted by their place in the container. Of two in one place the later wins."""
+    places = {each.target: each.files for each in attached}
+    return tuple(TreeMount(place, resolver.tree({"": places[place]})) for place in sorted(places))
 
 
 def _local(method: str, path: object) -> Path:
@@ -106,11 +107,10 @@ def _module(name: object, ignore: object) -> Attached:
     *parents, last = name.split(".")
     above = "/".join([PYTHON_HOME, *parents])
     if spec.submodule_search_locations:
-        return Attached(
-            f"{above}/{last}", "", LocalFiles(Path(next(iter(spec.submodule_search_locations))), matcher(ignore))
-        )
+        local = Path(next(iter(spec.submodule_search_locations)))
+        return Attached(f"{above}/{last}", LocalFiles(local, matcher(ignore)))
     if not spec.origin or not spec.origin.endswith(".py"):
         raise InvalidError(
             f"`add_local_python_source`: {name} has no Python source ({spec.origin or 'built in'}); install it."
         )
-    return Attached(above, f"{last}.py", LocalFiles(Path(spec.origin)))
+    return Attached(f"{above}/{last}.py", LocalFiles(Path(spec.origin)))

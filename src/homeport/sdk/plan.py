@@ -1,6 +1,6 @@
 """What a deploy would change: the manifest as the user's code makes it now, and the platform's answer to it.
 
-Nothing is uploaded: the platform compares digests.
+Nothing is uploaded but the lists of files: the platform compares digests.
 """
 
 from __future__ import annotations
@@ -23,4 +23,5 @@ def plan(app: App, name: str | None, environment: str | None, client: Client) ->
     """
     resolver = PlatformResolver(client, environment or client.environment, dry_run=True)
     collected = collect(app, name, source.limit_bytes(os.environ), resolver)
-    return client.plan(codec.to_json(collected.manifest), resolver.environment)
+    trees = [tree.tree for tree in (collected.source, *resolver.trees) if tree is not None]
+    return client.plan(codec.to_json(collected.manifest), resolver.environment, [tree.content.decode() for tree in trees])

@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..errors import InvalidError
-from ..manifest import paths
+from ..manifest import volume_paths
+from .cloud_bucket import CloudBucketMount
 from .references import Proxy
 from .secret import Secret
 from .volume import Volume
@@ -101,11 +102,16 @@ def volumes(*maps: object) -> dict[str, Volume]:
     """By path in the container."""
     found: dict[str, Volume] = {}
     for path, volume in (pair for given in maps for pair in mapping("volumes", given).items()):
+        if isinstance(volume, CloudBucketMount):
+            raise InvalidError(
+                f"CloudBucketMount ({volume.bucket_name!r}) is not available in this version of homeport; use a Volume, "
+                "or reach the bucket with its own client."
+            )
         if not isinstance(volume, Volume):
             raise InvalidError(f"`volumes` must map paths to Volumes, as in Volume.from_name('data'), not to {volume!r}.")
         place = text("volumes", path)
         place = place.rstrip("/") or place
-        if problem := paths.mount_problem(place):
+        if problem := volume_paths.place_problem(place):
             raise InvalidError(f"the Volume path {place!r} {problem}.")
         found[place] = volume
     return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..client import secrets, volumes
-from ..errors import InvalidError, NotFoundError
+from ..errors import NotFoundError
+from . import trees
 from .needs import LocalFiles
+from .trees import LocalTree
 
 if TYPE_CHECKING:
     from ..client.calls import Calls
@@ -21,6 +24,7 @@ class PlatformResolver:
     calls: Calls
     environment: str
     dry_run: bool = False
+    _trees: dict[tuple[object, ...], LocalTree] = field(default_factory=dict, init=False)
 
     def named_secret(self, name: str, environment: str | None, required_keys: tuple[str, ...]) -> str:
         return secrets.resolve(self.calls, name, environment or self.environment, required_keys)
@@ -38,4 +42,13 @@ class PlatformResolver:
             raise
 
     def tree(self, files: Mapping[str, LocalFiles]) -> str:
-        raise InvalidError(f"Local files ({', '.join(str(f.local) for f in files.values())}) can't be sent yet.")
+        # one look at each folder: Servers with one image must not get two trees of files that change meanwhile
+        asked = tuple((path, Path(f.local).absolute(), f.ignored) for path, f in sorted(files.items()))
+        if asked not in self._trees:
+            self._trees[asked] = trees.of(files)
+        return self._trees[asked].tree.digest
+
+    @property
+    def trees(self) -> tuple[LocalTree, ...]:
+        """All that were asked for."""
+        return tuple(self._trees.values())

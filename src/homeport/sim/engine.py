@@ -11,6 +11,7 @@ from ..core.facts import ContainerExited, ContainerProbed, ContainerReady, Conta
 from .clock import Timeline
 
 PROBE_MS = 1_000
+OOM_CODE = 137
 
 
 class Quality(StrEnum):
@@ -20,6 +21,7 @@ class Quality(StrEnum):
     SLOW = "slow"
     NEVER = "never"  # its port never opens
     CRASH = "crash"  # it ends before its port opens
+    FLAKY = "flaky"  # one in four does so, another ends soon after it was ready
 
 
 @dataclass(slots=True)
@@ -34,9 +36,14 @@ class Sandbox:
 
 
 class SimEngine:
-    """`tell` takes facts on their way to whichever control plane lives then; `on_end` tells the router's side."""
+    """`tell` takes facts on their way to whichever control plane lives then; `on_end` tells the router's side.
+
+    `refuse_start`: so many of 1,000 starts fail, until the world is left in peace.
+    """
 
     def __init__(self, timeline: Timeline, tell: Callable[[Fact], None], on_end: Callable[[str], None]) -> None:
+        self.refuse_start = 0
+        self.flaky = True
         self._timeline = timeline
         self._tell = tell
         self._on_end = on_end
@@ -49,23 +56,36 @@ class SimEngine:
         if known is not None:
             self._repeat(known)
             return
+        if self._timeline.chance(self.refuse_start):
+            refused = Sandbox(action.container_id, "", Quality.NEVER)
+            refused.ended = ContainerExited(
+                action.container_id, ExitReason.START_FAILED, None, "no network namespace is left"
+            )
+            self.sandboxes[action.container_id] = refused  # asked again, it says the same
+            self._repeat(refused)
+            return
         self._addresses += 1
         quality = Quality(action.manifest_digest.split(":")[1])
         sandbox = Sandbox(action.container_id, f"10.0.{self._addresses >> 8}.{self._addresses & 255}:8000", quality)
         self.sandboxes[action.container_id] = sandbox
         self._tell(ContainerStarted(sandbox.container_id, sandbox.address))
         random = self._timeline.random
-        if quality is Quality.CRASH:
+        fate = random.randint(1, 4) if quality is Quality.FLAKY and self.flaky else 0
+        if fate == 2:
+            self._timeline.after(random.randint(1_000, 20_000), lambda: self.crash(sandbox.container_id, 1))
+        if quality is Quality.CRASH or fate == 1:
             self._timeline.after(random.randint(10, 3_000), lambda: self.crash(sandbox.container_id, 1))
         elif quality is not Quality.NEVER:
-            boot_ms = random.randint(20, 500) if quality is Quality.GOOD else random.randint(2_000, 20_000)
+            boot_ms = random.randint(2_000, 20_000) if quality is Quality.SLOW else random.randint(20, 500)
             self._timeline.after(boot_ms, lambda: self._boot(sandbox))
 
     def stop(self, container_id: str, kill_after_ms: int) -> None:
         sandbox = self.sandboxes.get(container_id)
-        if sandbox is None or sandbox.ended is not None:
-            if sandbox is not None:
-                self._repeat(sandbox)
+        if sandbox is None:
+            self._tell(ContainerExited(container_id, ExitReason.LOST, None, "this machine knows no such container"))
+            return
+        if sandbox.ended is not None:
+            self._repeat(sandbox)
             return
         taken_ms = min(kill_after_ms, self._timeline.random.randint(5, 3_000))
         self._timeline.after(taken_ms, lambda: self._end(sandbox, ExitReason.STOPPED, 0))
@@ -86,7 +106,8 @@ class SimEngine:
         return [s for s in self.sandboxes.values() if s.ended is None]
 
     def crash(self, container_id: str, exit_code: int) -> None:
-        self._end(self.sandboxes.get(container_id), ExitReason.EXITED, exit_code)
+        reason = ExitReason.OOM if exit_code == OOM_CODE else ExitReason.EXITED
+        self._end(self.sandboxes.get(container_id), reason, exit_code)
 
     def lose_all(self) -> None:
         """The machine was switched off: nothing runs, and nobody knows how it ended."""
@@ -118,7 +139,7 @@ class SimEngine:
 
 
 def _facts(sandbox: Sandbox) -> list[Fact]:
-    facts: list[Fact] = [ContainerStarted(sandbox.container_id, sandbox.address)]
+    facts: list[Fact] = [ContainerStarted(sandbox.container_id, sandbox.address)] if sandbox.address else []
     if sandbox.ready:
         facts.append(ContainerReady(sandbox.container_id))
         facts += [] if sandbox.hanging else [ContainerProbed(sandbox.container_id, healthy=True)]

@@ -1,5 +1,5 @@
-"""Random people: they deploy good and broken versions, the same one again, roll back and over, stop Apps and single
-containers, all at once.
+"""Random people: they deploy good and broken versions to several environments, with Servers that come, go and collide, or
+without any; the same one again, rollbacks and rollovers; they stop Apps and single containers, all at once.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from random import Random
 from typing import Protocol
 
 from ..control import redeploy
-from ..core.facts import AppForgotten, AppStopRequested, ContainerStopRequested, DeployKind, DeployRequested, Fact
+from ..core.facts import AppForgotten, AppStopRequested, ContainerStopRequested, DeployKind, DeployRequested
 from ..core.model import App, ServiceSpec, Strategy, World
 from ..core.states import AppState
 from ..errors import Error
 from ..store.history import DeploymentRow
+from .door import Wish
 from .engine import Quality
 from .options import Options
+from .plane import LawBroken
 
-NAMES = ("alpha", "beta", "gamma")
-SERVERS = ("api", "web")
+# `Alpha` has the URLs of `alpha`: only one of the two can be deployed at a time.
+NAMES = (("main", "alpha"), ("main", "Alpha"), ("main", "beta"), ("stage", "alpha"), ("stage", "gamma"))
+SERVERS = ((), ("api",), ("api",), ("web",), ("api", "web"), ("api", "web"), ("jobs", "web"))
 
 
 class Past(Protocol):
@@ -34,14 +37,12 @@ class People:
     options: Options
     past: Past
     asked: int = 0
-    manifests: dict[str, tuple[ServiceSpec, ...]] = field(default_factory=dict)  # all that were ever published, by digest
-    named: int | None = None  # the version that the last wish named, if it was a rollback to one
+    manifests: dict[str, tuple[ServiceSpec, ...]] = field(default_factory=dict)  # all that were ever asked for, by digest
 
-    def next_wish(self, world: World) -> Fact | None:
+    def next_wish(self, world: World) -> Wish | None:
         """What one of them wants now; None: nothing that makes sense in this World."""
         running = [a for a in world.apps.values() if a.state in (AppState.INITIALIZING, AppState.DEPLOYED)]
         dice = self.random.randint(1, 100)
-        self.named = None
         if dice <= 50 or not running:
             return self._deploy()
         if dice <= 65:
@@ -51,36 +52,41 @@ class People:
         if dice <= 75:
             return self._same_again(app)
         if dice <= 85:
-            return AppStopRequested(app.app_id)
+            return Wish(AppStopRequested(app.app_id))
         if dice <= 88:
-            return AppForgotten(self.random.choice(list(world.apps)))  # the collector, perhaps wrong about what is over
+            # the collector, perhaps wrong about what is over
+            return Wish(AppForgotten(self.random.choice(list(world.apps))))
         if app.containers:
-            return ContainerStopRequested(self.random.choice(app.containers).container_id)
+            return Wish(ContainerStopRequested(self.random.choice(app.containers).container_id))
         return None
 
-    def _deploy(self) -> DeployRequested:
+    def _deploy(self) -> Wish:
         self.asked += 1
-        name = self.random.choice(NAMES)
-        servers = SERVERS[: self.random.randint(1, len(SERVERS))]
-        services = tuple(self._spec(name, server) for server in servers)
+        environment, name = self.random.choice(NAMES)
+        services = tuple(self._spec(environment, name, server) for server in self.random.choice(SERVERS))
         digest = f"{self.asked}:{self._quality().value}"
         self.manifests[digest] = services
-        return DeployRequested("main", name, digest, services, self._strategy(), f"wish-{self.asked}")
+        fact = DeployRequested(environment, name, digest, services, self._strategy(), f"wish-{self.asked}")
+        build_ms = self.random.randint(0, self.options.build_ms_max)
+        return Wish(fact, build_ms=build_ms, broken=self.random.randint(1, 1000) <= self.options.broken_build)
 
-    def _redeploy(self, app: App) -> DeployRequested | None:
+    def _redeploy(self, app: App) -> Wish | None:
         """A rollback, to a version or by one step, or a rollover: what `control.redeploy` makes of it."""
         history = self.past(app.app_id)
+        if not history:
+            raise LawBroken(f"{app.app_id} is at v{app.version} and has no history")
         kind = self.random.choice((DeployKind.ROLLBACK, DeployKind.ROLLOVER))
+        named: int | None = None
         try:
             if kind is DeployKind.ROLLOVER:
                 row = redeploy.rollover_target(history)
             else:
-                self.named = self.random.choice((None, self.random.randint(1, len(history))))
-                row = redeploy.rollback_target(history, self.named)
+                named = self.random.choice((None, self.random.randint(1, len(history))))
+                row = redeploy.rollback_target(history, named)
         except Error:
             return None  # there is nothing to go back to
         self.asked += 1
-        return DeployRequested(
+        fact = DeployRequested(
             environment=app.environment,
             app_name=app.name,
             manifest_digest=row.manifest_digest,
@@ -91,17 +97,20 @@ class People:
             app_id=app.app_id,
             of_version=row.version,
         )
+        return Wish(fact, named, build_ms=self.random.randint(0, 1_000))  # its files are laid out again
 
     def _strategy(self) -> Strategy:
         recreate = self.random.randint(1, 1000) <= self.options.recreate
         return Strategy.RECREATE if recreate else Strategy.ROLLING
 
-    def _same_again(self, app: App) -> DeployRequested:
+    def _same_again(self, app: App) -> Wish:
         """The newest version once more, by somebody who does not know that it is there."""
         self.asked += 1
         newest = app.deployments[-1]
-        return DeployRequested(
-            app.environment, app.name, newest.manifest_digest, newest.services, newest.strategy, f"wish-{self.asked}"
+        return Wish(
+            DeployRequested(
+                app.environment, app.name, newest.manifest_digest, newest.services, newest.strategy, f"wish-{self.asked}"
+            )
         )
 
     def _quality(self) -> Quality:
@@ -110,18 +119,20 @@ class People:
             (self.options.bad_version, Quality.NEVER),
             (self.options.slow_version, Quality.SLOW),
             (self.options.crash_version, Quality.CRASH),
+            (self.options.flaky_version, Quality.FLAKY),
         ):
             if dice <= rate:
                 return quality
             dice -= rate
         return Quality.GOOD
 
-    def _spec(self, app: str, server: str) -> ServiceSpec:
+    def _spec(self, environment: str, app: str, server: str) -> ServiceSpec:
         minimum = self.random.randint(0, 3)
         capped = self.random.randint(1, 1000) <= self.options.capped
         return ServiceSpec(
             name=server,
-            host=f"home--{app}-{server}.us-east.localhost",
+            host=f"home-{environment}--{app.lower()}-{server}.us-east.localhost",
+            authenticated=self.random.randint(1, 2) == 1,
             min_containers=minimum,
             max_containers=max(1, minimum) + self.random.randint(0, 1) if capped else 0,
             cpu_milli=self.random.choice((125, 500)),

@@ -11,7 +11,8 @@ from functools import partial
 
 from ..control.chronicle import Input
 from ..control.dispatch import ROUTES_WAIT_MS
-from ..control.kernel import Kernel
+from ..control.kernel import Kernel, lasting
+from ..core import ids, routing
 from ..core.actions import Action, ForgetContainer, SetRoutes, StartContainer, StopContainer
 from ..core.facts import CapacityKnown
 from ..core.invariants import broken
@@ -24,6 +25,7 @@ from .engine import SimEngine
 from .router import RouterDown, SimRouter
 
 LIST_MS = 5_000
+LISTED_LATE_MS_MAX = 500
 RETRY_MS = 200
 LATE_MS_MAX = 2_000
 
@@ -51,16 +53,18 @@ class Plane:
         self.alive = True
         self._awake = False  # it could write its journal the last time, so no deadline may have passed unnoticed
         self._alarm_ms = 0
+        self._appends = around.journal.appends  # when it last decided something
         self.kernel = Kernel(around.journal, tag="simsim")
+        self._said_again = False
         self._tables: dict[str, tuple[Route, ...]] = {}
         self._busy_until_ms: dict[str, int] = {}
         self._behind: set[str] = set()  # apps whose table is not applied yet
         around.router.retain(list(self.kernel.world.apps))
-        self._perform(self.kernel.resume())
-        if around.capacity is not None:
-            self.accept([Input(around.capacity)])
-        self.accept([])  # deadlines that passed while nobody looked
+        self.accept([Input(around.capacity)] if around.capacity else [])  # with what fell due while nobody looked
         self._list()
+        self._said_again = self.alive
+        if self.alive:
+            self._perform(self.kernel.resume())
 
     def accept(self, inputs: Sequence[Input]) -> Step | None:
         """None: it died of it, or the journal could not be written and nothing happened."""
@@ -75,12 +79,15 @@ class Plane:
             self.die()
             return None
         except OSError:
+            if self.kernel.world is not before:
+                raise LawBroken("the journal could not be written, and the World has changed") from None
             self._awake = False
             self._later(RETRY_MS, lambda: self.accept([]))
             return None
         if problems := broken(before, step):
             raise LawBroken("; ".join(problems))
         self._awake = True
+        self._appends = self._around.journal.appends
         self._watch(before, step)
         self._perform(step.actions)
         self._wake(step.wake_at_ms)
@@ -108,8 +115,15 @@ class Plane:
                     raise LawBroken(f"{container.container_id}: its deadline passed {now_ms - container.deadline_ms} ms ago")
 
     def die(self) -> None:
+        """Whatever it was doing: what the next one will find is what this one had decided, or the step it died in."""
+        if self._around.journal.appends == self._appends and not self._holds(self.kernel.world):
+            raise LawBroken("a control plane died, and what it had decided is not in the journal")
         self.alive = False
         self._on_death()
+
+    def _holds(self, world: World) -> bool:
+        loaded = Kernel(self._around.journal, tag="simsim").world.apps
+        return {i: lasting(a) for i, a in loaded.items()} == {i: lasting(a) for i, a in world.apps.items()}
 
     def _later(self, delay_ms: int, what: Callable[[], object]) -> None:
         def unless_dead() -> None:
@@ -150,12 +164,22 @@ class Plane:
 
     def _stop(self, action: StopContainer, patience_ms: int) -> None:
         """A container is not told to end while the router may still send it requests, for as long as there is hope."""
-        if self._behind and patience_ms > 0:
+        if ids.app_of(action.container_id) in self._behind and patience_ms > 0:
             self._later(RETRY_MS, lambda: self._stop(action, patience_ms - RETRY_MS))
         else:
             self._around.engine.stop(action.container_id, action.kill_after_ms)
 
     def _list(self) -> None:
+        """What the engine knew when it was asked; by now it may know more."""
+        if self._said_again and not self._behind:
+            self._followed()
         listed, facts = self._around.engine.listing()
-        self.accept([Input(fact) for fact in [*facts, listed]])
+        told = [Input(fact) for fact in [*facts, listed]]
+        self._later(self._around.timeline.random.randint(0, LISTED_LATE_MS_MAX), lambda: self.accept(told))
         self._later(LIST_MS, self._list)
+
+    def _followed(self) -> None:
+        """Whatever was said to the router by this control plane and those before, it serves what the World wants."""
+        apps = self.kernel.world.apps.values()
+        if self._around.router.tables != {app.app_id: table for app in apps if (table := routing.table(app))}:
+            raise LawBroken("the router does not serve what the World wants, and nobody is about to tell it")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from ..core.events import DeploymentMoved
 from ..core.facts import DeployKind, DeployRequested
-from ..core.model import App
 from ..core.reconcile import Step
 from ..core.states import AppState
 from ..store import records
@@ -36,14 +35,11 @@ class Redeployments:
         if named is not None and newest["rollback_version"] != named:
             raise LawBroken(f"{wish.app_id} was to go back to v{named} and went to v{newest['rollback_version']}")
 
-    def asked_again(self, wish: DeployRequested, step: Step, again: Step) -> None:
-        """The same request at the same moment is the same deployment."""
-        if _version_of(_app(wish, again)) > _version_of(_app(wish, step)):
-            raise LawBroken(f"{wish.request_id} was asked twice and made two versions")
-
-    def at_rest(self) -> None:
-        """Each one says what it repeats, which is older, and has the very same manifest."""
+    def at_rest(self, broken: set[str]) -> None:
+        """Each one says what it repeats, which is older, and has the very same manifest. `broken`: never built."""
         digests = {(body["app_id"], body["version"]): body["manifest_digest"] for body in self._published()}
+        if never := broken.intersection(map(str, digests.values())):
+            raise LawBroken(f"{sorted(never)} could not be built and were published")
         for body in self._published():
             repeated = body["rollback_version"]
             if (repeated is None) != (body["type"] == DeployKind.STANDARD.value):
@@ -57,15 +53,6 @@ class Redeployments:
 
 def _moved(step: Step) -> list[DeploymentMoved]:
     return [event for event in step.events if isinstance(event, DeploymentMoved)]
-
-
-def _app(wish: DeployRequested, step: Step) -> App | None:
-    mine = [a for a in step.world.apps.values() if (a.environment, a.name) == (wish.environment, wish.app_name)]
-    return mine[-1] if mine else None
-
-
-def _version_of(app: App | None) -> int:
-    return app.version if app else 0
 
 
 def _version(body: dict[str, object]) -> int:

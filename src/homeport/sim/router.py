@@ -31,6 +31,8 @@ class SimRouter:
         self._timeline = timeline
         self._tell = tell
         self.tables: dict[str, tuple[Route, ...]] = {}
+        self.hosts: list[Route] = []  # all that are not stopped
+        self._draining: list[Target] = []
         self.requests: dict[str, list[Request]] = {}  # by container
         self.down = False
         self.answered = 0
@@ -42,16 +44,19 @@ class SimRouter:
         self.tables[app_id] = routes
         if not routes:
             del self.tables[app_id]
+        self._know()
 
     def retain(self, app_ids: list[str]) -> None:
         self.tables = {app_id: table for app_id, table in self.tables.items() if app_id in app_ids}
+        self._know()
 
-    def hosts(self) -> list[Route]:
-        return [route for table in self.tables.values() for route in table if not route.stopped]
+    def _know(self) -> None:
+        self.hosts = [route for table in self.tables.values() for route in table if not route.stopped]
+        self._draining = [target for route in self.hosts for target in route.targets if target.draining]
 
     def send(self, host: str, lasts_ms: int) -> Request | None:
         """A request to this host; None is a 503 (no container) or a 404."""
-        route = next((r for r in self.hosts() if r.host == host), None)
+        route = next((r for r in self.hosts if r.host == host), None)
         usable = [t for t in route.targets if not t.draining] if route else []
         if self.down or route is None or not usable:
             return None
@@ -75,9 +80,5 @@ class SimRouter:
             self.requests[request.container_id].remove(request)
 
     def _watch_drains(self) -> None:
-        for target in self._targets():
-            if target.draining and not self.down:
-                self._tell(ContainerDrained(target.container_id, self.in_flight(target.container_id), self._timeline.now_ms))
-
-    def _targets(self) -> list[Target]:
-        return [target for route in self.hosts() for target in route.targets]
+        for target in [] if self.down else self._draining:
+            self._tell(ContainerDrained(target.container_id, self.in_flight(target.container_id), self._timeline.now_ms))

@@ -14,14 +14,17 @@ from ..testing.journal import MemoryJournal
 from . import options as choices
 from .checkers import Checker
 from .clock import Timeline
-from .engine import SimEngine
+from .door import Door, Wish
+from .engine import OOM_CODE, SimEngine
 from .past import Past
 from .people import People
-from .plane import Plane, Surroundings
+from .plane import LawBroken, Plane, Surroundings
 from .redeployments import Redeployments
+from .rest import at_rest
 from .router import SimRouter
 
 REST_MS = 600_000
+LOOK_MS = 60_000
 RECOVERY = 250  # per mille and second: some containers that hang come back by themselves
 RESTART_MS_MAX = 20_000
 SMALL = CapacityKnown(cpu_milli=2_000, memory_mib=2_048)
@@ -39,12 +42,15 @@ class Report:
 
 
 class Simulation:
-    """Built for one seed, run once. Raises LawBroken (or an assertion of the core) with the seed's world as it was."""
+    """Built for one seed, run once. Raises LawBroken (or an assertion of the core) with the seed's world as it was.
 
-    def __init__(self, seed: int) -> None:
+    With `options` the seed draws only what these leave open: scripts say what people do (`door.ask`) and what fails.
+    """
+
+    def __init__(self, seed: int, options: choices.Options | None = None) -> None:
         self.seed = seed
         self.timeline = Timeline(seed)
-        self.options = choices.draw(self.timeline.random)
+        self.options = options or choices.draw(self.timeline.random)
         self.router = SimRouter(self.timeline, self.tell)
         self.engine = SimEngine(self.timeline, self.tell, self.router.container_ended)
         self.journal = MemoryJournal()
@@ -53,7 +59,9 @@ class Simulation:
         self.around = Surroundings(self.timeline, self.engine, self.router, self.journal, capacity)
         self.checker = Checker(self.options, self.around)
         self.redeployments = Redeployments(self.journal)
+        self.door = Door(self.timeline, lambda: self.plane, self._publish)
         self.faults = True
+        self.engine.refuse_start = self.options.refuse_start
         self.steps = self.deaths = 0
         self._trace = hashlib.sha256()
         self.plane = Plane(self.around, self._watch, self._died)
@@ -65,9 +73,8 @@ class Simulation:
         self.timeline.every(second, self._mishaps)
         self.timeline.run(self.timeline.now_ms + self.options.chaos_ms)
         self._calm()
-        self.timeline.run(self.timeline.now_ms + REST_MS)
-        self.checker.at_rest(self.plane.kernel)
-        self.redeployments.at_rest()
+        self._come_to_rest()
+        self.redeployments.at_rest(self.door.broken)
         return Report(
             self.seed,
             self.steps,
@@ -77,6 +84,22 @@ class Simulation:
             self.checker.requests_failed,
             self._trace.hexdigest()[:16],
         )
+
+    def _come_to_rest(self) -> None:
+        """Within REST_MS; and once at rest, it stays so."""
+        until_ms = self.timeline.now_ms + REST_MS
+        quiet = False
+        while self.timeline.now_ms < until_ms:
+            self.timeline.run(self.timeline.now_ms + LOOK_MS)
+            try:
+                at_rest(self.plane.kernel, self.around)
+            except LawBroken:
+                if quiet or self.timeline.now_ms >= until_ms:
+                    raise
+            else:
+                if quiet:
+                    return
+                quiet = True
 
     def tell(self, fact: Fact) -> None:
         """A fact on its way: it can be lost, doubled, late and thereby overtaken by others."""
@@ -108,26 +131,26 @@ class Simulation:
         wish = self.people.next_wish(self.plane.kernel.world)
         if wish is None:
             return
-        self._trouble()
-        apps = self.plane.kernel.world.apps
-        if isinstance(wish, AppStopRequested):
-            self.checker.on_stop(apps[wish.app_id])
-        elif isinstance(wish, ContainerStopRequested):
-            self.checker.on_stop(apps[ids.app_of(wish.container_id)])
-        self.checker.before_wish(wish, self.plane.kernel.world)
-        step = self.plane.accept([Input(wish)])
-        self.checker.after_wish(wish, self.plane.kernel.world)
-        if not isinstance(wish, DeployRequested):
-            return
-        if step is not None:
-            self.redeployments.asked(wish, self.people.named, step)
-        if self.timeline.chance(100):
-            again = self.plane.accept([Input(wish)])  # the client did not hear the answer and asks again
-            if step is not None and again is not None:
-                self.redeployments.asked_again(wish, step, again)
+        self.door.ask(wish)
+
+    def _publish(self, wish: Wish) -> Step | None:
+        """Hands it over; None: nobody knows what came of it."""
+        fact, world = wish.fact, self.plane.kernel.world
+        if self.faults:
+            self._trouble()
+        if isinstance(fact, AppStopRequested):
+            self.checker.on_stop(world.apps[fact.app_id])
+        elif isinstance(fact, ContainerStopRequested):
+            self.checker.on_stop(world.apps[ids.app_of(fact.container_id)])
+        self.checker.before_wish(fact, world)
+        step = self.plane.accept([Input(fact)])
+        self.checker.after_wish(fact, self.plane.kernel.world)
+        if isinstance(fact, DeployRequested) and step is not None:
+            self.redeployments.asked(fact, wish.named, step)
+        return step
 
     def _request(self) -> None:
-        routes = self.router.hosts()
+        routes = self.router.hosts
         if not routes:
             return
         host = self.timeline.random.choice(routes).host
@@ -140,14 +163,18 @@ class Simulation:
     def _mishaps(self) -> None:
         if not self.faults:
             return
+        if self.plane.alive and self.timeline.chance(self.options.kill_plane // 4):
+            self.plane.die()
         if self.timeline.chance(self.options.node_loss):
             self.engine.lose_all()
         if self.timeline.chance(self.options.router_down):
             self.router.down = True
             self.timeline.after(self.timeline.random.randint(100, 8_000), self._router_back)
+        if not self.options.crash_container and not self.options.hang_container:
+            return
         for sandbox in self.engine.running():
             if self.timeline.chance(self.options.crash_container):
-                self.engine.crash(sandbox.container_id, 137)
+                self.engine.crash(sandbox.container_id, self.timeline.random.choice((OOM_CODE, 1)))
             elif self.timeline.chance(RECOVERY if sandbox.hanging else self.options.hang_container):
                 sandbox.hanging = not sandbox.hanging
 
@@ -164,8 +191,9 @@ class Simulation:
 
     def _calm(self) -> None:
         self.faults = False
-        self.journal = self.around.journal
         self.journal.calm()
+        self.engine.refuse_start = 0
+        self.engine.flaky = False
         self._router_back()
 
     def _watch(self, before: World, step: Step) -> None:

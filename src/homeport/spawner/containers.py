@@ -12,13 +12,14 @@ import shutil
 import signal
 from typing import Any, NamedTuple
 
-from . import cgroup, process, sweep, wire
+from . import cgroup, private, process, sweep, wire
 from .containerdir import ContainerDir, is_id
 from .execin import Exec
 from .host import Host
 from .keeper import monotonic_ms
 from .network import Network
 from .shim import Pipes, Shim
+from .templates import Templates
 
 _PIPE_BYTES = 1 << 20
 _CLEANING_MS_MAX = 5_000
@@ -52,29 +53,36 @@ class _Child(NamedTuple):
 
 
 class Containers:
-    def __init__(self, host: Host, net: Network) -> None:
+    def __init__(self, host: Host, net: Network, templates: Templates) -> None:
         self._host = host
         self._network = net
+        self._templates = templates
         self._pipes: dict[str, Pipes] = {}
         self._shims: dict[int, _Child] = {}
 
-    def start(self, message: wire.Message) -> wire.Message:
+    def start(self, message: wire.Message, fds: list[int]) -> wire.Message:
         spec = check_spec(message.get("spec"))
         directory = self._directory(spec["id"])
         existing = self._existing(directory)
         if existing is not None:
             return existing
+        secret = private.received(fds[0]) if fds else {}
         os.mkdir(directory.path, 0o700)
         try:
+            private.put(self._host.private, directory.id, secret)
             return self._start(directory, spec)
         except OSError as error:
             self._close_pipes(directory.id)
+            private.remove(self._host.private, directory.id)
             shutil.rmtree(directory.path, ignore_errors=True)
             raise RequestError(f"{directory.id} could not be started: {error}", "take a network for it") from error
 
     def _start(self, directory: ContainerDir, spec: dict[str, Any]) -> wire.Message:
-        directory.write("spec.json", spec)
         with contextlib.ExitStack() as mine:  # all of this goes to the shim, but the read ends of the pipes stay here too
+            origin = self._templates.choose(spec)
+            if origin.reply >= 0:
+                mine.callback(os.close, origin.reply)
+            directory.write("spec.json", spec)
             lock = directory.lock()
             if lock is None:
                 raise OSError(f"another process holds {directory.path}/lock")
@@ -85,7 +93,7 @@ class Containers:
             mine.callback(os.close, pipes.out_write)
             mine.callback(os.close, pipes.err_write)
             self._pipes[directory.id] = Pipes(pipes.out, pipes.err)
-            pid = Shim(self._host, directory, spec, lock, pipes).fork_start(lease)
+            pid = Shim(self._host, directory, spec, lock, pipes).fork_start(lease, origin)
         self._shims[pid] = _Child(directory.id, lease.address)
         return {"address": lease.address, "shim_pid": pid, "existed": False}
 
@@ -192,6 +200,7 @@ class Containers:
                 return
             if pid == 0:
                 return
+            self._templates.ended(pid)
             child = self._shims.pop(pid, None)
             if child and self._directory(child.container_id).ending() is not None:
                 self._close_pipes(child.container_id)
@@ -244,6 +253,8 @@ def check_spec(spec: object) -> dict[str, Any]:
             raise RequestError(f"the spec's {name} is missing or has the wrong type", "read its spec")
     if not spec["argv"] or not spec["layers"]:
         raise RequestError("the spec needs an argv and at least one layer", "read its spec")
+    if not isinstance(spec.get("base_layers", 0), int):
+        raise RequestError("the spec's base_layers has the wrong type", "read its spec")
     return spec
 
 

@@ -9,11 +9,10 @@ import os
 import signal
 from typing import Any, NamedTuple
 
-from . import ocispec, overlay, process, start, wire
+from . import nsexec, ocispec, orders, overlay, private, process, start, wire
 from .containerdir import ContainerDir
 from .host import Host
-
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
+from .nsexec import NOT_EXECUTABLE, NOT_FOUND
 
 
 class Exec(NamedTuple):
@@ -48,9 +47,11 @@ class Exec(NamedTuple):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         process.close_all_but([fd for fd in (*self.fds, self.host.crun_image) if fd >= 0])
         spec, request = self.spec, self.request
-        env = {**spec["env"], **request.get("env", {})}
+        env = {**private.env(self.host.private, self.directory.id), **spec["env"], **request.get("env", {})}
         described = ocispec.process(request["argv"], env, request.get("cwd") or spec["cwd"], self.host.open_files_max)
-        path = self.directory.file(f"exec-{os.getpid()}.json")
+        if (self.directory.state() or {}).get("backend") == start.FORK:
+            return self._run_without_crun(described)
+        path = private.file(self.host.private, self.directory.id, f"exec-{os.getpid()}.json")
         log = self.directory.file(f"exec-{os.getpid()}.log")
         wire.write_json(path, described, durable=False)
         try:
@@ -63,6 +64,15 @@ class Exec(NamedTuple):
             for used in (path, log):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(used)
+
+    def _run_without_crun(self, described: dict[str, Any]) -> int:
+        pidfd = process.open_pidfd(*self.directory.init())
+        if pidfd is None:
+            raise OSError(f"{self.directory.id} is not running")
+        rights = orders.rights(described, self.host.seccomp.hex(), self.host.machine)
+        env = orders.environment(described)
+        program = nsexec.Program(described["args"], env, described["cwd"], rights, self.fds[:3])
+        return nsexec.run(pidfd, self.host.cgroups(self.directory.id), program)
 
 
 def exit_code(code: int, said: str) -> int:

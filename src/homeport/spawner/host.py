@@ -10,6 +10,7 @@ from .cgroup_layout import Layout
 
 class Host(NamedTuple):
     data_dir: str  # real path
+    memory: str  # a directory for what must be on no disk; on one only where the machine has no file system in memory
     tag: str
     crun: str  # full path, "" when it is not installed
     crun_image: int  # an fd of crun in sealed memory, to be executed instead of the file; -1 when there is none
@@ -17,6 +18,7 @@ class Host(NamedTuple):
     upper_in_memory: bool  # no overlay can be written on the data dir's file system
     open_files_max: int
     machine: str  # uname -m
+    seccomp: bytes  # the program of `seccomp.profile`, or nothing: then no container can be forked from a template
 
     @property
     def containers(self) -> str:
@@ -31,8 +33,18 @@ class Host(NamedTuple):
         return f"{self.data_dir}/run/trash"
 
     @property
+    def trials(self) -> str:
+        return f"{self.data_dir}/run/trials"
+
+    @property
     def crun_root(self) -> str:
-        return f"{self.data_dir}/run/crun"
+        """crun keeps a copy of each config.json, with all of the environment."""
+        return f"{self.memory}/crun"
+
+    @property
+    def private(self) -> str:
+        """A directory for each container, with what is secret of it."""
+        return f"{self.memory}/private"
 
     def cgroups(self, container_id: str) -> list[str]:
         return cgroup_layout.directories(self.layout, self.tag, container_id)

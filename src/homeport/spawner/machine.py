@@ -7,7 +7,7 @@ import os
 import resource
 from typing import NamedTuple
 
-from . import cgroup, command, overlay, wire
+from . import cgroup, command, overlay, private, seccomp, seccompfilter, syscalls, wire
 from .host import Host
 from .subnet import instance_tag
 
@@ -17,16 +17,21 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 class Findings(NamedTuple):
     host: Host
     problem: str  # why no container can be started, or ""
+    fork_problem: str  # why none can be forked from a template, or ""
     notes: dict[str, str]
 
 
 def examine(data_dir: str) -> Findings:
     """Makes the directories of the instance and its cgroups. Raises OSError when the data directory cannot be written."""
     real = os.path.realpath(data_dir)
-    for name in ("", "/run", "/run/crun", "/containers"):
+    for name in ("", "/run", "/containers"):
         os.makedirs(f"{real}{name}", 0o711 if not name else 0o700, exist_ok=True)
     tag = instance_tag(real)
     notes: dict[str, str] = {}
+    memory = private.place(real, tag)
+    private.make(memory)
+    if memory.startswith(f"{real}/"):
+        notes["secrets"] = "no file system in memory: what is secret of a container is on the disk while it lives"
     try:
         cgroup.favour_moves()
     except OSError as error:
@@ -44,7 +49,10 @@ def examine(data_dir: str) -> Findings:
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = files if files != resource.RLIM_INFINITY else 1 << 20
     image = -1 if problem else _sealed(crun)
-    return Findings(Host(real, tag, crun, image, layout, in_memory, most, os.uname().machine), problem, notes)
+    machine = os.uname().machine
+    program, fork_problem = _seccomp_program(machine)
+    host = Host(real, memory, tag, crun, image, layout, in_memory, most, machine, program)
+    return Findings(host, problem, problem or fork_problem, notes)
 
 
 def _crun_problem(crun: str) -> str:
@@ -57,6 +65,16 @@ def _crun_problem(crun: str) -> str:
     except OSError as error:
         return f"{crun} cannot be run: {error}"
     return f"{crun} --version failed: {result.output}" if result.code else ""
+
+
+def _seccomp_program(machine: str) -> tuple[bytes, str]:
+    """And why there is none."""
+    if machine not in syscalls.MACHINES:
+        return b"", f"templates do not know the system calls of {machine}"
+    try:
+        return seccompfilter.compile_profile(seccomp.profile(machine)), ""
+    except OSError as error:
+        return b"", f"no seccomp filter for templates: {error}"
 
 
 def _sealed(program: str) -> int:

@@ -7,18 +7,22 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
 
 from . import subnet, wire
 from .containers import Containers, RequestError
+from .keeper import monotonic_ms
 from .machine import Findings
 from .network import Network
+from .templates import Templates
 
 _BACKLOG = 64
 _FDS_MAX = 4
 _IDLE_MS = 20  # after the last request, before the stock is refilled
+_BUSY_MS_MAX = 300  # when requests do not stop coming
 
 
 class Server:
@@ -27,12 +31,14 @@ class Server:
         self._path = socket_path
         self._network = Network(findings.host.tag, f"{findings.host.run}/network.json")
         self._network_problem = "not tried yet"
-        self._containers = Containers(findings.host, self._network)
         self._clients: dict[int, socket.socket] = {}
         self._poller = select.poll()
+        self._templates = Templates(findings.host, self._network, self._poller, findings.fork_problem)
+        self._containers = Containers(findings.host, self._network, self._templates)
         self._wakeup = os.pipe()
         self._ending = False
         self._stocked = False
+        self._refilled_at_ms = 0
 
     def run(self) -> None:
         """Until SIGTERM or a `shutdown` that was granted. Raises OSError when the socket cannot be opened."""
@@ -43,7 +49,7 @@ class Server:
         self._poller.register(self._wakeup[0], select.POLLIN)
         while not self._ending:
             ready = [fd for fd, _ in self._poller.poll(None if self._stocked else _IDLE_MS)]
-            if not ready:
+            if not ready or (not self._stocked and monotonic_ms() - self._refilled_at_ms > _BUSY_MS_MAX):
                 self._refill()
             if self._wakeup[0] in ready:
                 os.read(self._wakeup[0], 4096)
@@ -53,6 +59,8 @@ class Server:
             for fd in ready:
                 if fd in self._clients:
                     self._serve(fd)
+                else:
+                    self._templates.handle(fd)
 
     def _install_signals(self) -> None:
         """Containers and shims go on whatever ends us; a terminal's Ctrl-C and hang-up are not for us."""
@@ -75,8 +83,9 @@ class Server:
             self._network_problem = f"the containers' network cannot be set up: {error}"
 
     def _refill(self) -> None:
+        self._refilled_at_ms = monotonic_ms()
         try:
-            self._stocked = bool(self._network_problem) or not self._network.refill()
+            self._stocked = bool(self._network_problem) or not (self._network.refill() or self._templates.work())
         except OSError as error:
             self._stocked = True  # until the next start, which will meet the same error and report it
             print(f"homeport spawner: no network namespace could be made ready: {error}", file=sys.stderr, flush=True)
@@ -131,7 +140,7 @@ class Server:
             case "start":
                 self._refuse_when_off()
                 self._stocked = False
-                return containers.start(message)
+                return containers.start(message, fds)
             case "stop":
                 return containers.stop(message)
             case "adopt":
@@ -154,7 +163,8 @@ class Server:
             "pid": os.getpid(),
             "version": wire.VERSION,
             "instance": self._findings.host.tag,
-            "backends": {"crun": self._problem()},
+            "backends": {"crun": self._problem(), "fork": self._templates.problem},
+            "templates": self._templates.seen(),
             "notes": {**self._findings.notes, "network": f"{self._network.network}/{subnet.PREFIX}"},
         }
 
@@ -172,6 +182,7 @@ class Server:
         if running:
             raise RequestError(f"{len(running)} containers run, {running[0]} among them: stop them first")
         self._network.remove()
+        shutil.rmtree(self._findings.host.memory, ignore_errors=True)
         for parent in self._findings.host.cgroup_parents():
             with contextlib.suppress(OSError):  # something else made a group in there
                 os.rmdir(parent)

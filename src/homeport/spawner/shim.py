@@ -22,6 +22,7 @@ from .keeper import Init, Keeper
 from .logpipe import STDERR, STDOUT, LogFile, now_ms
 from .network import Lease
 from .steps import StepError
+from .templates import Origin
 
 _STATUS_MS_MAX = 1_000
 
@@ -44,9 +45,9 @@ class Shim(NamedTuple):
     lock: int
     pipes: Pipes
 
-    def fork_start(self, lease: Lease) -> int:
+    def fork_start(self, lease: Lease, origin: Origin) -> int:
         """The pid of a shim that starts the container."""
-        return self._fork(lambda wakeup: self._start(lease, wakeup), [lease.netns])
+        return self._fork(lambda wakeup: self._start(lease, origin, wakeup), [lease.netns, origin.reply])
 
     def fork_adopt(self) -> int:
         """The pid of a shim for a container that has none; pipes that are -1 are reopened through the container."""
@@ -84,7 +85,7 @@ class Shim(NamedTuple):
             if not self.directory.is_running() and self.directory.ending() is None:
                 self.directory.write_exit({"error": text, "step": "run its shim"})
 
-    def _start(self, lease: Lease, wakeup: int) -> None:
+    def _start(self, lease: Lease, origin: Origin, wakeup: int) -> None:
         me = os.getpid()
         state = {
             "id": self.directory.id,
@@ -101,18 +102,26 @@ class Shim(NamedTuple):
         self.directory.write("state.json", state)
         log = LogFile(self.spec["log_path"])
         writes = self.pipes.out_write, self.pipes.err_write
+        place = lease.address, lease.netns
         try:
-            begin = start.Start(self.host, self.directory, self.spec, lease.address, lease.netns, *writes)
-            pid = begin.run()
+            begun = start.Start(self.host, self.directory, self.spec, *place, *writes, origin.reply).run()
         except StepError as error:
             log.say(f"could not start: {error}")
             self.directory.write_exit({"error": str(error), "step": error.step})
             return
         for fd in (*writes, lease.netns):
             os.close(fd)
-        self.directory.write("state.json", {**state, "init_pid": pid, "init_start": process.start_time(pid)})
-        pidfd = os.pidfd_open(pid)
-        self._keep(Init(pid, pidfd, lambda: os.waitpid(pid, 0)[1]), log, wakeup)
+        log.say(begun.note or origin.note)
+        if begun.template_hangs:
+            origin.kill_template()
+        running = {"init_pid": begun.pid, "init_start": begun.start, "backend": begun.backend}
+        self.directory.write("state.json", {**state, **running})
+
+        def status() -> int | None:
+            told = begun.status()
+            return _status_of_stranger(begun.pidfd, begun.pid, begun.start) if told is None else told
+
+        self._keep(Init(begun.pid, begun.pidfd, status), log, wakeup)
 
     def _adopt(self, wakeup: int) -> None:
         log = LogFile(self.spec["log_path"])

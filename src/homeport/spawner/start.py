@@ -1,6 +1,6 @@
 """The ordered list of steps that make a container run, done by its shim in a mount namespace of its own.
 
-    hosts and resolv files -> cgroups -> private mounts -> overlay -> config.json -> crun
+    hosts and resolv files -> cgroups -> private mounts -> overlay -> Volumes -> first process, from a template or by crun
 
 Each is small, can be undone, and names itself when it fails. The network was taken by the spawner before the shim existed.
 """
@@ -12,18 +12,47 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import cgroup, cgroup_layout, command, network, ocispec, overlay, resolve, steps, syscalls
+from . import (
+    cgroup,
+    cgroup_layout,
+    command,
+    network,
+    ocispec,
+    orders,
+    overlay,
+    private,
+    process,
+    resolve,
+    steps,
+    syscalls,
+    volumes,
+)
 from .containerdir import ContainerDir
+from .forked import Forked
 from .host import Host
 
+CRUN, FORK = "crun", "fork"
 _CRUN_MS_MAX = 30_000
 _LAUNCH_FAILED = 125
 
 
+class Begun(NamedTuple):
+    """A container's first process. `status` is called once it ended: its wait status, or None when nobody told us."""
+
+    pid: int
+    start: int  # time, as in `process`
+    pidfd: int
+    status: Callable[[], int | None]
+    backend: str
+    note: str = ""  # what is to be said about the way it was started
+    template_hangs: bool = False
+
+
 class Start(NamedTuple):
-    """Everything one start needs. `netns`, `stdout`, `stderr` are fds of this process."""
+    """Everything one start needs. `netns`, `stdout`, `stderr`, `reply` are fds of this process."""
 
     host: Host
     directory: ContainerDir
@@ -32,25 +61,43 @@ class Start(NamedTuple):
     netns: int
     stdout: int
     stderr: int
+    reply: int = -1  # to a process that a template forked (`forked.ask`); -1 for crun
+    trial: bool = False  # of the template: it ends before any code of a user, and crun is no way out
 
     @property
     def cgroups(self) -> list[str]:
         return self.host.cgroups(self.directory.id)
 
-    def steps(self) -> list[steps.Step]:
+    def run(self) -> Begun:
+        """Raises StepError with everything undone."""
+        begun: list[Begun] = []
+        if self.reply < 0:
+            run_crun = steps.Step("run crun", lambda: begun.append(self._run_crun()), self._delete)
+            steps.run([*self._before(), *self._for_crun(), *self._for_volumes(), run_crun])
+            return begun[0]
+        forked = Forked(self.reply)
+        order = steps.Step("say what it shall become", lambda: self._order(forked))
+        go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(forked)), self._delete)
+        apart = [steps.Step("make its mount namespace", self._private_mounts)] if self._volume_places() else []
+        steps.run([*apart, *self._for_volumes(), order, *self._before(), go])
+        return begun[0]
+
+    def _before(self) -> list[steps.Step]:
         return [
             steps.Step("write its hosts and resolv.conf", self._write_files),
             steps.Step("make its cgroups", self._make_cgroups, self._remove_cgroups),
-            steps.Step("make its mount namespace", self._private_mounts),
-            steps.Step("mount its image", self._mount_image, self._unmount_image),
-            steps.Step("write its OCI configuration", self._write_config),
-            steps.Step("run crun", self._run_crun, self._delete),
+            steps.Step("mount its image", self._check_image, self._remove_files),
         ]
 
-    def run(self) -> int:
-        """The pid of its first process. Raises StepError with everything undone."""
-        steps.run(self.steps())
-        return self.directory.init_pid_by_crun()
+    def _for_crun(self) -> list[steps.Step]:
+        """What a process from a template does by itself, in its own mount namespace."""
+        return [
+            steps.Step("make its mount namespace", self._private_mounts),
+            steps.Step("mount its image", self._mount_image, self._remove_files),
+        ]
+
+    def _for_volumes(self) -> list[steps.Step]:
+        return [steps.Step("mount its Volumes", self._mount_volumes)] if self._volume_places() else []
 
     def _write_files(self) -> None:
         _write(self.directory.file("hosts"), resolve.hosts_text(self.address, self.spec["hostname"]))
@@ -67,22 +114,35 @@ class Start(NamedTuple):
     def _remove_cgroups(self) -> None:
         cgroup.remove(self.cgroups)
 
-    def _private_mounts(self) -> None:
-        overlay.private_mounts(self.host.layout.detach)
-
-    def _mount_image(self) -> None:
+    def _check_image(self) -> None:
         for name in ("scratch", "rootfs"):
             os.makedirs(self.directory.file(name), 0o755, exist_ok=True)
         for layer in self.spec["layers"]:
             if not os.path.isdir(layer):
                 raise OSError(f"the image's layer {layer} is not there: deploy again to build it")
+
+    def _private_mounts(self) -> None:
+        overlay.private_mounts(self.host.layout.detach)
+
+    def _mount_image(self) -> None:
         scratch, rootfs = self.directory.file("scratch"), self.directory.file("rootfs")
         overlay.mount(self.spec["layers"], scratch, rootfs, in_memory=self.host.upper_in_memory)
 
-    def _unmount_image(self) -> None:
+    def _remove_files(self) -> None:
         remove_files(self.directory)
 
-    def _write_config(self) -> None:
+    def _mount_volumes(self) -> None:
+        """In this mount namespace only, so they go with it; nothing else ever looks at these places."""
+        for source, place in self._volume_places().items():
+            volumes.show(self.host.data_dir, volumes.relative(self.host.data_dir, source) or "", place)
+
+    def _volume_places(self) -> dict[str, str]:
+        """Where each Volume, or folder of one, is mounted to be handed on."""
+        sources = [source for source, _, _ in self.spec["binds"]]
+        ours = [source for source in sources if volumes.relative(self.host.data_dir, source) is not None]
+        return {source: f"{self.host.run}/mounts/{number}" for number, source in enumerate(ours)}
+
+    def _config(self) -> dict[str, Any]:
         file = self.directory.file
         place = ocispec.Place(
             rootfs=file("rootfs"),
@@ -92,20 +152,60 @@ class Start(NamedTuple):
             open_files_max=self.host.open_files_max,
             machine=self.host.machine,
         )
-        _write(file("config.json"), json.dumps(ocispec.config(self.spec, place)))
+        places = self._volume_places()
+        binds = [(places.get(source, source), target, read_only) for source, target, read_only in self.spec["binds"]]
+        env = {**private.env(self.host.private, self.directory.id), **self.spec["env"]}
+        return ocispec.config({**self.spec, "binds": binds, "env": env}, place)
 
-    def _run_crun(self) -> None:
+    def _order(self, forked: Forked) -> None:
+        """First of all: it unfolds its image while we make the rest."""
+        config = self._config()
+        what = orders.orders(config, self.host.seccomp.hex(), self.host.machine)
+        image = {"layers": self.spec["layers"], "scratch": self.directory.file("scratch")}
+        image["in_memory"] = self.host.upper_in_memory
+        env = orders.environment(config["process"])
+        request = {"orders": {**what, "cgroups": self.cgroups, "image": image}, "env": env, "trial": self.trial}
+        mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            forked.order(request, (self.netns, mounts, self.stdout, self.stderr))
+        finally:
+            os.close(mounts)
+
+    def _fork_or_run_crun(self, forked: Forked) -> Begun:
+        begun: list[Begun] = []
+
+        def note(pid: int) -> None:  # while it waits: later it may have ended, and be nobody's any more
+            begun.append(Begun(pid, process.start_time(pid), os.pidfd_open(pid), forked.status, FORK))
+            _write(self.directory.file("pid"), str(pid))  # as crun does it, for a shim that dies now
+
+        try:
+            forked.begin(note)
+            return begun[0]
+        except OSError as error:
+            forked.give_up()
+            cgroup.kill_all(self.cgroups)
+            if self.trial:
+                raise
+            for step in self._for_crun():
+                step.do()
+            note_text = f"started by crun: its template failed: {' '.join(str(error).split())}"
+            return self._run_crun()._replace(note=note_text, template_hangs=isinstance(error, TimeoutError))
+
+    def _run_crun(self) -> Begun:
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""
         file = self.directory.file
-        argv = self.host.crun_argv(
-            file("crun.log"), "run", "-d", "--pid-file", file("pid"), "-b", self.directory.path, self.directory.id
-        )
+        config = private.file(self.host.private, self.directory.id, "config.json")
+        _write(config, json.dumps(self._config()), 0o600)  # it holds what is secret
+        where = ("-b", self.directory.path, "-f", config)
+        argv = self.host.crun_argv(file("crun.log"), "run", "-d", "--pid-file", file("pid"), *where, self.directory.id)
         launch = Launch(self.host, self.directory.id, argv, file("crun.log"), (-1, self.stdout, self.stderr))
         code = command.wait(launch.fork(), _CRUN_MS_MAX)
         if code is None:
             raise OSError(f"it did not end within {_CRUN_MS_MAX // 1000} s")
         if code:
             raise OSError(said_by_crun(file("crun.log")) or f"it ended with exit code {code}")
+        pid = self.directory.init_pid_by_crun()
+        return Begun(pid, process.start_time(pid), os.pidfd_open(pid), lambda: os.waitpid(pid, 0)[1], CRUN)
 
     def _delete(self) -> None:
         cgroup.kill_all(self.cgroups)
@@ -146,7 +246,8 @@ class Launch(NamedTuple):
 
 
 def delete(host: Host, directory: ContainerDir) -> None:
-    """What crun keeps of a container that ended. Raises OSError when crun cannot be run."""
+    """What crun keeps of a container that ended, and what was secret of it. Raises OSError when crun cannot be run."""
+    private.remove(host.private, directory.id)
     if os.path.isdir(f"{host.crun_root}/{directory.id}"):
         command.run(host.crun_argv("/dev/null", "delete", "-f", directory.id))
 
@@ -170,7 +271,7 @@ def said_by_crun(log: str) -> str:
         return ""
 
 
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+def _write(path: str, text: str, mode: int = 0o644) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with open(fd, "w", encoding="utf-8") as file:
         file.write(text)

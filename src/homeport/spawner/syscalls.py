@@ -11,24 +11,45 @@ import os
 import struct
 
 CLONE_NEWNS = 0x20000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-MS_NODEV = 4
+MS_RDONLY = 1
 MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
 MS_REC = 16384
+MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
+MS_STRICTATIME = 1 << 24
 MNT_DETACH = 2
 MOUNT_ATTR_NODEV = 4
 
 PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 
 # The same on every architecture (all system calls added since Linux 5.0 are).
+_SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT, _SYS_FSOPEN, _SYS_FSCONFIG, _SYS_FSMOUNT, _SYS_FSPICK = 429, 430, 431, 432, 433
 _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CREATE, _FSCONFIG_RECONFIGURE = 0, 1, 6, 7
 _CLOEXEC = 1
 _AT_FDCWD = -100
 _MOVE_MOUNT_F_EMPTY_PATH = 4
+_OPEN_TREE_CLONE = 1
+_AT_RECURSIVE = 0x8000
+_NUMBERS = {"x86_64": {"seccomp": 317, "keyctl": 250}, "aarch64": {"seccomp": 277, "keyctl": 219}}
+MACHINES = tuple(_NUMBERS)
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4  # as crun has it: without, the kernel may slow the process down
+_CAPABILITY_VERSION_3 = 0x20080522
 
 _PIDFD_GET_INFO = 0xC040FF0B  # _IOWR(0xFF, 11, struct pidfd_info of 64 bytes), linux/pidfd.h
 _PIDFD_INFO_EXIT = 8
@@ -59,6 +80,52 @@ def umount(target: str) -> None:
     _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
+def pivot_root(new_root: str) -> None:
+    """`new_root`, a mount point, becomes `/` of this mount namespace; what was there is detached."""
+    os.chdir(new_root)
+    _check(_libc.pivot_root(b".", b"."), f"pivot_root {new_root}")
+    umount(".")
+    os.chdir("/")
+
+
+def sethostname(name: str) -> None:
+    encoded = os.fsencode(name)
+    _check(_libc.sethostname(encoded, ctypes.c_size_t(len(encoded))), "sethostname")
+
+
+def open_tree(path: str) -> int:
+    """A detached copy of what is mounted at and below `path`, as an fd for `move_mount`."""
+    flags = _OPEN_TREE_CLONE | _AT_RECURSIVE | os.O_CLOEXEC
+    return _syscall(_SYS_OPEN_TREE, f"open_tree {path}", _AT_FDCWD, os.fsencode(path), flags)
+
+
+def move_mount(tree: int, target: str) -> None:
+    """Attach a detached mount at `target`."""
+    name = os.fsencode(target)
+    _syscall(_SYS_MOVE_MOUNT, f"move_mount {target}", tree, b"", _AT_FDCWD, name, _MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def new_session_keyring(machine: str) -> None:
+    """Lets go of the keys of the session that started us; a kernel without keyrings is no error."""
+    with contextlib.suppress(OSError):
+        _syscall(_NUMBERS[machine]["keyctl"], "keyctl", _KEYCTL_JOIN_SESSION_KEYRING, None)
+
+
+def set_capabilities(mask: int) -> None:
+    """Effective and permitted become `mask`; nothing is inheritable."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    _check(_libc.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)), "capset")
+
+
+def set_seccomp_filter(program: bytes, machine: str) -> None:
+    """`program` is classic BPF, 8 bytes per instruction. For this process and all that it starts, for good."""
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
+    number = _NUMBERS[machine]["seccomp"]
+    _syscall(number, "seccomp", _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW, header)
+
+
 def prctl(option: int, value: int) -> None:
     zero = ctypes.c_ulong(0)
     _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), "prctl")
@@ -83,8 +150,7 @@ def mount_new(kind: str, options: list[tuple[str, str]], target: str, attributes
     finally:
         os.close(context)
     try:
-        name = os.fsencode(target)
-        _syscall(_SYS_MOVE_MOUNT, f"move_mount {target}", mounted, b"", _AT_FDCWD, name, _MOVE_MOUNT_F_EMPTY_PATH)
+        move_mount(mounted, target)
     finally:
         os.close(mounted)
 

@@ -5,8 +5,11 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
 
     op        request                                       reply
     hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""},
+                                                             templates: [{pid, base, ready}],
                                                              notes: {subject: text}}   what is special about this machine
-    start     {spec: StartSpec}                             {address, shim_pid, existed}   idempotent by spec["id"]
+    start     {spec: StartSpec} + 0 or 1 fd                 {address, shim_pid, existed}   idempotent by spec["id"];
+                                                            the fd's file is JSON {name: value}: environment that is
+                                                            written to memory only, and goes before spec["env"]
     stop      {id, kill_after_ms}                           {}          SIGTERM to all its processes, SIGKILL later
     adopt     {id}                                          {shim_pid}  a new shim for a container whose shim died
     forget    {id}                                          {}          removes the directory of an ended container
@@ -16,12 +19,16 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
                                                                         refused while containers run
 
 StartSpec: {id, layers: [dir...], argv, env: {..}, cwd, binds: [[source, target, read_only]...], hostname, log_path, port,
-            cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms, backend: "crun"}
+            cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms,
+            backend: "auto"|"crun", base_layers}
+"auto" forks the guest from a template where that is possible, else crun starts it and the log says why. `base_layers` is how
+many of the layers, from the last, are a base image that the platform made itself; without it there is no fork.
 
 The directory of a container, `<data dir>/containers/<id>/`, is the truth that outlives every process. Files are written
 to a temporary name and renamed:
     spec.json    the StartSpec, before anything is started
-    state.json   {id, shim_pid, shim_start, init_pid, init_start, address, netns, cgroups: [dir...], started_at_ms}
+    state.json   {id, shim_pid, shim_start, init_pid, init_start, address, netns, cgroups: [dir...], started_at_ms,
+                  backend: "crun"|"fork"}   the last one once it runs
     exit.json    {exit_code|null, signal|null, oom: bool, error: ""|"one line", step: "", ended_at_ms}
     stop.json    {deadline_ms}, on the monotonic clock: SIGTERM was asked for, SIGKILL follows then
     lock         a shim holds flock(2) on it as long as it lives

@@ -1,92 +1,158 @@
 """Content-addressed files: `<data dir>/blobs/ab/cdef…`, named by the sha256 of what they hold.
 
-Owns that a blob is whole: verified when it arrives and again whenever it is read. Refuses to know what blobs are for.
+Owns that a blob is whole: verified when it arrives (`arrivals`) and again whenever it is read. Beside a blob there may be
+`cdef…x`, the same content that can be executed, for whoever links to it. Refuses to know what blobs are for.
+
+What was asked for counts as used, so that it isn't collected under whoever asked. That is remembered by this process alone:
+writing it down for twenty thousand files would take longer than the deploy that asks.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
 import tempfile
 import threading
-from collections.abc import AsyncIterable, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
-from ..errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
-from .files import DISK_FULL, sync_directory
+from ..errors import ExecutionError, InvalidError, NotFoundError
+from .arrivals import CHUNK_BYTES, Arrivals
 
-BLOB_BYTES_MAX = 2 * 1024**3
-CHUNK_BYTES = 1024**2
+BLOB_BYTES_MAX = 64 * 1024**3
+PARTIAL = ".part"
+EXECUTABLE = "x"
+LISTED_FROM = 4  # a folder is listed when at least so many of its blobs are asked for
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_KEY = re.compile(rf"[0-9a-f]{{64}}({re.escape(PARTIAL)})?")
 
 
 class Blobs:
     def __init__(self, root: Path, bytes_max: int = BLOB_BYTES_MAX) -> None:
-        """Keep blobs of at most `bytes_max` bytes each below `root`, which is made. Removes what broken uploads left."""
-        self._root = root
+        """Keep blobs of at most `bytes_max` bytes each below `root`, which is made. Removes what broken uploads left,
+        but for those that can be continued.
+        """
+        self._root = root.absolute()
         self._arriving = root / "arriving"
         self._arriving.mkdir(parents=True, exist_ok=True)
-        self._bytes_max = bytes_max
         self._guard = threading.Lock()
+        self._asked_ms: dict[str, int] = {}  # only of what is here
+        self._arrivals = Arrivals(self._arriving, self.path, bytes_max)
         for left in self._arriving.iterdir():
-            left.unlink()
+            if left.suffix != PARTIAL:
+                left.unlink()
 
     def path(self, digest: str) -> Path:
         """Where this blob is or would be. Raises InvalidError for what is no sha256 in lower-case hex."""
         if not _DIGEST.fullmatch(digest):
-            raise InvalidError(
-                f"{digest[:80]!r} is no blob digest: it must be the sha256 of the content, 64 lower-case hex digits."
-            )
+            raise _no_digest(digest)
         return self._root / digest[:2] / digest[2:]
+
+    def place(self, digest: str) -> str:
+        """`path` as text, for whoever asks for thousands, of digests that are known to be some."""
+        return f"{self._root}/{digest[:2]}/{digest[2:]}"
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those that are not here, each once, in the order given. Raises InvalidError for what is no digest."""
-        return [digest for digest in dict.fromkeys(digests) if not self._use(self.path(digest))]
+        asked = list(dict.fromkeys(digests))
+        for digest in asked:
+            if not _DIGEST.fullmatch(digest):
+                raise _no_digest(digest)
+        now_ms = time.time_ns() // 1_000_000
+        with self._guard:  # what is told to be here must not go before it is known to have been asked for
+            here = self._here(asked)
+            self._asked_ms.update((digest, now_ms) for digest in here)
+        return [digest for digest in asked if digest not in here]
 
-    def drop(self, digest: str, unused_since_ms: int) -> bool:
-        """Remove it, unless it was written, read or asked for (`missing`) since then. Returns whether it is gone."""
-        path = self.path(digest)
+    def executable(self, digest: str) -> Path:
+        """A file with the content of this blob that can be executed; made when first asked for. Raises as `chunks`."""
+        plain = self.path(digest)
+        path = plain.with_name(plain.name + EXECUTABLE)
+        if path.exists():
+            return path
+        handle, aside = tempfile.mkstemp(dir=self._arriving)
+        try:
+            with open(handle, "wb") as copy:
+                for chunk in self.chunks(digest):
+                    copy.write(chunk)
+                os.fchmod(copy.fileno(), 0o555)
+                os.fsync(copy.fileno())
+            os.rename(aside, path)
+        except BaseException:
+            os.unlink(aside)
+            raise
+        return path
+
+    def drop(self, key: str, unused_since_ms: int) -> bool:
+        """Remove what `stored` told of, unless it was written, read or asked for since then. Returns whether it is gone."""
+        if not _KEY.fullmatch(key):
+            raise _no_digest(key)
+        paths = self.paths(key)
         with self._guard:
-            if not path.exists():
+            if not paths[0].exists():
                 return True
-            if path.stat().st_mtime_ns >= unused_since_ms * 1_000_000:
+            if self.used_ms(key, paths[0]) >= unused_since_ms:
                 return False
-            path.unlink()
+            for path in reversed(paths):
+                path.unlink(missing_ok=True)
+            self._asked_ms.pop(key, None)
             return True
 
     def stored(self) -> Iterator[tuple[str, Path]]:
-        """Digest and file of every blob."""
+        """Key and file of every blob, and of every upload that can be continued. The key of a blob is its digest."""
         for folder in sorted(self._root.iterdir()):
-            if folder != self._arriving and folder.is_dir():
-                yield from ((folder.name + file.name, file) for file in folder.iterdir())
+            if folder == self._arriving:
+                yield from ((file.name, file) for file in folder.glob(f"*{PARTIAL}"))
+            elif folder.is_dir():
+                with os.scandir(folder) as found:
+                    yield from ((folder.name + f.name, Path(f.path)) for f in found if not f.name.endswith(EXECUTABLE))
 
-    async def put(self, digest: str, chunks: AsyncIterable[bytes]) -> None:
+    def paths(self, key: str) -> list[Path]:
+        """All files of what `stored` told of; not all of them need to be there."""
+        if key.endswith(PARTIAL):
+            return [self._arriving / key]
+        path = self.path(key)
+        return [path, path.with_name(path.name + EXECUTABLE)]
+
+    def used_ms(self, key: str, path: Path) -> int:
+        """When it was last written, read or asked for, as far as this process knows. Raises FileNotFoundError."""
+        return max(path.stat().st_mtime_ns // 1_000_000, self._asked_ms.get(key, 0))
+
+    async def put(self, digest: str, chunks: AsyncIterable[bytes], offset: int | None = None) -> None:
         """Store the content that arrives in `chunks`; durable on return. One that is here is replaced by the same.
 
+        offset: `chunks` begin there, and what comes before is here from an upload that broke off; this one can be
+        continued likewise. None: nothing is kept unless all of it arrives.
         Raises InvalidError if it has another digest, ResourceExhaustedError if it is too large or the disk is full (then
-        its cause is the OSError). Nothing is kept then, nor when `chunks` raises.
+        its cause is the OSError); nothing is kept then. ConflictError where the content can't go on at `offset`.
         """
-        with self._arrival(digest) as arrival:
-            waiting = bytearray()
-            async for chunk in chunks:
-                waiting += chunk
-                if len(waiting) >= CHUNK_BYTES:
-                    await asyncio.to_thread(arrival.write, bytes(waiting))
-                    waiting.clear()
-            await asyncio.to_thread(arrival.finish, bytes(waiting))
+        await self._arrivals.put(digest, chunks, offset)
+
+    def arrived(self, digest: str) -> tuple[int, bool]:
+        """At which offset an upload of this blob goes on, and whether it is all here."""
+        if not self.missing([digest]):
+            return self.path(digest).stat().st_size, True
+        return self._arrivals.offset(digest), False
 
     def add(self, content: bytes) -> str:
         """Store `content`; durable on return. Returns its digest. Raises ResourceExhaustedError as `put` does."""
         digest = hashlib.sha256(content).hexdigest()
         if self.missing([digest]):
-            with self._arrival(digest) as arrival:
-                arrival.finish(content)
+            self._arrivals.add([(digest, content)])
         return digest
+
+    def add_all(self, contents: Sequence[tuple[str, bytes]]) -> None:
+        """Store many small ones at once, by digest; durable on return. All or nothing. Raises as `put`."""
+        for digest, content in contents:
+            self.path(digest)
+            if (found := hashlib.sha256(content).hexdigest()) != digest:
+                raise InvalidError(f"What was uploaded as blob {digest} has the digest {found}: nothing was kept.")
+        missing = set(self.missing(digest for digest, _ in contents))
+        self._arrivals.add([(digest, content) for digest, content in dict(contents).items() if digest in missing])
 
     def read(self, digest: str) -> bytes:
         """The content. Raises as `chunks` does."""
@@ -99,7 +165,7 @@ class Blobs:
         the next deploy uploads it again.
         """
         path, seen = self.path(digest), hashlib.sha256()
-        self._use(path)
+        self.missing([digest])
         try:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
@@ -111,60 +177,26 @@ class Blobs:
             path.unlink(missing_ok=True)
             raise ExecutionError(f"Blob {digest} was damaged on disk and has been removed: deploy again to upload it.")
 
-    def _use(self, path: Path) -> bool:
-        """Whether it is here; if so it counts as used now, so that whoever asked has time to make use of it."""
-        with self._guard:
-            try:
-                os.utime(path)
-            except FileNotFoundError:
-                return False
-            return True
-
-    @contextmanager
-    def _arrival(self, digest: str) -> Iterator[_Arrival]:
-        target = self.path(digest)
-        try:
-            with tempfile.NamedTemporaryFile(dir=self._arriving, delete=False) as file:
-                try:
-                    yield _Arrival(file.file, Path(file.name), target, self._bytes_max)
-                finally:
-                    Path(file.name).unlink(missing_ok=True)
-        except OSError as error:
-            if error.errno not in DISK_FULL:
-                raise
-            raise ResourceExhaustedError(
-                f"disk full: no room for blob {digest} below {self._root}; free some space and deploy again."
-            ) from error
+    def _here(self, asked: Iterable[str]) -> set[str]:
+        by_folder: defaultdict[str, list[str]] = defaultdict(list)
+        for digest in asked:
+            by_folder[digest[:2]].append(digest)
+        here: set[str] = set()
+        for folder, digests in by_folder.items():
+            if len(digests) < LISTED_FROM:
+                here.update(digest for digest in digests if os.path.exists(f"{self._root}/{folder}/{digest[2:]}"))
+            else:
+                names = _names(self._root / folder)
+                here.update(digest for digest in digests if digest[2:] in names)
+        return here
 
 
-class _Arrival:
-    """One upload: written aside, and given its name only when it is whole and on disk."""
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()
 
-    def __init__(self, file: IO[bytes], aside: Path, target: Path, bytes_max: int) -> None:
-        self._file = file
-        self._aside = aside
-        self._target = target
-        self._digest = target.parent.name + target.name
-        self._bytes_max = bytes_max
-        self._seen = hashlib.sha256()
 
-    def write(self, chunk: bytes) -> None:
-        if self._file.tell() + len(chunk) > self._bytes_max:
-            raise ResourceExhaustedError(f"Blob {self._digest} is too large: at most {self._bytes_max} bytes are taken.")
-        self._file.write(chunk)
-        self._seen.update(chunk)
-
-    def finish(self, chunk: bytes) -> None:
-        self.write(chunk)
-        if self._seen.hexdigest() != self._digest:
-            raise InvalidError(
-                f"What was uploaded as blob {self._digest} has the digest {self._seen.hexdigest()}: nothing was kept."
-            )
-        self._file.flush()
-        os.fchmod(self._file.fileno(), 0o444)
-        os.fsync(self._file.fileno())
-        if not self._target.parent.is_dir():
-            self._target.parent.mkdir(exist_ok=True)
-            sync_directory(self._target.parent.parent)
-        self._aside.rename(self._target)
-        sync_directory(self._target.parent)
+def _no_digest(text: str) -> InvalidError:
+    return InvalidError(f"{text[:80]!r} is no blob digest: it must be the sha256 of the content, 64 lower-case hex digits.")

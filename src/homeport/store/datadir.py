@@ -28,6 +28,10 @@ class DataDir:
         return self.root / "journal.db"
 
     @property
+    def objects(self) -> Path:
+        return self.root / "objects.db"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

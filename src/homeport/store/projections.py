@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from ..ports import Record
 from . import records as kinds
-from .tables import app_index, app_tags, container_index, deployments, environments
+from .tables import app_index, app_tags, container_index, deployments, environments, volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,30 @@ def _environment_updated(_seq: int, _at_ms: int, record: Record) -> tuple[Change
     renamed = Change(environments, _environment(record), {"name": body["name"], "web_suffix": body["web_suffix"]})
     if body["old_name"] == body["name"]:
         return (renamed,)
-    return renamed, Change(app_index, {"environment": body["old_name"]}, {"environment": body["name"]})
+    goes_along = [Change(table, {"environment": body["old_name"]}, {"environment": body["name"]}) for table in _NAMESPACED]
+    return renamed, *goes_along
 
 
 def _environment_deleted(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     return (Change(environments, _environment(record), first={"deleted_at_ms": at_ms}),)
+
+
+def _volume_created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    first = {name: record.body[name] for name in ("name", "environment")}
+    first |= {"position": seq, "created_at_ms": at_ms, "created_by": record.actor}
+    return (Change(volumes, _volume(record), first=first, make=True),)
+
+
+def _volume_renamed(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(volumes, _volume(record), {"name": record.body["name"]}),)
+
+
+def _volume_deleted(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(volumes, _volume(record), first={"deleted_at_ms": at_ms}),)
+
+
+def _volume(record: Record) -> dict[str, Any]:
+    return {"volume_id": record.body["volume_id"]}
 
 
 def _environment(record: Record) -> dict[str, Any]:
@@ -137,6 +156,8 @@ def _environment(record: Record) -> dict[str, Any]:
 def _container(record: Record) -> dict[str, Any]:
     return {"container_id": record.body["container_id"]}
 
+
+_NAMESPACED = (app_index, volumes)  # what goes with an environment's name
 
 Projector = Callable[[int, int, Record], tuple[Change, ...]]
 
@@ -154,4 +175,7 @@ PROJECTORS: Mapping[str, Projector] = {
     kinds.ENVIRONMENT_CREATED: _environment_created,
     kinds.ENVIRONMENT_UPDATED: _environment_updated,
     kinds.ENVIRONMENT_DELETED: _environment_deleted,
+    kinds.VOLUME_CREATED: _volume_created,
+    kinds.VOLUME_RENAMED: _volume_renamed,
+    kinds.VOLUME_DELETED: _volume_deleted,
 }

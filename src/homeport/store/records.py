@@ -20,7 +20,14 @@ CONTAINER_ENDED = "container.ended"
 ENVIRONMENT_CREATED = "environment.created"
 ENVIRONMENT_UPDATED = "environment.updated"
 ENVIRONMENT_DELETED = "environment.deleted"
+SECRET_CREATED = "secret.created"
+SECRET_UPDATED = "secret.updated"
+SECRET_DELETED = "secret.deleted"
+SECRET_KEY_ROTATED = "secret.key_rotated"
 GARBAGE_COLLECTED = "garbage.collected"
+VOLUME_CREATED = "volume.created"
+VOLUME_RENAMED = "volume.renamed"
+VOLUME_DELETED = "volume.deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,38 @@ def environment_deleted(environment_id: str, name: str, actor: str) -> Record:
     return Record(ENVIRONMENT_DELETED, {"environment_id": environment_id, "name": name}, actor)
 
 
+@dataclass(frozen=True, slots=True)
+class AboutSecret:
+    """What a record may say of a Secret: everything but its values. `name` is empty for one that was made from values."""
+
+    secret_id: str
+    environment: str
+    name: str
+    keys: tuple[str, ...]
+
+    def record(self, kind: str, actor: str) -> Record:
+        """`kind` is one of the `SECRET_…` above."""
+        return Record(kind, {**asdict(self), "keys": list(self.keys)}, actor)
+
+
+def secret_key_rotated(key_id: str, secrets: int, actor: str) -> Record:
+    """`key_id` encrypts from now on; so many Secrets were encrypted anew."""
+    return Record(SECRET_KEY_ROTATED, {"key_id": key_id, "secrets": secrets}, actor)
+
+
 def garbage_collected(counts: dict[str, int], size_bytes: int, actor: str) -> Record:
     """How many things of each kind were removed, and how large they were together."""
     return Record(GARBAGE_COLLECTED, {"counts": dict(counts), "size_bytes": size_bytes}, actor)
+
+
+def volume_created(volume_id: str, name: str, environment: str, actor: str) -> Record:
+    """`name` is empty for one that lives as long as the program that made it."""
+    return Record(VOLUME_CREATED, {"volume_id": volume_id, "name": name, "environment": environment}, actor)
+
+
+def volume_renamed(volume_id: str, old_name: str, name: str, actor: str) -> Record:
+    return Record(VOLUME_RENAMED, {"volume_id": volume_id, "old_name": old_name, "name": name}, actor)
+
+
+def volume_deleted(volume_id: str, name: str, actor: str) -> Record:
+    return Record(VOLUME_DELETED, {"volume_id": volume_id, "name": name}, actor)
