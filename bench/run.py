@@ -60,7 +60,7 @@ def main() -> int:
     about = {"homeport": __version__, **machine.describe(find_binary(RouterSettings(Path())))}
     print("\n" + "\n".join(report.table(figures)))
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
-    print("Medians over interleaved rounds. " + " ".join([*notes, report.verdict(figures)]))
+    print("\n".join(["Medians over interleaved rounds.", *notes, report.verdict(figures)]))
     if arguments.json:
         arguments.json.write_text(json.dumps(report.as_json(figures, about, notes), indent=2) + "\n")
     return 0 if figures else 1
