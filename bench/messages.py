@@ -44,10 +44,13 @@ class Plan:
 
 
 def exchange(plan: Plan, core: int | None) -> load.Result:
-    """One run. Raises RuntimeError when a connection was refused or lost."""
+    """One run. Raises RuntimeError when a connection was refused or lost, or when it does not end."""
     given = json.dumps([plan.port, plan.connections, plan.seconds, plan.headers])
     argv = load.pinned([sys.executable, str(Path(__file__)), given], core)
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=LIMIT_S + plan.seconds)
+    try:
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=LIMIT_S + plan.seconds)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"WebSocket messages did not end within {error.timeout:.0f} s") from error
     if done.returncode:
         raise RuntimeError(f"WebSocket messages failed: {done.stderr.strip().splitlines()[-1]}")
     count, seconds, p50_us, p99_us = json.loads(done.stdout)

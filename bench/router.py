@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from subprocess import SubprocessError
 
 import load
 import machine
@@ -44,10 +46,23 @@ REQUESTS = (SMALL, ONE, LARGE, LARGE_ONE)
 
 @dataclass
 class Runs:
-    results: dict[tuple[str, Kind], list[Result]] = field(default_factory=dict)
+    """`lost` says why a way was given up."""
 
-    def add(self, way: str, kind: Kind, result: Result) -> None:
-        self.results.setdefault((way, kind), []).append(result)
+    results: dict[tuple[str, Kind], list[Result]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+
+    def add(self, way: str, kind: Kind, run: Callable[[], Result]) -> None:
+        """What `run` returns. A proxy beside us that fails is given up; without us and the plain ways there is no figure."""
+        if way in self.lost:
+            return
+        try:
+            result = run()
+        except (OSError, RuntimeError, SubprocessError) as error:
+            if way in (OURS, BARE, DIRECT):
+                raise
+            self.lost[way] = str(error).partition("\n")[0].rstrip(":")
+        else:
+            self.results.setdefault((way, kind), []).append(result)
 
     def of(self, way: str, kind: Kind, what: str) -> list[float]:
         return [float(getattr(result, what)) for result in self.results[way, kind]]
@@ -65,7 +80,9 @@ def measure(work: Path, rounds: int) -> Measured:
     others = ways.commands(work, notes)
     runs = Runs()
     asyncio.run(_measure(work, rounds, others, runs))
-    return Measured(figures(runs, [BARE, *(other.name for other in others)]), tuple(notes))
+    notes += [f"{way} was given up: {why}." for way, why in runs.lost.items()]
+    beside = [other.name for other in others if other.name not in runs.lost]
+    return Measured(figures(runs, [BARE, *beside]), tuple(notes))
 
 
 async def _measure(work: Path, rounds: int, others: dict[Proxy, str], runs: Runs) -> None:
@@ -79,9 +96,9 @@ async def _measure(work: Path, rounds: int, others: dict[Proxy, str], runs: Runs
                 await asyncio.to_thread(machine.wait_until_quiet)
                 for kind in REQUESTS:
                     for name, way in to_nginx.items():
-                        runs.add(name, kind, await asyncio.to_thread(_requests, wrk, way, kind))
+                        await asyncio.to_thread(runs.add, name, kind, partial(_requests, wrk, way, kind))
                 for name, way in to_echo.items():
-                    runs.add(name, MESSAGES, await asyncio.to_thread(_messages, way))
+                    await asyncio.to_thread(runs.add, name, MESSAGES, partial(_messages, way))
                 print(f"  {number + 1} of {rounds} rounds", file=sys.stderr, flush=True)
 
 

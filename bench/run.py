@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import SubprocessError
 
 import cold_start
 import deploy
@@ -76,7 +77,7 @@ def _run(name: str, measure: Measure, rounds: int, notes: list[str]) -> list[rep
         measured = measure(work, rounds)
         notes.extend(measured.notes)
         return measured.figures
-    except (Error, OSError, RuntimeError, machine.MissingError, stage.StageError) as error:
+    except (Error, OSError, RuntimeError, SubprocessError, machine.MissingError, stage.StageError) as error:
         notes.append(f"No figures for {name!r}: {error}")
         return []
     finally:

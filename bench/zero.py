@@ -121,11 +121,12 @@ def _burst_figures(runs: list[tuple[Answers, Answers]]) -> list[Figure]:
     failed, sent = sum(after.failed for _, after in runs), sum(len(after.all) for _, after in runs)
     problems = "; ".join({after.problems for _, after in runs if after.failed})
     why = f" ({problems})" if problems else ""
+    p95_ms, p50_ms = ([after.done_ms(percent) for _, after in runs] for percent in (95, 50))
     waited_ms = [1000 * len(before.all) / BURST_RATE for before, _ in runs]
     return [
         Figure(f"{name}: failed after the first ready{why}", "", failed, sent, "sent", rounds, Target(0, "value")),
         Figure.alone(f"{name}: first ready", "ms", waited_ms),
-        Figure.of((f"{name}: p95 after it", "ms", "p50"), *([after.done_ms(p) for _, after in runs] for p in (95, 50))),
+        Figure.of((f"{name}: p95 after it", "ms", "p50"), p95_ms, p50_ms),
         Figure.of(
             (f"{name}: rate after it", "/s", "intended"),
             [after.per_second for _, after in runs],

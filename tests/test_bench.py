@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -124,6 +124,34 @@ def test_answers_that_are_errors_are_no_result() -> None:
 def test_no_answers_are_no_result() -> None:
     with pytest.raises(RuntimeError, match="no answers"):
         load.parse("  0 requests in 2.00s, 0.00B read\n", 1.0)
+
+
+def test_a_run_without_an_answer_is_made_again_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run(argv: list[str], **_: object) -> object:
+        asked.append(next(word for word in argv if word.startswith("-d")))
+        return SimpleNamespace(stdout=WRK if len(asked) == 3 else "  0 requests in 2.00s, 0.00B read\n")
+
+    monkeypatch.setattr(load.subprocess, "run", run)
+    assert load.Wrk(2, None).run("http://x/", 1).requests == 89096
+    assert asked == ["-d2s", "-d8s", "-d20s"]
+
+
+@pytest.mark.usefixtures("together")
+def test_a_proxy_beside_the_router_that_fails_is_given_up_and_the_rest_goes_on() -> None:
+    router = bench("router")
+    runs = router.Runs()
+
+    def fails() -> object:
+        raise RuntimeError("wrk met errors:\nmany lines")
+
+    for way, run in (("Caddy", fails), ("router", lambda: load.parse(WRK, 1.0)), ("Caddy", fails)):
+        runs.add(way, router.SMALL, run)
+    assert runs.lost == {"Caddy": "wrk met errors"}
+    assert list(runs.results) == [("router", router.SMALL)]
+    with pytest.raises(RuntimeError):
+        runs.add("router", router.SMALL, fails)
 
 
 @pytest.mark.parametrize("proxy", proxies.OTHERS, ids=lambda proxy: str(proxy.name))
