@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import bare
 import machine
-from report import Figure, Target
+from report import Figure, Measured, Target
 
 from homeport.client import config
 from homeport.client.http import Client
@@ -74,10 +74,10 @@ KINDS = {
 }
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """One figure per kind. Needs root, crun and buildah."""
     ours, theirs = asyncio.run(_measure(work, rounds))
-    return [Figure.of((f"cold start: {name}", "ms", "bare process"), ours[name], theirs, TARGET) for name in KINDS]
+    return Measured([Figure.of((f"cold start: {name}", "ms", "bare process"), ours[name], theirs, TARGET) for name in KINDS])
 
 
 async def _measure(work: Path, rounds: int) -> tuple[dict[str, list[float]], list[float]]:

@@ -350,6 +350,34 @@ def test_every_request_is_recorded() -> None:
     play(scenario)
 
 
+def test_a_record_says_what_was_asked_and_by_whom_also_where_it_was_refused() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        seen: list[tuple[int, str, str, str, str]] = []
+        bench.real.on_request = lambda records: seen.extend(
+            (r.status, r.method, r.host, r.path, r.token_id) for r in records
+        )
+        granted, foreign = (hashlib.sha256(f"wk-{name}:ws".encode()).hexdigest() for name in ("granted", "foreign"))
+        await bench.real.set_tokens({granted: ("tk-1", ("main",)), foreign: ("tk-2", ("other",))})
+        await bench.serve("ta-1", authenticated=True)
+        for name in ("granted", "foreign", "unknown"):
+            await bench.get('/a%20"b#c?d', modal_key=f"wk-{name}", modal_secret="ws")
+        await bench.get(host="unknown")
+
+        async def all_there() -> bool:
+            return len(seen) == 4
+
+        await until(all_there, "4 records")
+        path = "/a%20%22b"
+        assert seen == [
+            (200, "GET", "a.localhost", path, "tk-1"),
+            (403, "GET", "a.localhost", path, "tk-2"),
+            (401, "GET", "a.localhost", path, ""),
+            (404, "GET", "unknown", "/id", ""),
+        ]
+
+    play(scenario)
+
+
 async def _in_flight(bench: HAProxyBench, requests: int) -> bool:
     return sum((await bench.real.observe()).values()) == requests
 
