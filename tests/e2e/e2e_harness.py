@@ -140,6 +140,11 @@ class Box:
                     if app["state"] in ("initializing", "deployed"):
                         client.stop_app(app["app_id"], environment)
 
+    def containers_or_none(self, app: str, state: str) -> dict[str, Any] | None:
+        """The first of its containers in this state, also while the App is not there yet."""
+        done = self.run("container", "list", "--app", app, "--json")
+        return next((c for c in json.loads(done.out) if c["state"] == state), None) if done.code == 0 else None
+
     def container(self, app: str) -> dict[str, Any]:
         """The one of this App that is ready."""
         (found,) = [each for each in self.containers(app) if each["state"] == "ready"]
