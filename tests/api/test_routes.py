@@ -309,6 +309,7 @@ ROUTES = {
     ("PUT", "/v1/blobs/{digest}"),
     ("POST", "/v1/deployments"),
     ("POST", "/v1/deployments/plan"),
+    ("DELETE", "/v1/deployments/{request_id}"),
     ("POST", "/v1/apps"),
     ("GET", "/v1/apps/{app}/tags"),
     ("PUT", "/v1/apps/{app}/tags"),

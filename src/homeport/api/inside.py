@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..control.identity import Caller
 from ..control.objects import refuse_out_of_reach
 from ..errors import AuthError, Error, NotFoundError
-from . import dicts, models, problems, queues
+from . import dicts, models, problems, queues, volume_files, volumes
 from .context import MAIN, Environment, PlatformHere
 from .limits import LimitBody
 from .platform_port import Platform
@@ -65,6 +65,7 @@ async def server_info(
 
 
 ROUTERS = (router, dicts.router, queues.router)
+VOLUME_ROUTERS = (volumes.router, volume_files.router)
 
 
 def create_inside_app(platform: Platform, gate: Gate) -> FastAPI:
@@ -82,6 +83,8 @@ def create_inside_app(platform: Platform, gate: Gate) -> FastAPI:
     app.state.platform, app.state.gate = platform, gate
     for each in ROUTERS:
         app.include_router(each, prefix=PREFIX)
+    for each in VOLUME_ROUTERS:
+        app.include_router(each, prefix=PREFIX, dependencies=[Depends(volumes.in_reach)])
     problems.install(app)
     return app
 

@@ -363,6 +363,11 @@ class ImageNames(_Answer):
     names: list[ImageName]
 
 
+class DeploymentCancelled(_Answer):
+    request_id: str
+    cancelled: bool
+
+
 class SecretInfo(_Answer):
     name: str
     secret_id: str

@@ -77,6 +77,10 @@ class Platform(Protocol):
         """
         ...
 
+    def cancel_deploy(self, request_id: str) -> bool:
+        """Whether a deploy was ended before it was published."""
+        ...
+
     def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         """A rollback or rollover as it goes on, read as `deploy` is. Raises NotFoundError, InvalidError before it begins."""
         ...

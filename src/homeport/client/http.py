@@ -114,6 +114,10 @@ class Client:
         """Publishes a manifest; the events of docs/api.md up to `settled`, or to `published` where nothing will follow."""
         return self._stream("POST", "/deployments", _is_published(wait), params={"wait": wait}, json=dict(request))
 
+    def cancel_deploy(self, request_id: str) -> bool:
+        """Whether a deploy was ended before it was published; nothing has changed then."""
+        return bool(self._call("DELETE", f"/deployments/{_part(request_id)}")["cancelled"])
+
     def rollover(self, ref: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """New containers for the version that is there; events as from `deploy`. request: strategy, request_id."""
         return self._redeploy(f"/apps/{_part(ref)}/rollover", environment, request, wait)

@@ -172,6 +172,9 @@ class Platform:
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._parts.publisher.deploy(request, wait)
 
+    def cancel_deploy(self, request_id: str) -> bool:
+        return self._parts.publisher.cancel(request_id)
+
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)
         async for event in Redeployer(self._parts.publisher, self._history).redeploy(app, request, wait):

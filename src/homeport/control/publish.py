@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
 from ..core.events import Event as Happening
@@ -58,13 +58,12 @@ class Publisher:
     volumes: VolumeTable
     vault: Vault
     recreate_wait_s: float = RECREATE_WAIT_S
+    preparing: dict[str, asyncio.Task[object]] = field(default_factory=dict)  # by request id, until it is published
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
-        yield progress("check", f"Checking {request.manifest.name}")
-        await asyncio.to_thread(self.check, request)
         built: dict[ImageRecipe, Image] = {}
-        async for event in self._build(request.manifest, built):
+        async for event in self._cancellable(request, self._prepare(request, built)):
             yield event
         manifest = _with_images(request.manifest, built)
         manifest_digest = digest.of(manifest)
@@ -74,6 +73,11 @@ class Publisher:
         origin = Origin(request.actor, request.tag, request.client_version, request.commit)
         async for event in self.publish(Input(self.fact(request, manifest_digest), origin), wait):
             yield event
+
+    def cancel(self, request_id: str) -> bool:
+        """End a deploy that is not published yet, its builds included. Returns False where it is too late, or never was."""
+        task = self.preparing.pop(request_id, None)
+        return task is not None and task.cancel()
 
     async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
         """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
@@ -94,6 +98,22 @@ class Publisher:
             if wait and unchanged is None:
                 async for event in self._follow(app, happenings):
                     yield event
+
+    async def _cancellable(self, request: DeployRequest, stream: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        task = asyncio.current_task()
+        assert task is not None
+        self.preparing[request.request_id] = task
+        try:
+            async for event in stream:
+                yield event
+        finally:
+            self.preparing.pop(request.request_id, None)
+
+    async def _prepare(self, request: DeployRequest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
+        yield progress("check", f"Checking {request.manifest.name}")
+        await asyncio.to_thread(self.check, request)
+        async for event in self._build(request.manifest, built):
+            yield event
 
     def service_host(self, app_name: str, environment: str, server: ServerSpec) -> str:
         suffix = self.environments.suffix(environment)
