@@ -11,6 +11,7 @@ from homeport.core.facts import (
     ContainerProbed,
     ContainerStarted,
     ContainerStopRequested,
+    ContainerUnreachable,
     DeployRequested,
     ExitReason,
 )
@@ -136,6 +137,20 @@ def test_a_version_that_never_opens_its_port_fails_and_the_old_one_stays(platfor
     platform.exit(new, ExitReason.STOPPED)
     assert platform.app().version == app.version == 2
     assert platform.states(1) == ["ready"]
+
+
+def test_where_a_container_listens_instead_is_the_reason_of_its_failure(platform: Platform) -> None:  # 2.2.11
+    platform.live("one")
+    app = platform.deploy("two", spec(startup_timeout_ms=2_000))
+    (new,) = platform.in_state(ContainerState.STARTING)
+    platform.say(ContainerStarted(new.container_id, "10.0.0.9:8000"))
+    platform.say(ContainerUnreachable(new.container_id, "it listens on 127.0.0.1:8000"))
+    assert platform.app().containers[-1].reason == "it listens on 127.0.0.1:8000"
+    platform.later(2_000)
+    failed = platform.deployment(app.version)
+    assert failed.state is DeploymentState.FAILED
+    assert failed.reason.endswith("did not become ready within its startup_timeout of 2 s: it listens on 127.0.0.1:8000")
+    assert platform.app().containers[-1].reason.endswith("it listens on 127.0.0.1:8000")
 
 
 def test_a_first_version_that_fails_takes_its_app_with_it(platform: Platform) -> None:  # 1.1.11

@@ -17,7 +17,7 @@ def test_no_request_reaches_a_container_before_its_port_is_open_though_enter_ret
     with box.begin("deploy", str(path), "--json") as deploying:
         starting = wait_until(lambda: box.containers_or_none("late", "starting"), "a container that starts")
         refused = box.get(f"http://home--late-server.us-east.localhost:{box.http_port}")
-        assert refused.status == 503 and "no container is ready" in refused.text, refused
+        assert (refused.status, refused.text) == (503, "modal-http: no container is ready")
         out, err = deploying.communicate(timeout=30)
     assert deploying.returncode == 0, err
     assert box.get(json.loads(out)["servers"][0]["url"]).status == 200
@@ -95,7 +95,7 @@ def test_a_process_bound_to_loopback_is_named_as_the_likely_reason(box: Box) -> 
     text = server("loopback", enter="serve('127.0.0.1')", options="startup_timeout=3")
     done = box.run("deploy", str(box.write("loopback.py", text)))
     assert done.code == 1
-    assert "listens on 127.0.0.1:8000" in done.err and "0.0.0.0" in done.err, done.err
+    assert "it listens on 127.0.0.1:8000, which only the container itself can reach" in done.err, done.err
     wait_until(lambda: not box.containers("loopback"), "the end of the container")
     assert "127.0.0.1:8000" in box.containers("loopback", "--all")[0]["reason"]
 
@@ -106,5 +106,6 @@ def test_a_request_in_a_container_that_crashes_is_answered_502_and_not_sent_agai
     before = {c["container_id"] for c in box.containers("crashes")}
     assert box.get(url, "/leave").status == 502
     ended = wait_until(lambda: [c for c in box.containers("crashes", "--all") if c["state"] == "ended"], "a crash")
-    assert {c["container_id"] for c in ended} < before and len(ended) == 1
+    assert len(ended) == 1
+    assert ended[0]["container_id"] in before
     box.answers(url, "one")

@@ -99,6 +99,14 @@ class ContainerProbed:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerUnreachable:
+    """Sample: a container that starts listens somewhere else than it should (semantics 2.2.11); `why` says where."""
+
+    container_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerDrained:
     """Sample: at `seen_at_ms` the router gave it no new requests, and this many were still in flight."""
 
@@ -137,7 +145,7 @@ Durable = (
     | ContainerReady
     | ContainerExited
 )
-Sample = ContainerProbed | ContainerDrained | EngineListed | CapacityKnown
+Sample = ContainerProbed | ContainerUnreachable | ContainerDrained | EngineListed | CapacityKnown
 Fact = Durable | Sample
 
 DURABLE: tuple[type, ...] = (
