@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -88,6 +89,20 @@ class Box:
             stdout=pipe,
             stderr=pipe,
         )
+
+    def python(self, program: str) -> str:
+        """What a user's own program printed, run beside the platform."""
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=self._environment(),
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def ok(self, *arguments: str, cwd: Path | None = None) -> str:
         """What it printed on stdout; fails the test unless it succeeded."""
@@ -173,10 +188,11 @@ class Box:
 
     # requests
 
-    def get(self, url: str, path: str = "/") -> Answer:
+    def get(self, url: str, path: str = "/", **headers: str) -> Answer:
+        """`headers` with `_` for `-`."""
         connection = connect(url)
         try:
-            return ask(connection, url, path)
+            return ask(connection, url, path, {name.replace("_", "-"): value for name, value in headers.items()})
         finally:
             connection.close()
 
@@ -312,8 +328,10 @@ def connect(url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=REQUEST_LIMIT_S)
 
 
-def ask(connection: http.client.HTTPConnection, url: str, path: str = "/") -> Answer:
-    connection.request("GET", path, headers={"Host": urlsplit(url).netloc})
+def ask(
+    connection: http.client.HTTPConnection, url: str, path: str = "/", headers: Mapping[str, str] = MappingProxyType({})
+) -> Answer:
+    connection.request("GET", path, headers={"Host": urlsplit(url).netloc, **headers})
     response = connection.getresponse()
     return Answer(response.status, response.read().decode().strip())
 

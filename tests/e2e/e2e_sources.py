@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(3)
         if self.path == "/eat":
             self.hoard = [bytearray(1 << 20) for _ in range(1000)]
-        body = {text!r}.encode()
+        body = (os.environ["MODAL_TASK_ID"] if self.path == "/who" else {text!r}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -54,6 +54,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+ThreadingHTTPServer.request_queue_size = 128  # as servers have it; 5 would overflow with a handful of clients
 
 
 def serve(host="0.0.0.0"):
