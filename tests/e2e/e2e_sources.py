@@ -73,6 +73,7 @@ class Server:
 
     @homeport.exit()
     def stop(self):
+        {exit}
         print("the exit method ran", flush=True)
 """
 
@@ -81,6 +82,6 @@ def documents_example(name: str, imports: str) -> str:
     return DOCUMENTS_EXAMPLE.format(name=name, imports=imports)
 
 
-def server(name: str, text: str = "one", *, enter: str = "serve()", options: str = "") -> str:
-    """A Server that answers with `text`, at /slow after a second. `enter` is the one line of its enter method."""
-    return SERVER.format(name=name, text=text, enter=enter, options=f", {options}" if options else "")
+def server(name: str, text: str = "one", *, enter: str = "serve()", ending: str = "pass", options: str = "") -> str:
+    """A Server that answers with `text`, at /slow after a second. `enter` and `ending` are one line of those methods."""
+    return SERVER.format(name=name, text=text, enter=enter, exit=ending, options=f", {options}" if options else "")
