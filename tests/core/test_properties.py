@@ -17,6 +17,7 @@ from homeport.core.facts import (
     ContainerReady,
     ContainerStarted,
     ContainerStopRequested,
+    ContainerUnreachable,
     DeployRequested,
     EngineListed,
     ExitReason,
@@ -64,6 +65,7 @@ facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(ContainerReady, containers),
     st.builds(ContainerExited, containers, st.sampled_from(ExitReason), st.integers(0, 255)),
     st.builds(ContainerProbed, containers, st.booleans()),
+    st.builds(ContainerUnreachable, containers, st.sampled_from(["it listens on 127.0.0.1:8000"])),
     st.builds(ContainerDrained, containers, st.integers(0, 2), st.integers(START_MS, START_MS + 10**6)),
     st.builds(
         EngineListed,

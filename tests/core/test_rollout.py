@@ -11,6 +11,7 @@ from homeport.core.facts import (
     ContainerProbed,
     ContainerStarted,
     ContainerStopRequested,
+    ContainerUnreachable,
     DeployRequested,
     ExitReason,
 )
@@ -131,11 +132,25 @@ def test_a_version_that_never_opens_its_port_fails_and_the_old_one_stays(platfor
     assert failed.state is DeploymentState.FAILED
     assert "startup_timeout of 2 s" in failed.reason
     assert failed.culprit == new.container_id
-    assert platform.targets() == [(1, False)]
+    assert platform.targets() == [(1, False), (2, True)]
     assert platform.stopped() == [new.container_id]
     platform.exit(new, ExitReason.STOPPED)
     assert platform.app().version == app.version == 2
     assert platform.states(1) == ["ready"]
+
+
+def test_where_a_container_listens_instead_is_the_reason_of_its_failure(platform: Platform) -> None:  # 2.2.11
+    platform.live("one")
+    app = platform.deploy("two", spec(startup_timeout_ms=2_000))
+    (new,) = platform.in_state(ContainerState.STARTING)
+    platform.say(ContainerStarted(new.container_id, "10.0.0.9:8000"))
+    platform.say(ContainerUnreachable(new.container_id, "it listens on 127.0.0.1:8000"))
+    assert platform.app().containers[-1].reason == "it listens on 127.0.0.1:8000"
+    platform.later(2_000)
+    failed = platform.deployment(app.version)
+    assert failed.state is DeploymentState.FAILED
+    assert failed.reason.endswith("did not become ready within its startup_timeout of 2 s: it listens on 127.0.0.1:8000")
+    assert platform.app().containers[-1].reason.endswith("it listens on 127.0.0.1:8000")
 
 
 def test_a_first_version_that_fails_takes_its_app_with_it(platform: Platform) -> None:  # 1.1.11
@@ -184,7 +199,7 @@ def test_recreate_ends_the_old_ones_at_once(platform: Platform) -> None:  # 1.1.
     platform.deploy("two", strategy=Strategy.RECREATE)
     assert platform.states(1) == ["stopping"]
     assert platform.states(2) == ["starting"]
-    assert platform.targets() == []
+    assert platform.targets() == [(1, True)], "what it has in flight is cut by its own end, not by the router"
 
 
 def test_recreate_does_not_wait_for_what_drains_from_before(platform: Platform) -> None:  # 1.1.8, 1.4.13

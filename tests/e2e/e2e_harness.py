@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -92,6 +93,20 @@ class Box:
             stderr=pipe,
         )
 
+    def python(self, program: str) -> str:
+        """What a user's own program printed, run beside the platform."""
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=self._environment(),
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def ok(self, *arguments: str, cwd: Path | None = None) -> str:
         """What it printed on stdout; fails the test unless it succeeded."""
         done = self.run(*arguments, cwd=cwd)
@@ -147,6 +162,11 @@ class Box:
                     if app["state"] in ("initializing", "deployed"):
                         client.stop_app(app["app_id"], environment)
 
+    def containers_or_none(self, app: str, state: str) -> dict[str, Any] | None:
+        """The first of its containers in this state, also while the App is not there yet."""
+        done = self.run("container", "list", "--app", app, "--json")
+        return next((c for c in json.loads(done.out) if c["state"] == state), None) if done.code == 0 else None
+
     def container(self, app: str) -> dict[str, Any]:
         """The one of this App that is ready."""
         (found,) = [each for each in self.containers(app) if each["state"] == "ready"]
@@ -175,10 +195,11 @@ class Box:
 
     # requests
 
-    def get(self, url: str, path: str = "/") -> Answer:
+    def get(self, url: str, path: str = "/", **headers: str) -> Answer:
+        """`headers` with `_` for `-`."""
         connection = connect(url)
         try:
-            return ask(connection, url, path)
+            return ask(connection, url, path, {name.replace("_", "-"): value for name, value in headers.items()})
         finally:
             connection.close()
 
@@ -314,8 +335,10 @@ def connect(url: str, timeout_s: float = REQUEST_LIMIT_S) -> http.client.HTTPCon
     return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=timeout_s)
 
 
-def ask(connection: http.client.HTTPConnection, url: str, path: str = "/") -> Answer:
-    connection.request("GET", path, headers={"Host": urlsplit(url).netloc})
+def ask(
+    connection: http.client.HTTPConnection, url: str, path: str = "/", headers: Mapping[str, str] = MappingProxyType({})
+) -> Answer:
+    connection.request("GET", path, headers={"Host": urlsplit(url).netloc, **headers})
     response = connection.getresponse()
     return Answer(response.status, response.read().decode().strip())
 

@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(3)
         if self.path == "/eat":
             self.hoard = [bytearray(1 << 20) for _ in range(1000)]
-        body = {text!r}.encode()
+        body = (os.environ["MODAL_TASK_ID"] if self.path == "/who" else {text!r}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -78,6 +78,7 @@ class Server:
 
     @homeport.exit()
     def stop(self):
+        {exit}
         print("the exit method ran", flush=True)
 """
 
@@ -86,6 +87,6 @@ def documents_example(name: str, imports: str) -> str:
     return DOCUMENTS_EXAMPLE.format(name=name, imports=imports)
 
 
-def server(name: str, text: str = "one", *, enter: str = "serve()", options: str = "") -> str:
-    """A Server that answers with `text`, at /slow after a second. `enter` is the one line of its enter method."""
-    return SERVER.format(name=name, text=text, enter=enter, options=f", {options}" if options else "")
+def server(name: str, text: str = "one", *, enter: str = "serve()", ending: str = "pass", options: str = "") -> str:
+    """A Server that answers with `text`, at /slow after a second. `enter` and `ending` are one line of those methods."""
+    return SERVER.format(name=name, text=text, enter=enter, exit=ending, options=f", {options}" if options else "")

@@ -210,6 +210,31 @@ class Server:
     assert loads_last(out) == [5, ["0", "0", "1"], []]
 
 
+IN_A_CHILD = """
+import modal, os, subprocess, sys
+class Server:
+    @modal.enter()
+    def up(self):
+        text = "import sys; sys.path.insert(0, sys.argv[1]); import app, modal; print(modal.__name__, app.modal is modal)"
+        sys.exit(subprocess.run([sys.executable, "-c", text, os.path.dirname(__file__)]).returncode)
+"""
+
+
+def test_processes_of_the_user_may_import_the_users_file(guest: Guest) -> None:
+    """As `uvicorn app:web` does, where app.py has `import modal` in it."""
+    assert guest.run(IN_A_CHILD) == (0, "homeport True\n", "")
+
+
+def test_processes_of_the_user_get_the_real_package_where_there_is_one(guest: Guest, tmp_path: Path) -> None:
+    guest.write("extra/modal/__init__.py", "def enter():\n    return lambda f: f\n")
+    text = f"import sys; sys.path.insert(0, {str(tmp_path / 'extra')!r}); import modal; print(modal.__name__)"
+    up = f"sys.exit(subprocess.run([sys.executable, '-c', {text!r}]).returncode)"
+    code = f"import homeport, subprocess, sys\nclass Server:\n    @homeport.enter()\n    def up(self):\n        {up}\n"
+    assert guest.run(code) == (0, "modal\n", "")
+    later = text.replace("insert(0", "insert(99")
+    assert guest.run(code.replace(repr(text), repr(later))) == (0, "modal\n", ""), "whatever stands first"
+
+
 def test_a_server_object_of_the_sdk_is_run_by_its_class_also_as_modal(guest: Guest) -> None:
     code = """
 import modal

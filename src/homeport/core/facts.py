@@ -112,6 +112,14 @@ class ContainerProbed:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerUnreachable:
+    """Sample: a container that starts listens somewhere else than it should (semantics 2.2.11); `why` says where."""
+
+    container_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerDrained:
     """Sample: at `seen_at_ms` the router gave it no new requests, and this many were still in flight."""
 
@@ -179,7 +187,7 @@ Durable = (
     | ContainerReady
     | ContainerExited
 )
-Sample = ContainerProbed | ContainerDrained | EngineListed | CapacityKnown | LoadSampled | DemandSeen
+Sample = ContainerProbed | ContainerUnreachable | ContainerDrained | EngineListed | CapacityKnown | LoadSampled | DemandSeen
 Fact = Durable | Sample
 
 DURABLE: tuple[type, ...] = (

@@ -22,6 +22,7 @@ from .facts import (
     ContainerReady,
     ContainerStarted,
     ContainerStopRequested,
+    ContainerUnreachable,
     DemandSeen,
     DeployRequested,
     EngineListed,
@@ -34,7 +35,13 @@ from .states import AppState, ContainerState, DeploymentState
 
 AppFact = AppStopRequested | AppForgotten | AutoscalerUpdated | DemandSeen
 ContainerFact = (
-    ContainerStopRequested | ContainerStarted | ContainerReady | ContainerExited | ContainerProbed | ContainerDrained
+    ContainerStopRequested
+    | ContainerStarted
+    | ContainerReady
+    | ContainerExited
+    | ContainerProbed
+    | ContainerUnreachable
+    | ContainerDrained
 )
 
 # An unready container is given this long to be accepted by the engine, on top of its startup timeout.
@@ -141,6 +148,8 @@ def of_container(draft: Draft, fact: ContainerFact) -> None:
             exited(draft, fact)
         case ContainerProbed():
             probed(draft, fact)
+        case ContainerUnreachable():
+            unreachable(draft, fact)
         case ContainerDrained():
             drained(draft, fact)
 
@@ -175,6 +184,13 @@ def probed(draft: Draft, fact: ContainerProbed) -> None:
     container = draft.containers.get(fact.container_id)
     if container is not None and container.state is ContainerState.READY:
         draft.amend(replace(container, failures=0 if fact.healthy else container.failures + 1))
+
+
+def unreachable(draft: Draft, fact: ContainerUnreachable) -> None:
+    """Shown while it starts, and said again if it never gets ready."""
+    container = draft.containers.get(fact.container_id)
+    if container is not None and container.state is ContainerState.STARTING:
+        draft.amend(replace(container, reason=fact.why), tell=container.reason != fact.why)
 
 
 def drained(draft: Draft, fact: ContainerDrained) -> None:

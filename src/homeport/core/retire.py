@@ -55,11 +55,12 @@ def _never_ready(draft: Draft, container: Container) -> None:
     service, spec = draft.services[container.service_id], draft.spec(container)
     seconds = f"{spec.startup_timeout_ms / 1000:g}"
     reason = f"did not become ready within its startup_timeout of {seconds} s"
-    draft.move(container, ContainerState.STOPPING, reason=reason)
+    seen = container.reason  # what it does instead, if that is known
+    draft.move(container, ContainerState.STOPPING, reason=f"{reason}: {seen}" if seen else reason)
     deployment = draft.deployments[container.version]
     if deployment.state is DeploymentState.ROLLING:
-        words = f"Server {service.name}: its container {reason}; make sure that it listens on 0.0.0.0, at the Server's port"
-        rollout.fail(draft, deployment, words, container.container_id)
+        likely = f": {seen}" if seen else "; make sure that it listens on 0.0.0.0, at the Server's port"
+        rollout.fail(draft, deployment, f"Server {service.name}: its container {reason}{likely}", container.container_id)
     failures = service.failures + 1
     retry_at_ms = draft.now_ms + delay_ms(failures)
     draft.services[service.service_id] = replace(service, failures=failures, retry_at_ms=retry_at_ms)

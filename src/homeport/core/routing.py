@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .model import App, Deployment, ServiceSpec
+from .model import App, Container, Deployment, ServiceSpec
 from .rollout import is_serving
 from .routes import Route, Target
 from .scale import retry_after_s
@@ -34,7 +34,7 @@ def _route(app: App, specs: list[ServiceSpec]) -> Route:
     by_version = {d.version: d for d in app.deployments}
     pool = [c for c in app.containers if c.service_id == service.service_id]
     serving = [c for c in pool if is_serving(c) and _host(by_version[c.version], specs[0].name) == specs[0].host]
-    draining = [c for c in pool if c.state is ContainerState.DRAINING or (c.state is ContainerState.READY and c.failures)]
+    draining = [c for c in pool if _finishes(c)]
     current = specs[-1] if any(by_version[c.version].state is DeploymentState.ROLLING for c in serving) else specs[0]
     targets = [Target(c.container_id, c.address) for c in serving]
     targets += [Target(c.container_id, c.address, draining=True) for c in draining]
@@ -49,6 +49,13 @@ def _route(app: App, specs: list[ServiceSpec]) -> Route:
         retry_after_s=retry_after_s(service),
         targets=tuple(sorted(targets, key=lambda t: t.container_id)),
     )
+
+
+def _finishes(container: Container) -> bool:
+    """It gets nothing new and keeps what it has: also after SIGTERM, because whoever can finishes it then (2.3.5 c, d)."""
+    if container.state is ContainerState.READY:
+        return bool(container.failures)
+    return bool(container.address) and container.state in (ContainerState.DRAINING, ContainerState.STOPPING)
 
 
 def _host(deployment: Deployment, name: str) -> str:

@@ -14,13 +14,22 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..core.facts import ContainerExited, ContainerProbed, ContainerReady, ContainerStarted, ExitReason, Fact
+from ..core.facts import (
+    ContainerExited,
+    ContainerProbed,
+    ContainerReady,
+    ContainerStarted,
+    ContainerUnreachable,
+    ExitReason,
+    Fact,
+)
 from ..errors import Error, PlatformError
 from ..ports import ContainerSpec, ContainerStatus
 from ..runtime.client import SpawnerError
 from ..runtime.containers import ContainerFiles, Exit, Record
 from ..runtime.processes import ProcessId, alive, ended, identify
 from ..runtime.spawner_link import Link
+from . import listening
 from .exits import exited
 from .probe import Boots, Health
 from .startspec import secrets_fd, start_spec
@@ -29,6 +38,7 @@ from .tasks import background
 ADOPT_PAUSE_S = 0.3
 READ_PAUSE_S = 1.0
 ADOPT_ATTEMPTS_OF_THE_DEAD = 5
+LISTENING_LOOK_S = 0.8  # well within the shortest startup_timeout
 
 log = logging.getLogger(__name__)
 
@@ -173,10 +183,26 @@ class Watch:
             self._boot = background(self._until_ready(), f"boot of {self.container_id}")
 
     async def _until_ready(self) -> None:
-        await self._tools.boots.opened(self._address)
+        wondering = background(self._say_where_it_listens(), f"sockets of {self.container_id}")
+        try:
+            await self._tools.boots.opened(self._address)
+        finally:
+            wondering.cancel()
         self._ready = True
         self._tools.tell(ContainerReady(self.container_id))
         self._tools.health.add(self.container_id, self._address)
+
+    async def _say_where_it_listens(self) -> None:
+        """While it does not answer where it should; each other place is told once."""
+        told, port = "", int(self._address.rpartition(":")[2])
+        while True:
+            await asyncio.sleep(LISTENING_LOOK_S)
+            if not self._pid and (record := await self._read()):
+                self._pid = record.init.pid if record.init else 0
+            why = listening.look(self._pid, port) if self._pid else ""
+            if why not in ("", told):
+                told = why
+                self._tools.tell(ContainerUnreachable(self.container_id, why))
 
     def _settle(self, record: Record, ending: Exit) -> None:
         self.witnessed = True

@@ -35,6 +35,7 @@ class Entry:
         _unbuffer(sys.stdout)
         _unbuffer(sys.stderr)
         searchpath.install([self.root, self.lib])
+        searchpath.tell_children(self.lib)
         file = f"{self.root}/{self.path}" if self.path else ""
         folder = os.path.dirname(file)
         if file and folder != self.root:

@@ -31,6 +31,12 @@ def install(first: list[str]) -> None:
     _add_builtins()
 
 
+def tell_children(lib: str) -> None:
+    """Processes that the user's code starts, as `uvicorn app:web`, import its files too, and those import us."""
+    said = [os.environ.get("PYTHONPATH", ""), lib, f"{lib}/homeport/guest/children"]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, said))
+
+
 def package_folders(prefixes: Iterable[str], version: tuple[int, int]) -> list[str]:
     """Where packages may be installed under `prefixes`, as far as the folders exist; Debian's own places included."""
     found: dict[str, None] = {}
