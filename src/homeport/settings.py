@@ -19,6 +19,7 @@ FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _LEAST = {"cpu_overcommit": 1, "versions_kept": 1, "days_after_stop": 0, "log_days": 0, "gc_grace_minutes": 5}
+_LEAST |= {"request_log_days": 1, "request_log_mib": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Settings:
 
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
+    Of the log of requests, the last `request_log_days` are kept, as far as `request_log_mib` go.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
@@ -43,6 +45,8 @@ class Settings:
     days_after_stop: int = 7
     log_days: int = 30
     gc_grace_minutes: int = 60
+    request_log_days: int = 7
+    request_log_mib: int = 512
 
     @property
     def api_url(self) -> str:

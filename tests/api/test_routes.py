@@ -277,6 +277,9 @@ def test_the_openapi_document_has_every_route_and_its_errors(client: Client) -> 
     assert routes == {
         ("GET", "/v1/health"),
         ("GET", "/v1/status"),
+        ("GET", "/v1/servers/{app}/{server}/requests"),
+        ("GET", "/v1/servers/{app}/{server}/stats"),
+        ("GET", "/v1/apps/{app}/stats"),
         ("GET", "/v1/volumes"),
         ("POST", "/v1/volumes"),
         ("POST", "/v1/volumes/resolve"),

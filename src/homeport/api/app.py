@@ -24,6 +24,7 @@ from . import (
     registry,
     servers,
     status,
+    traffic,
     volume_files,
     volumes,
 )
@@ -41,6 +42,7 @@ ROUTERS = (
     redeployments.router,
     containers.router,
     servers.router,
+    traffic.router,
     environments.router,
     garbage.router,
     volumes.router,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..control.collector import Collector
 from ..control.environments import Environments
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from ..control.traffic import Traffic
 from ..control.volumes import Volumes
 from ..store.blobs import Blobs
 
@@ -35,6 +36,9 @@ class Platform(Protocol):
     async def delete_volume(self, volume_id: str, actor: str) -> Answer:
         """Returns when its files are gone, or left to the containers that have them. Raises NotFoundError."""
         ...
+
+    @property
+    def traffic(self) -> Traffic: ...
 
     @property
     def collector(self) -> Collector: ...

@@ -26,6 +26,7 @@ from . import (
     redeploy,
     render,
     servers,
+    traffic,
     volume_transfer,
     volumes,
 )
@@ -45,6 +46,7 @@ app = typer.Typer(
 platform.register(app)
 deploy.register(app)
 redeploy.register(apps.group)
+traffic.register(servers.group, apps.group)
 app.add_typer(apps.group, name="app")
 app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")

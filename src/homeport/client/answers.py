@@ -199,6 +199,62 @@ class ServerInfo(TypedDict):
     memory_mib: Any
     version: int
     containers: int
+    image_id: str
+    sessioned: bool
+    cpu_limit: float | None
+    memory_limit_mib: int | None
+    gpus: list[str]
+    ephemeral_disk_mib: int | None
+    nonpreemptible: bool
+    compute_regions: list[str]
+    cloud: str | None
+    autoscaling: dict[str, Any]
+    volumes: list[dict[str, Any]]
+    cloud_bucket_mounts: list[dict[str, Any]]
+    secrets: list[dict[str, Any]]
+
+
+class RequestInfo(TypedDict):
+    """`status` is None for a client that left unanswered; `why` is what the router refused it for."""
+
+    timestamp: str
+    route: str
+    container_id: str | None
+    duration_seconds: float
+    status: int | None
+    method: str
+    version: int | None
+    bytes_up: int
+    bytes_down: int
+    protocol: str
+    why: str | None
+
+
+class ServerStats(TypedDict):
+    object_id: str
+    since: str
+    until: str
+    request_count: int
+    request_count_by_status_code: dict[str, int]
+    request_rate_per_second: float
+    container_started_count: int
+    container_error_count: int
+    container_total_count: int
+    container_creating_at_end_count: int
+    request_percentile_stats: dict[str, dict[str, float | None]]
+    container_percentile_stats: dict[str, Any]
+    inference: None
+
+
+class AppStats(TypedDict):
+    app_id: str
+    since: str
+    until: str
+    lifecycle: Lifecycle
+    functions: dict[str, Any]
+    servers: dict[str, dict[str, Any]]
+    sandboxes: dict[str, int]
+    deployment_count: int
 
 
 class VolumeInfo(TypedDict):

@@ -38,6 +38,7 @@ from .publish import Publisher
 from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from .traffic import Traffic
 from .views import Json
 from .volume_keeper import VolumeKeeper
 from .volumes import Volumes
@@ -58,6 +59,7 @@ class Parts:
     audit: Audit
     volumes: Volumes
     volume_keeper: VolumeKeeper
+    traffic: Traffic
 
 
 class Platform:
@@ -68,6 +70,7 @@ class Platform:
         self._watchers = parts.publisher.watchers
         self._registry = Registry(parts.publisher, parts.history)
         self._auditor = Auditor(parts.audit, parts.history)
+        parts.traffic.find_app = self._find
 
     @property
     def blobs(self) -> Blobs:
@@ -105,6 +108,10 @@ class Platform:
         deleted = self._parts.volumes.delete(volume_id, actor)
         await self._parts.volume_keeper.look()
         return deleted
+
+    @property
+    def traffic(self) -> Traffic:
+        return self._parts.traffic
 
     @property
     def collector(self) -> Collector:

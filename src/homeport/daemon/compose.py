@@ -25,7 +25,9 @@ from ..control.loop import ControlLoop, machine_capacity
 from ..control.platform import Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
+from ..control.requestlog import RequestLog, versions
 from ..control.stock import Stores
+from ..control.traffic import Traffic
 from ..control.volume_keeper import VolumeKeeper
 from ..control.volumes import Volumes
 from ..control.watch import Watchers
@@ -50,6 +52,7 @@ from ..store.history import History
 from ..store.journal import SqlJournal
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.requests import RequestStore
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
 from ..store.trees import Trees
@@ -108,6 +111,8 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     store = VolumeStore(VolumeTable(database), VolumeFolders(directory.volumes))
     preparer = Preparer(settings, manifests, images, sources, trees, guest_lib, store)
     loop = ControlLoop(kernel, clock, engine, router, preparer)
+    requests = RequestLog(RequestStore(directory.requests), settings, clock, lambda: versions(loop.world))
+    router.on_request = requests.take
     watchers = Watchers()
     loop.watchers.append(watchers.tell)
     await router.start()
@@ -119,13 +124,15 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, trees, environments, store.table)
     collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, trees, images, guest_lib))
     chores = [asyncio.create_task(collector.run()), asyncio.create_task(keeper.run())]
+    chores.append(asyncio.create_task(requests.run()))
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     logbook = Logbook(settings.data_dir, history)
     try:
         audit = Audit(journal, database)
         now_ms = clock.now_ms()
+        traffic = Traffic(requests, history, loop, clock)
         yield Platform(
-            Parts(settings, now_ms, publisher, history, logbook, router, spawner, collector, audit, volumes, keeper)
+            Parts(settings, now_ms, publisher, history, logbook, router, spawner, collector, audit, volumes, keeper, traffic)
         )
     finally:
         for chore in chores:
@@ -134,6 +141,7 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         await loop.close()
         await engine.close()
         await router.close()
+        await requests.close()
         await spawner.close()
         database.close()
 

@@ -207,6 +207,7 @@ LOG_FORMAT = "\\t".join(
         "%[var(txn.host),json(utf8s)]",
         "%[var(txn.path),json(utf8s)]",
         "%ci",
+        "%Ti",
     ]
 )
 

@@ -28,6 +28,10 @@ class DataDir:
         return self.root / "journal.db"
 
     @property
+    def requests(self) -> Path:
+        return self.root / "requests.db"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 
