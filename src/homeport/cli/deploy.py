@@ -52,8 +52,12 @@ def deploy(context: typer.Context, request: Request) -> None:
     """
     if request.plan:
         raise typer.Exit(_plan(context, request))
+    carry_out(context, _load(request), request)
+
+
+def carry_out(context: typer.Context, app: App, request: Request) -> None:
+    """Deploys an App that is loaded, and shows it. Raises what `sdk.deploy` raises."""
     started = time.time()
-    app = _load(request)
     with connected(context, request.env) as client, render.Progress() as progress:
         show = _Show(progress, request, started)
         outcome = _run(app, request, client, show)

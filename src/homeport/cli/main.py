@@ -25,6 +25,7 @@ from . import (
     platform,
     redeploy,
     render,
+    server_deploy,
     servers,
     traffic,
     volume_transfer,
@@ -46,6 +47,7 @@ app = typer.Typer(
 platform.register(app)
 deploy.register(app)
 redeploy.register(apps.group)
+server_deploy.register(servers.group)
 traffic.register(servers.group, apps.group)
 app.add_typer(apps.group, name="app")
 app.add_typer(audit.group, name="audit")

@@ -68,10 +68,10 @@ def deploy(app: App, options: Options, client: Client) -> Iterator[DeployEvent]:
     with ThreadPoolExecutor(1) as pool:
         resolver = PlatformResolver(client, options.environment or client.environment)
         collected = collect(app, options.name, source.limit_bytes(os.environ), resolver)
-        asked = pool.submit(commit.commit_info, collected.folder)
+        asked = pool.submit(commit.commit_info, collected.folder) if collected.folder else None
         yield from (Mounted(mount.local, mount.remote) for mount in collected.mounts)
         yield from uploads.send(client, [*([collected.source] if collected.source else []), *resolver.trees])
-        info = asked.result()
+        info = asked.result() if asked else None
     problem = commit.problem(info) if info is not None else None
     if problem:
         yield Warned(problem)

@@ -40,6 +40,14 @@ class Server:
         return made
 
     @classmethod
+    def _of_image(cls, options: ServerOptions) -> Server:
+        """One that runs a command instead of a class."""
+        made = object.__new__(cls)
+        made._user_cls, made._options, made._deployed = None, options, None
+        made._name = options.spec.name
+        return made
+
+    @classmethod
     def from_name(
         cls, app_name: str, name: str, *, environment_name: str | None = None, client: Client | None = None
     ) -> Server:
