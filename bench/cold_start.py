@@ -17,25 +17,24 @@ import bare
 import machine
 from report import Figure, Target
 
+from homeport.client import config
+from homeport.client.http import Client
+from homeport.control.identity import Identity
 from homeport.control.prepare import Preparer
 from homeport.core.actions import StartContainer
 from homeport.core.facts import ContainerExited, ContainerReady, ContainerStarted
-from homeport.daemon import guestlib
-from homeport.daemon.compose import CACHE
+from homeport.daemon import inside
+from homeport.daemon.compose import Opened, image_settings
 from homeport.engine.local import LocalEngine
 from homeport.engine.probe import Boots
 from homeport.images.builder import BuildahImages
-from homeport.images.settings import ImageSettings
 from homeport.runtime.spawner_link import SpawnerLink
 from homeport.sdk import load, ref
 from homeport.sdk.collect import collect
+from homeport.sdk.resolve import PlatformResolver
 from homeport.settings import Settings
-from homeport.store.blobs import Blobs
-from homeport.store.database import Database
 from homeport.store.datadir import open_data_dir
-from homeport.store.manifests import Manifests
-from homeport.store.sources import Sources
-from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
+from homeport.store.keyring import platform_key
 
 PORT = 8000
 LIMIT_S = 60.0
@@ -148,25 +147,33 @@ class Bench:
 async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own."""
     directory = open_data_dir(data_dir)
-    blobs = Blobs(directory.blobs)
-    manifests, sources = Manifests(blobs), Sources(directory.sources, blobs)
-    images = BuildahImages(ImageSettings.under(data_dir, CACHE.expanduser()))
+    settings = Settings(data_dir=data_dir)
+    kept = Opened.at(settings, directory)
+    images = BuildahImages(image_settings(settings, kept.guest_lib))
     file = work / "servers.py"
     file.write_text(SERVERS)
-    collected = collect(load.load(ref.parse(str(file), False)).app, None, SOURCE_BYTES_MAX)
-    blobs.add(file.read_bytes())
+    nowhere = config.Target("http://nowhere.invalid", "", "", "")  # nothing in it asks the platform
+    resolver = PlatformResolver(Client(nowhere), "main")
+    collected = collect(load.load(ref.parse(str(file), False)).app, None, SOURCE_BYTES_MAX, resolver)
+    assert collected.source is not None
+    kept.blobs.add(file.read_bytes())
+    kept.blobs.add(collected.source.tree.content)
     recipe = collected.manifest.servers[0].image
-    await images.ensure(recipe, print)
-    settings = Settings(data_dir=data_dir)
-    volumes = VolumeStore(VolumeTable(Database(directory.journal)), VolumeFolders(directory.volumes))
-    preparer = Preparer(settings, manifests, images, sources, guestlib.ensure(data_dir), volumes)
+    image = await images.ensure(recipe, print)
+    servers = tuple(replace(server, image_id=image.image_id) for server in collected.manifest.servers)
+    manifest = replace(collected.manifest, servers=servers)
+    files = (kept.manifests, kept.sources, kept.trees)
+    identity = Identity(platform_key(directory.keys, "container tokens"))
+    inside_place = inside.place(data_dir)
+    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
     link = SpawnerLink(str(data_dir))
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
     try:
-        yield Bench(engine, preparer, manifests.put(collected.manifest), recipe.python_version)
+        yield Bench(engine, preparer, kept.manifests.put(manifest), recipe.python_version)
     finally:
         await _end(engine, link)
+        kept.database.close()
 
 
 async def _end(engine: LocalEngine, link: SpawnerLink) -> None:

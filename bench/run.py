@@ -19,6 +19,7 @@ import machine
 import report
 import rollout
 import stage
+import upload
 
 import router
 from homeport import __version__
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "deploy": (deploy.measure, 10, 3),
     "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
+    "upload": (upload.measure, 10, 2),
 }
 
 

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from . import exception
     from .client.http import Client
     from .errors import Error
+    from .file_pattern_matcher import FilePatternMatcher
     from .sdk.app import App
     from .sdk.cloud_bucket import CloudBucketMount
+    from .sdk.dict import Dict
     from .sdk.image import Image
     from .sdk.lifecycle import enter, exit  # noqa: A004 - the public API's name for it
     from .sdk.markers import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         web_server,
         wsgi_app,
     )
+    from .sdk.queue import Queue
     from .sdk.references import Proxy
     from .sdk.remote import is_local
     from .sdk.secret import Secret
@@ -38,9 +41,12 @@ __all__ = [
     "App",
     "Client",
     "CloudBucketMount",
+    "Dict",
     "Error",
+    "FilePatternMatcher",
     "Image",
     "Proxy",
+    "Queue",
     "Secret",
     "Server",
     "Volume",
@@ -63,9 +69,12 @@ _HOMES = {
     "App": "sdk.app",
     "Client": "client.http",
     "CloudBucketMount": "sdk.cloud_bucket",
+    "Dict": "sdk.dict",
     "Error": "errors",
+    "FilePatternMatcher": "file_pattern_matcher",
     "Image": "sdk.image",
     "Proxy": "sdk.references",
+    "Queue": "sdk.queue",
     "Secret": "sdk.secret",
     "Server": "sdk.server",
     "Volume": "sdk.volume",

@@ -71,7 +71,10 @@ class ContainerSpec:
     port: int
     hostname: str
     log_path: str
+    base_layers: int = 0  # as `Image.base_layers`
+    may_fork: bool = False  # from a warm template, where one fits; else, and where not, it is a process of its own
     cwd: str = "/root"
+    secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # never to be written where it outlives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     workdir: str = ""
+    base_layers: int = 0  # how many of the lowest layers are a base that the platform made itself
 
 
 class Images(Protocol):

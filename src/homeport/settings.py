@@ -18,8 +18,18 @@ DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_LEAST = {"cpu_overcommit": 1, "versions_kept": 1, "days_after_stop": 0, "log_days": 0, "gc_grace_minutes": 5}
-_LEAST |= {"request_log_days": 1, "request_log_mib": 8}
+BACKENDS = ("auto", "crun")
+_LEAST = {
+    "cpu_overcommit": 1,
+    "versions_kept": 1,
+    "days_after_stop": 0,
+    "log_days": 0,
+    "gc_grace_minutes": 5,
+    "image_cache_gib": 0,
+    "image_cache_days": 0,
+    "request_log_days": 1,
+    "request_log_mib": 8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,9 @@ class Settings:
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
     Of the log of requests, the last `request_log_days` are kept, as far as `request_log_mib` go.
+    Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
+    `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
+    `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
@@ -47,6 +60,10 @@ class Settings:
     gc_grace_minutes: int = 60
     request_log_days: int = 7
     request_log_mib: int = 512
+    image_cache_gib: int = 20
+    image_cache_days: int = 14
+    secret_key_file: str = ""
+    backend: str = "auto"
 
     @property
     def api_url(self) -> str:
@@ -97,6 +114,8 @@ def _check(settings: Settings, origin: str) -> None:
         raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
     if not _DOMAIN.fullmatch(settings.domain):
         raise InvalidError(f"{origin}: domain {settings.domain!r} is not a domain name.")
+    if settings.backend not in BACKENDS:
+        raise InvalidError(f"{origin}: backend has to be {' or '.join(BACKENDS)}, not {settings.backend!r}.")
     for name, least in _LEAST.items():
         if getattr(settings, name) < least:
             raise InvalidError(f"{origin}: {name} has to be at least {least}.")

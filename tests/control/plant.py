@@ -11,12 +11,15 @@ from typing import Any
 
 from homeport.control.chronicle import Input
 from homeport.control.environments import Environments
+from homeport.control.identity import Identity
 from homeport.control.kernel import Kernel
 from homeport.control.loop import ControlLoop
 from homeport.control.prepare import Preparer
 from homeport.control.publish import Publisher
 from homeport.control.redeploy import Redeployer
 from homeport.control.requests import DeployRequest, Event, RedeployRequest
+from homeport.control.secrets import Secrets
+from homeport.control.vault import Vault
 from homeport.control.volumes import Volumes
 from homeport.control.watch import Watchers
 from homeport.core.facts import AppStopRequested, CapacityKnown, DeployKind
@@ -30,7 +33,9 @@ from homeport.store.database import Database
 from homeport.store.environments import EnvironmentTable
 from homeport.store.history import AppRow, DeploymentRow, History
 from homeport.store.journal import SqlJournal
+from homeport.store.keyring import open_keyring
 from homeport.store.manifests import Manifests
+from homeport.store.secrets import SecretTable
 from homeport.store.sources import Sources
 from homeport.store.trees import Trees
 from homeport.store.volumes import VolumeFolders, VolumeStore, VolumeTable
@@ -61,23 +66,30 @@ class Plant:
         manifests, sources, settings = Manifests(self.blobs), Sources(root / "sources", self.blobs), Settings(data_dir=root)
         trees = Trees(self.blobs)
         self.volume_store = VolumeStore(VolumeTable(self.database), VolumeFolders(root / "volumes"))
-        preparer = Preparer(settings, manifests, self.images, sources, trees, root, self.volume_store)
-        kernel = Kernel(SqlJournal(self.database), "testng")
-        self.loop = ControlLoop(kernel, Clock(), self.engine, self.router, preparer)
+        journal, self.clock = SqlJournal(self.database), Clock()
+        (root / "keys").mkdir(exist_ok=True)
+        self.vault = Vault(SecretTable(self.database, journal, open_keyring(root / "keys")))
+        self.identity = Identity(b"k" * 32)
+        keeps = (self.images, manifests, sources, trees, root, self.volume_store, self.vault, self.identity)
+        kernel = Kernel(journal, "testng")
+        self.loop = ControlLoop(kernel, self.clock, self.engine, self.router, Preparer(settings, *keeps, root / "inside"))
         watchers = Watchers()
         self.loop.watchers.append(watchers.tell)
-        environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
-        self.volumes = Volumes(self.volume_store, environments, self.loop)
-        stores = (self.images, self.blobs, manifests, sources, trees, environments, self.volume_store.table)
+        self.environments = Environments(EnvironmentTable(self.database), self.history, self.loop)
+        self.secrets = Secrets(self.vault.table, self.environments, self.clock, b"n" * 32)
+        self.volumes = Volumes(self.volume_store, self.environments, self.loop)
+        stores = (self.images, self.blobs, manifests, sources, trees, self.environments, self.volume_store.table, self.vault)
         self.publisher = Publisher(settings, self.loop, watchers, *stores)
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`."""
+        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
         self.asked += 1
         source = self.tree({"web.py": text})
         recipe = ImageRecipe("debian_slim", "3.13")
-        manifest = AppManifest("shop", (ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000),), source)
+        more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
+        spec = ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000, **more)
+        manifest = AppManifest("shop", (spec,), source)
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
         return (await self.watch(self.publisher.deploy(request, True)))[-1].data
 

@@ -15,8 +15,8 @@ from homeport.control.collector import Collector
 from homeport.control.stock import Stores
 from homeport.core.model import Strategy
 from homeport.errors import NotFoundError
-from homeport.images.recipe import digest
-from homeport.manifest.schema import ImageRecipe
+from homeport.images import chain
+from homeport.manifest.schema import ImageRecipe, SecretRef
 from homeport.ports import Image
 from homeport.settings import Settings
 from homeport.testing.images import FakeImages
@@ -33,10 +33,13 @@ class StoredImages(FakeImages):
     idle: float = math.inf
 
     def stored(self) -> dict[str, Image]:
-        return {digest(recipe): image for recipe, image in self._images.items()}
+        return {chain.of(recipe).digest: image for recipe, image in self._images.items()}
 
     def idle_s(self, image_id: str) -> float:
         return self.idle
+
+    async def collect(self) -> tuple[int, int]:
+        return 0, 0
 
 
 class House:
@@ -56,12 +59,13 @@ class House:
             settings,
             parts.loop,
             self.plant.history,
-            parts.manifests,
             parts.blobs,
+            parts.manifests,
             parts.sources,
             parts.trees,
             self.images,
             self.root / "guest/now",
+            self.plant.secrets,
         )
         found = await Collector(stores).collect("ann", dry_run=dry_run)
         return {str(kind["kind"]): int(kind["count"]) for kind in found["kinds"] if kind["count"]}  # type: ignore[attr-defined]  # JSON
@@ -123,6 +127,34 @@ def test_an_app_stopped_long_ago_is_forgotten_with_all_that_it_had_but_its_histo
             await until(lambda: applied[-1] == (app_id, ()))
             assert [row.version for row in it.plant.rows()] == [1]
             assert list((tmp_path / "blobs").glob("??/*")) == []
+
+    asyncio.run(story())
+
+
+def test_values_go_when_no_version_that_can_run_again_names_them_and_named_secrets_stay(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, versions_kept=1) as it:
+            secrets = it.plant.secrets
+            named = secrets.create("api", "main", {"A": "1"}, overwrite=False, actor="ann")
+            first, second, unused = (secrets.keep({"A": text}, "main", "ann", dry_run=False) for text in "123")
+            await it.plant.deploy("one", secrets=(SecretRef(first),), strategy=Strategy.RECREATE)
+            await it.plant.deploy("two", secrets=(SecretRef(second),), strategy=Strategy.RECREATE)
+            assert (await it.collect(dry_run=True))["secrets"] == 2
+            assert (await it.collect())["secrets"] == 2
+            left = it.plant.vault.table.by_id([first, second, unused, str(named["secret_id"])])
+            assert left.keys() == {second, named["secret_id"]}
+
+    asyncio.run(story())
+
+
+def test_secrets_of_a_deleted_environment_go(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            it.plant.environments.create("dev", None, "ann")
+            it.plant.secrets.create("api", "dev", {"A": "1"}, overwrite=False, actor="ann")
+            assert await it.collect() == {}
+            it.plant.environments.delete("dev", "ann")
+            assert await it.collect() == {"secrets": 1}
 
     asyncio.run(story())
 

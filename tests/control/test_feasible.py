@@ -38,7 +38,6 @@ def test_what_every_machine_has_is_not_refused() -> None:
         (replace(SERVER, routing_region="mars"), "routing_region='mars' is not one of this platform's: us-east, eu-west"),
         (replace(SERVER, compute_region=("eu-west",)), "compute_region='eu-west' can't be had"),
         (replace(SERVER, cloud="aws"), "cloud='aws' can't be had"),
-        (replace(SERVER, secrets=("token",)), "secrets= is not available"),
         (replace(SERVER, serialized=True), "serialized=True is not available"),
     ],
 )

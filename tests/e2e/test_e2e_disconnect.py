@@ -167,5 +167,5 @@ def test_a_manifest_whose_content_was_never_uploaded_is_refused_and_changes_noth
             assert more, answer
             answer += more
     assert "published" not in answer
-    assert "The content of not-uploaded.py was not uploaded (1 files are missing); deploy again." in answer
+    assert f"The list of files {deploy.tree.digest} was not uploaded; deploy again." in answer
     assert deploy.versions() == []

@@ -18,6 +18,15 @@ def reach(host, port):
         return "closed"
 """
 
+# The errno of what a container gets when it would put a socket of its own in the place of the platform's.
+WRITE = """
+import os
+try:
+    os.unlink('/run/homeport/platform.sock')
+except OSError as error:
+    print(error.errno)
+"""
+
 
 @pytest.fixture
 def insider(box: Box) -> str:
@@ -54,7 +63,12 @@ def test_no_file_of_the_machine_is_seen(box: Box, insider: str) -> None:
     box.write("secret.txt", "only for the machine")
     paths = [str(box.root / "secret.txt"), str(box.data_dir), str(box.data_dir / "keys")]
     assert said(box, insider, f"import os\nfor path in {paths!r}: print(os.path.exists(path))") == ["False"] * 3
-    assert "homeport" not in said(box, insider, "import os; print(*os.listdir('/var/lib'), *os.listdir('/run'))")
+    assert "homeport" not in said(box, insider, "import os; print(*os.listdir('/var/lib'))")
+    assert said(box, insider, "import os; print(*os.listdir('/run'), *os.listdir('/run/homeport'))") == [
+        "homeport",
+        "platform.sock",
+    ]
+    assert said(box, insider, WRITE) == ["30"]  # EROFS
 
 
 def test_only_its_own_processes_are_seen(box: Box, insider: str) -> None:
@@ -91,4 +105,7 @@ def test_what_only_the_machines_root_may_do_is_refused(box: Box, insider: str, p
 
 def test_the_environment_holds_nothing_of_the_machines(box: Box, insider: str) -> None:
     names = said(box, insider, "import os; print(*open('/proc/1/environ').read().replace(chr(0), chr(10)).split())")
-    assert not [name for name in names if str(box.data_dir) in name or "TOKEN" in name]
+    assert not [name for name in names if str(box.data_dir) in name]
+    # its own, which says who it is and is good for nothing else
+    tokens = {name.partition("=")[0] for name in names if "TOKEN" in name}
+    assert tokens == {"MODAL_IDENTITY_TOKEN", "HOMEPORT_IDENTITY_TOKEN"}

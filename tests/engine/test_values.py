@@ -90,4 +90,5 @@ def test_a_start_spec_has_everything_in_the_spawners_words() -> None:
         "memory_limit_mib": 512,
         "stop_after_ms": 30_000,
         "backend": "crun",
+        "base_layers": 0,
     }

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from homeport.daemon import guestlib
-from homeport.spawner import wire
+from homeport.spawner import private, wire
+from homeport.spawner.subnet import instance_tag
 
 T = TypeVar("T")
 MAIN = Path(wire.__file__).with_name("__main__.py")
@@ -81,6 +82,21 @@ class SpawnerHarness:
         """Its address."""
         spec = self.spec(container_id, rootfs, argv, **more)
         return str(self.request(op="start", spec=spec)["address"])
+
+    def start_with_secrets(self, spec: dict[str, Any], secrets: dict[str, str]) -> None:
+        """As the control plane does: beside the spec, in a file that is only in memory."""
+        fd = os.memfd_create("secrets")
+        os.write(fd, json.dumps(secrets).encode())
+        assert self._socket is not None
+        socket.send_fds(self._socket, [wire.encode({"op": "start", "spec": spec})], [fd])
+        os.close(fd)
+        reply = wire.decode(self._socket.recv(wire.MESSAGE_BYTES_MAX))
+        assert reply["ok"], reply
+
+    @property
+    def memory(self) -> Path:
+        """Where this instance keeps what must be on no disk."""
+        return Path(private.place(self.data_dir, instance_tag(os.path.realpath(self.data_dir))))
 
     def spec(self, container_id: str, rootfs: str, argv: list[str], **more: Any) -> dict[str, Any]:
         common = {

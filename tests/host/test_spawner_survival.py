@@ -146,13 +146,14 @@ def test_nothing_is_left_when_all_has_ended(spawner: SpawnerHarness, rootfs: str
         spawner.forget(name)
     wait_until(lambda: gone(state["shim_pid"]), "the shim's end")
     assert os.listdir(f"{spawner.data_dir}/containers") == []
-    assert [name for name in os.listdir(f"{spawner.data_dir}/run/crun") if not name.startswith(".")] == []
+    assert [name for name in os.listdir(spawner.memory / "crun") if not name.startswith(".")] == []
     spawner.clean()
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     assert f": hp{tag}:" not in links
     wait_until(lambda: not re.search(f"hp{tag}", _links()), "the links of the stock to go")
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
     assert tag not in tables
+    assert not spawner.memory.exists()
     assert tag not in "".join(str(path) for path in Path("/sys/fs/cgroup").glob("*/homeport-*"))
     assert spawner.data_dir not in Path("/proc/self/mountinfo").read_text()
 

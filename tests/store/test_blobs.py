@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
+from homeport.errors import ConflictError, ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.manifest import digest
 from homeport.manifest.schema import AppManifest
 from homeport.store.blobs import Blobs
@@ -120,3 +120,68 @@ def test_a_manifest_is_kept_under_its_digest(blobs: Blobs) -> None:
     assert manifests.get(digest.of(manifest)) == manifest
     with pytest.raises(NotFoundError):
         manifests.get("0" * 64)
+
+
+def broken_off(blobs: Blobs, name: str, content: bytes, offset: int) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(blobs.put(name, chunks(), offset))
+
+
+def test_an_upload_that_can_be_continued_keeps_what_arrived_also_over_a_restart(blobs: Blobs) -> None:
+    content = bytes(range(256)) * 10_000
+    name = sha(content)
+    broken_off(blobs, name, content[:2_000_000], 0)
+    assert blobs.arrived(name) == (2_000_000, False)
+    assert blobs.missing([name]) == [name]
+    again = Blobs(blobs._root)
+    broken_off(again, name, content[2_000_000:2_000_010], 2_000_000)
+    asyncio.run(again.put(name, pieces(content[2_000_010:]), 2_000_010))
+    assert again.read(name) == content
+    assert again.arrived(name) == (len(content), True)
+    assert [path.name for path in files(again)] == [name[2:]]
+
+
+def test_one_that_is_continued_by_two_is_refused_to_the_second(blobs: Blobs) -> None:
+    name = sha(b"ab")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"a"
+        with pytest.raises(ConflictError, match="by somebody else"):
+            await blobs.put(name, pieces(b"ab"), 0)
+        await blobs.put(name, pieces(b"ab"))  # beside it, whole
+        yield b"b"
+
+    asyncio.run(blobs.put(name, chunks(), 0))
+    assert blobs.read(name) == b"ab"
+
+
+def test_many_are_all_stored_or_none(blobs: Blobs) -> None:
+    contents = [(sha(str(number).encode()), str(number).encode()) for number in range(300)]
+    with pytest.raises(InvalidError, match="nothing was kept"):
+        blobs.add_all([*contents, (sha(b"x"), b"y")])
+    assert files(blobs) == []
+    blobs.add_all(contents[:3])
+    blobs.add_all(contents + contents)
+    assert blobs.missing([digest for digest, _ in contents]) == []
+    assert all(blobs.read(digest) == content for digest, content in contents)
+    assert {path.stat().st_mode & 0o777 for path in files(blobs)} == {0o444}
+
+
+def test_many_are_asked_for_at_once_and_in_order(blobs: Blobs) -> None:
+    contents = [(sha(str(number).encode()), str(number).encode()) for number in range(3000)]
+    blobs.add_all(contents[::2])
+    assert blobs.missing(digest for digest, _ in contents) == [digest for digest, _ in contents[1::2]]
+
+
+def test_the_executable_form_is_made_once_from_what_is_whole(blobs: Blobs) -> None:
+    name = blobs.add(b"#!/bin/sh")
+    path = blobs.executable(name)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"#!/bin/sh", 0o555)
+    inode = path.stat().st_ino
+    assert blobs.executable(name).stat().st_ino == inode
+    with pytest.raises(NotFoundError):
+        blobs.executable(sha(b"none"))

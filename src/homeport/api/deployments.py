@@ -30,6 +30,12 @@ async def deploy(body: models.DeploymentRequest, platform: PlatformHere, actor: 
     return await EventStream.of(platform.deploy(_request(body, actor), wait), keep_going=True)
 
 
+@router.delete("/{request_id}", response_model=models.DeploymentCancelled)
+async def cancel(request_id: str, platform: PlatformHere) -> dict[str, Any]:
+    """End a deploy that is under way and not published, its builds included; else `cancelled` is false."""
+    return {"request_id": request_id, "cancelled": platform.cancel_deploy(request_id)}
+
+
 @router.post("/plan", response_model=models.Plan)
 async def plan(body: models.PlanRequest, platform: PlatformHere, actor: Actor) -> dict[str, Any]:
     """What `deploy` would change now. Uploads, builds and changes nothing; refuses what a deploy would be refused for."""

@@ -8,7 +8,7 @@ from ..errors import ResourceExhaustedError
 from .problems import answer
 
 BODY_BYTES_MAX = 32 * 1024**2
-STREAMED = ("/v1/blobs/", "/v1/volumes/")
+STREAMED = ("/v1/blobs/", "/v1/volumes/", "/v1/dicts/")
 
 
 class LimitBody:

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from ..control.builds import Builds
 from ..control.collector import Collector
+from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.objects import Objects
+from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from ..control.secrets import Secrets
 from ..control.traffic import Traffic
 from ..control.volumes import Volumes
 from ..store.blobs import Blobs
@@ -41,6 +46,21 @@ class Platform(Protocol):
     def traffic(self) -> Traffic: ...
 
     @property
+    def builds(self) -> Builds: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    @property
+    def objects(self) -> Objects: ...
+
+    @property
+    def dicts(self) -> Dicts: ...
+
+    @property
+    def queues(self) -> Queues: ...
+
+    @property
     def collector(self) -> Collector: ...
 
     async def status(self) -> Answer: ...
@@ -59,6 +79,10 @@ class Platform(Protocol):
         """The deployment as it goes on; with `wait` until it is settled. The API reads it to the end in a task of its own,
         whether or not the client is still there.
         """
+        ...
+
+    def cancel_deploy(self, request_id: str) -> bool:
+        """Whether a deploy was ended before it was published."""
         ...
 
     def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:

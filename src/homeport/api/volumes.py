@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
+from ..control.objects import refuse_out_of_reach
 from . import volume_models as models
 from .auth import Actor
 from .context import MAIN, Environment, PlatformHere
+from .objects import Within
 
 router = APIRouter(prefix="/volumes", tags=["volumes"])
+
+
+def in_reach(request: Request, platform: PlatformHere, within: Within) -> None:
+    """For containers: a Volume of another environment is as good as none."""
+    volume_id = request.path_params.get("volume_id")
+    if volume_id is not None:
+        refuse_out_of_reach(str(platform.volumes.info(str(volume_id))["environment"]), within)
 
 
 @router.get("", response_model=models.Volumes)
@@ -20,14 +29,16 @@ async def volumes(platform: PlatformHere, environment: Environment = MAIN) -> di
 
 
 @router.post("", response_model=models.VolumeInfo)
-async def create(body: models.VolumeRequest, platform: PlatformHere, actor: Actor) -> dict[str, Any]:
+async def create(body: models.VolumeRequest, platform: PlatformHere, actor: Actor, within: Within) -> dict[str, Any]:
     """Without a name: one that is removed when it was not heard of (`heartbeat`) for 15 minutes."""
+    refuse_out_of_reach(body.environment, within)
     return platform.volumes.create(body.name or "", body.environment, allow_existing=body.allow_existing, actor=actor)
 
 
 @router.post("/resolve", response_model=models.VolumeResolved)
-async def resolve(body: models.ResolveRequest, platform: PlatformHere, actor: Actor) -> dict[str, Any]:
+async def resolve(body: models.ResolveRequest, platform: PlatformHere, actor: Actor, within: Within) -> dict[str, Any]:
     """The id of a name."""
+    refuse_out_of_reach(body.environment, within)
     made = body.create_if_missing
     return platform.volumes.resolve(body.name, body.environment, create_if_missing=made, actor=actor)
 

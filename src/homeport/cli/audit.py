@@ -49,6 +49,6 @@ def verify(context: typer.Context, as_json: Json = False) -> None:
 def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     version = f" v{entry['version']}" if entry.get("version") else ""
     subject = str(entry.get("app_name") or entry.get("app_id") or "") + version
-    parts = [part for part in (subject, entry.get("container_id")) if part]
+    parts = [part for part in (subject, entry.get("container_id"), entry.get("object")) if part]
     what = (str(entry["action"]), str(entry.get("environment") or ""), " · ".join(parts))
     return str(entry["record"]), text.local_time(entry["time"]), str(entry["actor"]), *what

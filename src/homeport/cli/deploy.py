@@ -20,7 +20,7 @@ from .rollout import NOT_ALL_ENDED, TERMINATING, Rollout
 if TYPE_CHECKING:
     from ..client.http import Client
     from ..sdk.app import App
-    from ..sdk.events import DeployEvent, Mounted, Outcome, Published
+    from ..sdk.events import DeployEvent, Mounted, Outcome, Published, Uploading
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class _Show:
         match event:
             case e.Mounted():
                 self.mounts.append(event)
-            case e.Uploading(files, size_bytes):
-                self.progress.now(f"Uploading {files} file{'s' if files > 1 else ''} ({_size(size_bytes)})...")
+            case e.Uploading():
+                self.progress.part(_uploading(event), event.bytes_sent, event.size_bytes)
             case e.Warned(message):
                 self.progress.line(f"Warning: {message}", "yellow")
             case e.Progress("terminate", _) if not self.request.as_json:
@@ -221,6 +221,12 @@ def end_lines(outcome: Outcome, took_s: float) -> Iterator[str]:
 
 def _sign(line: str) -> None:
     render.out(line, "green" if line.startswith("✓") else "")
+
+
+def _uploading(now: Uploading) -> str:
+    size = _size(now.size_bytes)
+    sent = f"{_size(now.bytes_sent)} of {size}" if now.bytes_sent else size
+    return f"Uploading {now.files} file{'s' if now.files > 1 else ''} ({sent})..."
 
 
 def _size(size_bytes: int) -> str:

@@ -63,7 +63,10 @@ def delete(context: typer.Context, name: Name, yes: Yes = False) -> None:
     """Delete an environment. All Apps in it have to be stopped before."""
     with connected(context) as client:
         if not yes:
-            confirm(f"Are you sure you want to delete the environment '{name}'?")
+            confirm(
+                f"Are you sure you want to delete the environment '{name}'?\n"
+                "Its Secrets, Dicts and Queues go with it, for good."
+            )
         client.delete_environment(name)
     render.out(f"✓ Environment deleted: {name}.", "green")
 

@@ -20,11 +20,15 @@ from . import (
     audit,
     containers,
     deploy,
+    dicts,
     environments,
     garbage,
+    images,
     platform,
+    queues,
     redeploy,
     render,
+    secrets,
     server_deploy,
     servers,
     traffic,
@@ -56,6 +60,10 @@ app.add_typer(servers.group, name="server")
 app.add_typer(environments.group, name="environment")
 volume_transfer.register(volumes.group)
 app.add_typer(volumes.group, name="volume")
+app.add_typer(images.group, name="image")
+app.add_typer(secrets.group, name="secret")
+app.add_typer(dicts.group, name="dict")
+app.add_typer(queues.group, name="queue")
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

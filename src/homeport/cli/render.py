@@ -112,6 +112,22 @@ class Progress:
             self._status.start()
         self._status.update(Text(what))
 
+    def part(self, what: str, done: int, total: int) -> None:
+        """The moving line says `what`, and shows how much of it is done; without a terminal it is one line, at the start."""
+        if not fancy(sys.stderr):
+            if not done:
+                note(what)
+            return
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        self.now(what)
+        shown = Table.grid(padding=(0, 1))
+        shown.add_row(Text(what), ProgressBar(total=max(total, 1), completed=done, width=30))
+        assert self._status is not None
+        self._status.update(shown)
+
     def line(self, line: str, style: str = "dim") -> None:
         """A line that stays, above the moving one."""
         if self._status is None:

@@ -274,3 +274,10 @@ class VolumeFile(TypedDict):
     type: str
     mtime: int
     size: int
+
+
+class ImageNameInfo(TypedDict):
+    name: str
+    image_id: str
+    published_at: str
+    published_by: str

@@ -24,6 +24,7 @@ from .answers import (
     EnvironmentInfo,
     Garbage,
     HistoryEntry,
+    ImageNameInfo,
     Plan,
     ServerInfo,
     Status,
@@ -112,6 +113,10 @@ class Client:
     def deploy(self, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """Publishes a manifest; the events of docs/api.md up to `settled`, or to `published` where nothing will follow."""
         return self._stream("POST", "/deployments", _is_published(wait), params={"wait": wait}, json=dict(request))
+
+    def cancel_deploy(self, request_id: str) -> bool:
+        """Whether a deploy was ended before it was published; nothing has changed then."""
+        return bool(self._call("DELETE", f"/deployments/{_part(request_id)}")["cancelled"])
 
     def rollover(self, ref: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         """New containers for the version that is there; events as from `deploy`. request: strategy, request_id."""
@@ -204,6 +209,18 @@ class Client:
     def collect_garbage(self, dry_run: bool) -> Garbage:
         """Returns when all of it is gone, however long that takes. dry_run: only says what would go."""
         return cast(Garbage, self._post("/gc", None, dry_run=dry_run))
+
+    def build_image(self, recipe: Mapping[str, Any], name: str | None) -> Iterator[Event]:
+        """Events `build`, and `built` as the last one. name: NAME or NAME:TAG that means this image from then on."""
+        body = {"recipe": dict(recipe), "name": name}
+        return self._stream("POST", "/images/build", lambda event: event.name == "built", json=body)
+
+    def image_names(self) -> list[ImageNameInfo]:
+        return cast(list[ImageNameInfo], self._get("/images/names")["names"])
+
+    def image_logs(self, image_id: str) -> Iterator[Event]:
+        """Events `build`, and `end` as the last one."""
+        return self._stream("GET", f"/images/{_part(image_id)}/logs", _is_end)
 
     def _get(self, path: str, **params: str | int | bool | None) -> dict[str, Any]:
         return self._call("GET", path, params=_given(**params))

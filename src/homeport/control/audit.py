@@ -55,5 +55,14 @@ def _line(row: AuditRow, apps: dict[str, AppRow]) -> Json:
         "environment": body.get("name") if about_environment else (app.environment if app else body.get("environment")),
         "version": body.get("version"),
         "container_id": container_id,
+        "object": _object(row),
         "hash": row.hash,
     }
+
+
+def _object(row: AuditRow) -> str | None:
+    """What it was done to, where that is neither App nor container: a Secret with its keys."""
+    if not row.kind.startswith("secret.") or "secret_id" not in row.body:
+        return None
+    keys = ", ".join(str(key) for key in row.body.get("keys") or ())
+    return f"{row.body.get('name') or row.body['secret_id']} ({keys})"

@@ -74,6 +74,10 @@ class Collector:
             forgotten = await self._forget(run)
             plan = await asyncio.to_thread(self._plan, run, forgotten)
             counts, sizes = await self._remove(plan.items, run)
+            if not run.dry:
+                cached, size_bytes = await self._stores.images.collect()
+                counts += Counter({Kind.IMAGE: cached})
+                sizes += Counter({Kind.IMAGE: size_bytes})
             if counts and not run.dry:
                 self._write_down(counts, sizes.total(), actor)
         return _report(run, plan, len(forgotten), counts, sizes)
@@ -150,6 +154,8 @@ class Collector:
                 return self._stores.sources.drop(key, run.unused_since_ms)
             case Kind.LOG:
                 return _remove_log(paths)
+            case Kind.SECRET:
+                return self._stores.secrets.drop(key, run.unused_since_ms)
             case _:
                 if kind is Kind.CONTAINER and (key in _containers(self._stores.loop.world.apps.values()) or _mounts(paths)):
                     return False
@@ -191,6 +197,8 @@ class Collector:
                 return [data_dir / "sources" / key]
             case Kind.GUEST:
                 return [data_dir / "guest" / key]
+            case Kind.SECRET:
+                return []  # it is a row
             case _:
                 return [data_dir / "containers" / key]
 

@@ -60,6 +60,14 @@ class Environments:
         """What tells its URLs from those of others. Raises as `find`."""
         return self.find(name).web_suffix
 
+    def name_of(self, environment_id: str) -> str:
+        """Empty for one that is deleted, or never was."""
+        return next((row.name for row in self._rows() if row.environment_id == environment_id), "")
+
+    def ids(self) -> frozenset[str]:
+        """Of those that are not deleted."""
+        return frozenset(row.environment_id for row in self._rows())
+
     def lines(self) -> list[Json]:
         return [self._line(row) for row in self._rows()]
 

@@ -34,7 +34,6 @@ def _of(server: ServerSpec, machine: Machine) -> Iterator[str]:
     yield from _places(server, machine)
     unsupported = {
         "serialized=True": server.serialized,
-        "secrets=": bool(server.secrets),
         "proxy=": server.proxy is not None,
         "i6pn=True": server.i6pn,
         "experimental_options=": bool(server.experimental_options),

@@ -25,10 +25,11 @@ class Kind(StrEnum):
     IMAGE = "images"  # by image id
     CONTAINER = "containers"  # directories that were left, by container id
     LOG = "logs"  # of one container, by its id
+    SECRET = "secrets"  # made from values, or of an environment that is deleted; by id
     GUEST = "guests"  # copies of our package for containers, by name
 
 
-NAMED_BY_MANIFESTS = frozenset({Kind.BLOB, Kind.SOURCE, Kind.IMAGE})
+NAMED_BY_MANIFESTS = frozenset({Kind.BLOB, Kind.SOURCE, Kind.IMAGE, Kind.SECRET})
 
 
 class Ref(NamedTuple):

@@ -28,20 +28,35 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
+from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
+from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .objects import Objects
 from .planner import Planner
 from .publish import Publisher
+from .queues import Queues
 from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from .secrets import Secrets
 from .traffic import Traffic
 from .views import Json
 from .volume_keeper import VolumeKeeper
 from .volumes import Volumes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What Apps and people keep here by name."""
+
+    secrets: Secrets
+    objects: Objects
+    dicts: Dicts
+    queues: Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +71,11 @@ class Parts:
     router: HAProxyRouter
     spawner: SpawnerClient
     collector: Collector
+    builds: Builds
     audit: Audit
     volumes: Volumes
     volume_keeper: VolumeKeeper
+    kept: Kept
     traffic: Traffic
 
 
@@ -114,6 +131,26 @@ class Platform:
         return self._parts.traffic
 
     @property
+    def builds(self) -> Builds:
+        return self._parts.builds
+
+    @property
+    def secrets(self) -> Secrets:
+        return self._parts.kept.secrets
+
+    @property
+    def objects(self) -> Objects:
+        return self._parts.kept.objects
+
+    @property
+    def dicts(self) -> Dicts:
+        return self._parts.kept.dicts
+
+    @property
+    def queues(self) -> Queues:
+        return self._parts.kept.queues
+
+    @property
     def collector(self) -> Collector:
         return self._parts.collector
 
@@ -141,6 +178,9 @@ class Platform:
 
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._parts.publisher.deploy(request, wait)
+
+    def cancel_deploy(self, request_id: str) -> bool:
+        return self._parts.publisher.cancel(request_id)
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)

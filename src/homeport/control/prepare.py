@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,23 +22,32 @@ from ..store.sources import Sources
 from ..store.trees import Trees
 from ..store.volumes import VolumeStore
 from . import volume_mounts
+from .identity import Identity
+from .vault import Vault
 
 GUEST_LIB = "/opt/homeport/lib"
+INSIDE = "/run/homeport"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
+GUEST = ("HOMEPORT_GUEST_MODULE", "HOMEPORT_GUEST_PATH", "HOMEPORT_GUEST_CLASS")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """`guest_lib` is the directory that holds our package as containers see it (`daemon.guestlib`)."""
+    """`guest_lib` is the directory that holds our package as containers see it (`daemon.guestlib`), `inside` the one with
+    the socket through which they reach the platform.
+    """
 
     settings: Settings
-    manifests: Manifests
     images: Images
+    manifests: Manifests
     sources: Sources
     trees: Trees
     guest_lib: Path
     volumes: VolumeStore
+    vault: Vault
+    identity: Identity
+    inside: Path
 
     async def spec(self, action: StartContainer) -> ContainerSpec:
         """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
@@ -49,20 +58,30 @@ class Preparer:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
         binds = await asyncio.to_thread(lambda: tuple(self._file_binds(manifest, server, image)))
         volumes = await asyncio.to_thread(volume_mounts.binds, server, self.volumes) if server.volumes else ()
+        values = await asyncio.to_thread(self.vault.values, server.secrets)
+        hidden = secret_environment(values, server, self.identity.token(action))
+        told = environment(self.settings, action, server, image)
         return ContainerSpec(
             container_id=action.container_id,
             app_id=action.app_id,
             service_id=action.service_id,
             image_layers=image.layers,
             command=command(server, image),
-            env=environment(self.settings, action, server, image),
-            binds=(*((Bind(str(self.guest_lib), GUEST_LIB),) if _is_class(server) else ()), *binds, *volumes),
+            env=tuple(pair for pair in told if pair[0] not in dict(hidden)),
+            binds=(*self._own_binds(server), *binds, *volumes),
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
+            secret_env=hidden,
+            base_layers=image.base_layers,
+            may_fork=self.settings.backend == "auto" and _is_class(server),
             cwd="/root" if _is_class(server) else image.workdir or "/",
         )
+
+    def _own_binds(self, server: ServerSpec) -> tuple[Bind, ...]:
+        own = (Bind(str(self.guest_lib), GUEST_LIB),) if _is_class(server) else ()
+        return (*own, Bind(str(self.inside), INSIDE))
 
     def _file_binds(self, manifest: AppManifest, server: ServerSpec, image: Image) -> Iterator[Bind]:
         """The user's files, read-only; what the image has beside them stays, and the rest of /root is the container's."""
@@ -89,6 +108,16 @@ def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
     return data_dir / "logs" / app_id / f"{container_id}.log"
 
 
+def secret_environment(values: Mapping[str, str], server: ServerSpec, token: str) -> tuple[tuple[str, str], ...]:
+    """What goes to the container by a way of its own, and to no disk: its Secrets, without what `env=` sets (semantics
+    6.1.1), and its token. It goes before the rest of the environment.
+    """
+    said = {name for name, _ in server.env} | set(GUEST)
+    mine = {name: value for name, value in values.items() if name not in said}
+    mine |= {f"{prefix}_IDENTITY_TOKEN": token for prefix in ("MODAL", "HOMEPORT")}
+    return tuple(sorted(mine.items()))
+
+
 def environment(settings: Settings, action: StartContainer, server: ServerSpec, image: Image) -> tuple[tuple[str, str], ...]:
     """The image's, then what the platform tells a container (semantics 3.7.14), then the user's own, which wins."""
     told = {
@@ -104,13 +133,8 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
     merged |= dict(server.env)
     if server.volumes:
         merged["HOMEPORT_VOLUMES"] = json.dumps([[m.path, m.volume_id, m.name, m.read_only] for m in server.volumes])
-    if not _is_class(server):
-        return tuple(sorted(merged.items()))
-    merged |= {
-        "HOMEPORT_GUEST_MODULE": server.entry.module,
-        "HOMEPORT_GUEST_PATH": server.entry.path or "",
-        "HOMEPORT_GUEST_CLASS": server.entry.qualname,
-    }
+    if _is_class(server):
+        merged |= dict(zip(GUEST, (server.entry.module, server.entry.path or "", server.entry.qualname), strict=True))
     return tuple(sorted(merged.items()))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
 from ..core.events import Event as Happening
@@ -17,7 +17,7 @@ from ..core.facts import DeployRequested
 from ..core.model import App, Deployment, ServiceSpec, Strategy
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
-from ..errors import ConflictError, Error, InvalidError
+from ..errors import ConflictError, Error, InvalidError, NotFoundError
 from ..manifest import checks, digest, names, placing
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
 from ..manifest.tree import Tree
@@ -35,10 +35,12 @@ from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event
+from .vault import Vault, secrets_of
 from .volume_mounts import refuse_missing
 from .watch import Watchers
 
 LOG_TAIL_LINES = 20
+LAID_OUT_AT_ONCE = 2_000  # entries of a tree
 RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
 
 
@@ -54,14 +56,14 @@ class Publisher:
     trees: Trees
     environments: Environments
     volumes: VolumeTable
+    vault: Vault
     recreate_wait_s: float = RECREATE_WAIT_S
+    preparing: dict[str, asyncio.Task[object]] = field(default_factory=dict)  # by request id, until it is published
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
-        yield progress("check", f"Checking {request.manifest.name}")
-        await asyncio.to_thread(self.check, request)
         built: dict[ImageRecipe, Image] = {}
-        async for event in self._build(request.manifest, built):
+        async for event in self._cancellable(request, self._prepare(request, built)):
             yield event
         manifest = _with_images(request.manifest, built)
         manifest_digest = digest.of(manifest)
@@ -71,6 +73,11 @@ class Publisher:
         origin = Origin(request.actor, request.tag, request.client_version, request.commit)
         async for event in self.publish(Input(self.fact(request, manifest_digest), origin), wait):
             yield event
+
+    def cancel(self, request_id: str) -> bool:
+        """End a deploy that is not published yet, its builds included. Returns False where it is too late, or never was."""
+        task = self.preparing.pop(request_id, None)
+        return task is not None and task.cancel()
 
     async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
         """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
@@ -92,6 +99,22 @@ class Publisher:
                 async for event in self._follow(app, happenings):
                     yield event
 
+    async def _cancellable(self, request: DeployRequest, stream: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        task = asyncio.current_task()
+        assert task is not None
+        self.preparing[request.request_id] = task
+        try:
+            async for event in stream:
+                yield event
+        finally:
+            self.preparing.pop(request.request_id, None)
+
+    async def _prepare(self, request: DeployRequest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
+        yield progress("check", f"Checking {request.manifest.name}")
+        await asyncio.to_thread(self.check, request)
+        async for event in self._build(request.manifest, built):
+            yield event
+
     def service_host(self, app_name: str, environment: str, server: ServerSpec) -> str:
         suffix = self.environments.suffix(environment)
         settings = self.settings
@@ -100,9 +123,14 @@ class Publisher:
         )
 
     def check(self, request: DeployRequest) -> None:
-        """As `refuse`, and InvalidError for what was not uploaded, or can't be used. Blocks."""
+        """As `refuse`; InvalidError for what was not uploaded or can't be used, NotFoundError for values that are gone.
+
+        Blocks.
+        """
         self.refuse(request)
         manifest = request.manifest
+        if problem := self.vault.problem(secrets_of(manifest)):
+            raise NotFoundError(problem)
         if unnamed := [mount.name for server in manifest.servers for mount in server.volumes if not mount.volume_id]:
             raise InvalidError(f"Volume {unnamed[0]!r} has no id in what was sent; deploy with an up to date homeport.")
         for tree in (*placing.running_trees(manifest), *placing.building_trees(manifest)):
@@ -118,18 +146,26 @@ class Publisher:
         return self.trees.get(manifest.source) if manifest.source else Tree()
 
     def lay_out(self, manifest: AppManifest) -> None:
-        """All files that its containers will see. Raises as `Sources.materialise`. Blocks."""
+        """All files that its containers will see. Raises as `Sources.materialise`. Blocks.
+
+        Trees of very many files are left to the first container that needs them: of a deploy that takes the longest, and
+        all that it could find out is that the disk has become full.
+        """
         for server in manifest.servers:
             for placement in self.trees.placements(manifest, server):
-                self.sources.materialise(placement.tree)
+                if len(placement.tree.entries) <= LAID_OUT_AT_ONCE:
+                    self.sources.materialise(placement.tree)
 
     def refuse(self, request: DeployRequest) -> None:
         """Raises InvalidError for what this machine can't give, ConflictError for a host that another App has,
-        NotFoundError for a Volume that is not there.
+        NotFoundError for a Volume or Secret that is not there, or a Secret that lacks a key.
         """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
         refuse_missing(request.manifest, self.volumes)
+        # values without a name are sent when it is meant seriously: a plan has only their ids
+        if problem := self.vault.problem(ref for ref in secrets_of(request.manifest) if ref.name):
+            raise NotFoundError(problem)
         self._refuse_taken_hosts(self.fact(request, ""))
 
     def _refuse_taken_hosts(self, fact: DeployRequested) -> None:

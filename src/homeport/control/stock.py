@@ -21,6 +21,8 @@ from ..store.sources import Sources
 from ..store.trees import Trees
 from .garbage import Item, Kind, PastApp, Ref, Version
 from .loop import ControlLoop
+from .secrets import Secrets
+from .vault import secrets_of
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +38,23 @@ class ImageStore(Protocol):
 
     async def drop(self, image_id: str) -> None: ...
 
+    async def collect(self) -> tuple[int, int]:
+        """Removes cached layers beyond what is allowed: how many images, and bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
     settings: Settings
     loop: ControlLoop
     history: History
-    manifests: Manifests
     blobs: Blobs
+    manifests: Manifests
     sources: Sources
     trees: Trees
     images: ImageStore
     guest_lib: Path
+    secrets: Secrets
 
 
 class Stock:
@@ -67,7 +74,9 @@ class Stock:
             try:
                 manifest = self._stores.manifests.get(digest)
                 blobs = {digest, *self._blobs_of(manifest)}
-                refs = self._sources_of(manifest) | {shared.setdefault(blob, Ref(Kind.BLOB, blob)) for blob in blobs}
+                secrets = {Ref(Kind.SECRET, secret.secret_id) for secret in secrets_of(manifest)}
+                refs = frozenset(shared.setdefault(blob, Ref(Kind.BLOB, blob)) for blob in blobs)
+                refs = refs | secrets | self._sources_of(manifest)
             except Error as error:
                 log.warning("manifest %s can't be read: %s", digest, error)
             else:
@@ -104,6 +113,8 @@ class Stock:
             yield from _item(Ref(Kind.LOG, path.stem), path)
         for directory in data_dir.glob("guest/*"):
             yield from _item(Ref(Kind.GUEST, directory.name), directory)
+        for secret_id, used_at_ms in stores.secrets.unheld():
+            yield Item(Ref(Kind.SECRET, secret_id), used_at_ms)
 
     def _versions(self, app_id: str) -> tuple[Version, ...]:
         rows = self._stores.history.history(app_id)

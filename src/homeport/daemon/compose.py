@@ -10,24 +10,34 @@ import secrets
 import socket
 import string
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
 
 from ..api.app import create_app
+from ..api.inside import create_inside_app
+from ..control.builds import Builds
 from ..control.collector import Collector
+from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.identity import Gate, Identity
 from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
-from ..control.platform import Parts, Platform
+from ..control.materials import PlatformMaterials
+from ..control.objects import Objects
+from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
 from ..control.publish import Publisher
+from ..control.queues import Queues
 from ..control.requestlog import RequestLog, versions
+from ..control.secrets import Secrets
 from ..control.stock import Stores
 from ..control.traffic import Traffic
+from ..control.vault import Vault
 from ..control.volume_keeper import VolumeKeeper
 from ..control.volumes import Volumes
 from ..control.watch import Watchers
@@ -50,14 +60,17 @@ from ..store.environments import EnvironmentTable
 from ..store.files import write_private
 from ..store.history import History
 from ..store.journal import SqlJournal
+from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.objects import ObjectFile
 from ..store.requests import RequestStore
+from ..store.secrets import SecretTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
 from ..store.trees import Trees
 from ..store.volumes import VolumeFolders, VolumeStore, VolumeTable
-from . import guestlib
+from . import guestlib, inside
 
 SHUTDOWN_LIMIT_S = 2
 CACHE = Path("~/.cache/homeport")
@@ -95,22 +108,54 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
         await serving
 
 
+@dataclass(frozen=True)
+class Opened:
+    """Everything that lies in the data directory, opened."""
+
+    database: Database
+    journal: SqlJournal
+    history: History
+    blobs: Blobs
+    manifests: Manifests
+    sources: Sources
+    trees: Trees
+    vault: Vault
+    volumes: VolumeStore
+    objects: ObjectFile
+    guest_lib: Path
+
+    @classmethod
+    def at(cls, settings: Settings, directory: DataDir) -> Opened:
+        """Blocks. Raises what opening them raises."""
+        database, blobs = Database(directory.journal), Blobs(directory.blobs)
+        journal = SqlJournal(database)
+        return cls(
+            database=database,
+            journal=journal,
+            history=History(database),
+            blobs=blobs,
+            manifests=Manifests(blobs),
+            sources=Sources(directory.sources, blobs),
+            trees=Trees(blobs),
+            vault=Vault(SecretTable(database, journal, _keyring(settings, directory))),
+            volumes=VolumeStore(VolumeTable(database), VolumeFolders(directory.volumes)),
+            objects=ObjectFile(directory.objects),
+            guest_lib=guestlib.ensure(settings.data_dir),
+        )
+
+
 @contextlib.asynccontextmanager
 async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
     clock = SystemClock()
-    database = Database(directory.journal)
-    journal = SqlJournal(database)
-    kernel = Kernel(journal, _new_tag())
-    history = History(database)
-    blobs = Blobs(directory.blobs)
-    manifests, sources, trees = Manifests(blobs), Sources(directory.sources, blobs), Trees(blobs)
-    images = BuildahImages(ImageSettings.under(settings.data_dir, CACHE.expanduser()))
-    router = HAProxyRouter(router_settings(settings))
-    engine = LocalEngine(str(settings.data_dir))
-    guest_lib = await asyncio.to_thread(guestlib.ensure, settings.data_dir)
-    store = VolumeStore(VolumeTable(database), VolumeFolders(directory.volumes))
-    preparer = Preparer(settings, manifests, images, sources, trees, guest_lib, store)
-    loop = ControlLoop(kernel, clock, engine, router, preparer)
+    kept = Opened.at(settings, directory)
+    files = (kept.manifests, kept.sources, kept.trees)
+    materials = PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
+    images = BuildahImages(image_settings(settings, kept.guest_lib), materials)
+    router, engine = HAProxyRouter(router_settings(settings)), LocalEngine(str(settings.data_dir))
+    identity = Identity(platform_key(directory.keys, "container tokens"))
+    inside_place = inside.place(settings.data_dir)
+    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
+    loop = ControlLoop(Kernel(kept.journal, _new_tag()), clock, engine, router, preparer)
     requests = RequestLog(RequestStore(directory.requests), settings, clock, lambda: versions(loop.world))
     router.on_request = requests.take
     watchers = Watchers()
@@ -118,32 +163,62 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
-    environments = Environments(EnvironmentTable(database), history, loop)
-    volumes = Volumes(store, environments, loop)
+    environments = Environments(EnvironmentTable(kept.database), kept.history, loop)
+    volumes = Volumes(kept.volumes, environments, loop)
     keeper = VolumeKeeper(settings.data_dir, volumes, loop)
-    publisher = Publisher(settings, loop, watchers, images, blobs, manifests, sources, trees, environments, store.table)
-    collector = Collector(Stores(settings, loop, history, manifests, blobs, sources, trees, images, guest_lib))
-    chores = [asyncio.create_task(collector.run()), asyncio.create_task(keeper.run())]
-    chores.append(asyncio.create_task(requests.run()))
+    secret_names = Secrets(kept.vault.table, environments, clock, platform_key(directory.keys, "ids of values"))
+    secret_names.finish_rotation()
+    objects = Objects(kept.objects, environments, clock)
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
-    logbook = Logbook(settings.data_dir, history)
+    stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names)
+    parts = Parts(
+        settings=settings,
+        started_at_ms=clock.now_ms(),
+        publisher=Publisher(
+            settings, loop, watchers, images, kept.blobs, *files, environments, kept.volumes.table, kept.vault
+        ),
+        history=kept.history,
+        logbook=Logbook(settings.data_dir, kept.history),
+        router=router,
+        spawner=spawner,
+        collector=Collector(stores),
+        builds=Builds(images),
+        audit=Audit(kept.journal, kept.database),
+        volumes=volumes,
+        volume_keeper=keeper,
+        traffic=Traffic(requests, kept.history, loop, clock),
+        kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
+    )
+    chores = [asyncio.create_task(chore) for chore in (parts.collector.run(), keeper.run(), objects.sweep(), requests.run())]
     try:
-        audit = Audit(journal, database)
-        now_ms = clock.now_ms()
-        traffic = Traffic(requests, history, loop, clock)
-        yield Platform(
-            Parts(settings, now_ms, publisher, history, logbook, router, spawner, collector, audit, volumes, keeper, traffic)
-        )
+        platform = Platform(parts)
+        async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):
+            yield platform
     finally:
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await _cancel(chores)
+        objects.close()
         await loop.close()
         await engine.close()
         await router.close()
         await requests.close()
         await spawner.close()
-        database.close()
+        kept.database.close()
+
+
+def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:
+    usual = ImageSettings.under(settings.data_dir, CACHE.expanduser())
+    return replace(usual, guest_lib=guest_lib, cache_gib=settings.image_cache_gib, cache_days=settings.image_cache_days)
+
+
+def _keyring(settings: Settings, directory: DataDir) -> Keyring:
+    """Takes the key out of the environment: nothing that is started from here gets to see it."""
+    return open_keyring(directory.keys, settings.secret_key_file, os.environ.pop(KEY_VARIABLE, None))
+
+
+async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
+    for chore in chores:
+        chore.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
 
 
 def router_settings(settings: Settings) -> RouterSettings:

@@ -1,6 +1,11 @@
-"""The spawner's StartSpec for a container. Pure; the words are those of spawner/wire."""
+"""The spawner's StartSpec for a container, and what goes beside it; the words are those of spawner/wire."""
 
 from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..ports import ContainerSpec
 from ..spawner import wire
@@ -24,5 +29,20 @@ def start_spec(spec: ContainerSpec) -> wire.Message:
         "memory_mib": spec.resources.memory_mib,
         "memory_limit_mib": spec.resources.memory_limit_mib,
         "stop_after_ms": STOP_AFTER_MS,
-        "backend": "crun",
+        "backend": "auto" if spec.may_fork else "crun",
+        "base_layers": spec.base_layers,
     }
+
+
+@contextmanager
+def secrets_fd(spec: ContainerSpec) -> Iterator[int]:
+    """The environment that must not be in the StartSpec, as JSON in memory that only holders of the fd can read.
+
+    Raises OSError.
+    """
+    fd = os.memfd_create("secrets", os.MFD_CLOEXEC)
+    try:
+        wire.write_all(fd, json.dumps(dict(spec.secret_env)).encode())
+        yield fd
+    finally:
+        os.close(fd)

@@ -23,7 +23,7 @@ from ..runtime.processes import ProcessId, alive, ended, identify
 from ..runtime.spawner_link import Link
 from .exits import exited
 from .probe import Boots, Health
-from .startspec import start_spec
+from .startspec import secrets_fd, start_spec
 from .tasks import background
 
 ADOPT_PAUSE_S = 0.3
@@ -60,7 +60,8 @@ class Watch:
     async def start(self, spec: ContainerSpec) -> None:
         """Has it started, and watches it. A failure becomes the fact ContainerExited."""
         try:
-            reply = await self._tools.link.request("start", spec=start_spec(spec))
+            with secrets_fd(spec) as fd:
+                reply = await self._tools.link.request("start", fds=[fd], spec=start_spec(spec))
         except (Error, ValueError) as error:
             step = error.step if isinstance(error, SpawnerError) else ""
             self._end(

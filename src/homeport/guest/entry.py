@@ -43,16 +43,21 @@ class Entry:
 
     def load(self) -> type:
         """Imports the user's module and returns the class. Raises whatever the user's code raises, or AttributeError."""
+        found = self.find()
+        wrapped = found if isinstance(found, type) else getattr(found, "_user_cls", None)
+        if not isinstance(wrapped, type):
+            raise AttributeError(f"{self.qualname} in {self.path or self.module} is not the class of a Server")
+        return wrapped
+
+    def find(self) -> object:
+        """Imports the user's module and returns what has the name. Raises what the user's code raises, or AttributeError."""
         from homeport import alias
 
         alias.install()
         found: object = self._load_file() if self.path else self._load_module()
         for name in self.qualname.split("."):
             found = getattr(found, name)
-        wrapped = found if isinstance(found, type) else getattr(found, "_user_cls", None)
-        if not isinstance(wrapped, type):
-            raise AttributeError(f"{self.qualname} in {self.path or self.module} is not the class of a Server")
-        return wrapped
+        return found
 
     def _load_module(self) -> ModuleType:
         __import__(self.module)

@@ -1,6 +1,7 @@
-"""`ports.Images`, for real. Owns the way from a recipe to an image: what is there already, which base, what to build.
+"""`ports.Images`, for real. Owns the way from a recipe to an image: what is there already, which base, what to build, and
+who waits for whom.
 
-    recipe -> index (built before?) -> base (stored? registry? bootstrap) -> buildah build -> layers -> index
+    recipe -> chain of digests -> index (built before?) -> longest link that is there -> base -> steps -> layers -> index
 
 What was built once stays what it is, whatever later versions of us would make of the recipe, until it is dropped.
 """
@@ -10,134 +11,244 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from ..errors import ImageBuildError
+from ..errors import Error, InvalidError, NotFoundError
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images, Progress
+from . import addpython, chain, collecting, dockerfile, failures, keptlog
 from . import recipe as recipes
-from .basetar import base_tar, revision
-from .index import Index
+from .assembly import Assembly, Job, Workshop
+from .bases import SCRATCH, Bases
+from .chain import Chain
+from .failures import BuildFailed, DiskFull
+from .index import ONLY, Index
 from .joined import Joined
+from .keptlog import KeptLog
+from .materials import Materials, NoMaterials
+from .published import PublishedName, PublishedNames, full_name
 from .settings import ImageSettings
+from .sharing import Sharing
 from .storage import Storage
 
 BUILDS_AT_ONCE = 2
-REVISION_OFFICIAL = "official"
+DAY_S = 86_400
 
 
 class BuildahImages(Images):
     """One per data dir. Opens its storage when it is first needed."""
 
-    def __init__(self, settings: ImageSettings) -> None:
+    def __init__(self, settings: ImageSettings, materials: Materials | None = None) -> None:
         self._settings = settings
         self._storage = Storage(settings.root, settings.runroot)
         self._index = Index(settings.root / "index.json")
-        self._bases: Joined[str] = Joined()
+        self._names = PublishedNames(settings.root / "names.json")
+        materials = materials or NoMaterials()
+        room = asyncio.Semaphore(BUILDS_AT_ONCE)
+        self._shop = Workshop(self._storage, self._index, materials, settings.guest_lib, room)
+        self._bases = Bases(settings, self._storage, materials)
         self._builds: Joined[Image] = Joined()
-        self._room = asyncio.Semaphore(BUILDS_AT_ONCE)
+        self._sharing = Sharing()
         self._dropping = asyncio.Lock()
         self._building = 0
         self._used_at: dict[str, float] = {}  # by image id, monotonic
-        self._registry_failed: dict[str, tuple[float, str]] = {}
 
     async def ensure(self, recipe: ImageRecipe, progress: Progress) -> Image:
         recipes.check(recipe)
-        if found := self._used(recipe):
+        links = self._chain(recipe)
+        reusable = chain.reusable(recipe)
+        if reusable == len(links.links) and (found := self._used(links.digest)):
             return found
-        return await self._builds.do(recipes.digest(recipe), lambda tell: self._make(recipe, tell), progress)
+        key = f"{links.digest} {reusable} {recipe.cache}"
+        return await self._builds.do(key, lambda tell: self._make(recipe, links, tell), progress)
 
     async def get(self, recipe: ImageRecipe) -> Image | None:
-        return self._used(recipe)
+        if chain.reusable(recipe) <= len(recipe.steps):
+            return None
+        try:
+            return self._used(self._chain(recipe).digest)
+        except Error:
+            return None  # a name that is not published yet, or a reference that is none: nothing was built of it
 
     async def find(self, image_id: str) -> Image | None:
-        found = next((image for image in self._index.all().values() if image.image_id == image_id), None)
+        found = self._index.find(image_id)
         if found is not None:
             self._used_at[image_id] = time.monotonic()
         return found
 
     async def drop(self, image_id: str) -> None:
+        if self._names.holds(image_id):
+            return
         async with self._dropping:  # who wants to build it in the meantime waits, and then builds it anew
             await self._storage.open()
             self._index.discard(image_id)
             await self._storage.remove(image_id)
 
+    def build_of(self, recipe: ImageRecipe) -> str:
+        """The id that people see of what the recipe stands for now: `im-…`. Raises NotFoundError for an unknown name."""
+        return self._chain(recipe).name
+
+    async def publish(self, image: Image, build: str, name: str, actor: str) -> PublishedName:
+        """From now on `name` means this image. Raises InvalidError for a name that can't be, OSError for the disk."""
+        published = PublishedName(full_name(name), image.image_id, build, time.time_ns() // 1_000_000, actor)
+        self._names.put(published)
+        return published
+
+    def names(self) -> list[PublishedName]:
+        return self._names.all()
+
+    def log(self, build: str) -> Iterator[str]:
+        """What the build `im-…` said, line by line. Raises NotFoundError, InvalidError."""
+        return keptlog.read(self._settings.logs, build)
+
     def stored(self) -> dict[str, Image]:
-        """What was built and not dropped, by the digest of its recipe (`recipe.digest`)."""
+        """What was built and not dropped, by the digest of its recipe (`chain.of`)."""
         return self._index.all()
 
     def idle_s(self, image_id: str) -> float:
-        """Since it was last asked for, as far as this process knows; 0 while anything is built, on whatever it may be."""
-        if self._building:
+        """Since it was last asked for, as far as this process knows; 0 while anything is built, and if it has a name."""
+        if self._building or self._names.holds(image_id):
             return 0
         return time.monotonic() - self._used_at.get(image_id, -math.inf)
 
-    def _used(self, recipe: ImageRecipe) -> Image | None:
-        found = self._index.get(recipes.digest(recipe))
+    async def collect(self) -> tuple[int, int]:
+        """Removes cached layers that no image needs: those too old, then the oldest beyond the size that is allowed; and old
+        logs. How many images, and how many bytes. Does nothing while anything is built.
+        """
+        async with self._dropping:
+            if self._building:
+                return 0, 0
+            await self._storage.open()
+            kept = {image.image_id for image in self._index.all().values()} | {each.image_id for each in self._names.all()}
+            limits = collecting.Limits(self._settings.cache_days * DAY_S, self._settings.cache_gib << 30)
+            cached = collecting.cached(self._storage.stored(), self._storage.sizes(), kept, self._index.used_s)
+            over = collecting.over(cached, limits, time.time())
+            for each in over:
+                await self._storage.remove(each.image_id)
+            self._index.unlink({each.image_id for each in over})
+            await asyncio.to_thread(keptlog.prune, self._settings.logs, limits.age_s)
+        return len(over), sum(each.size_bytes for each in over)
+
+    def _chain(self, recipe: ImageRecipe) -> Chain:
+        if recipe.base != chain.NAMED:
+            return chain.of(recipe)
+        published = self._names.get(recipe.reference)
+        if published is None:
+            raise NotFoundError(
+                f"There is no image with the name {full_name(recipe.reference)!r}: see `homeport image names`, or publish it"
+            )
+        return chain.of(recipe, published.image_id)
+
+    def _used(self, key: str) -> Image | None:
+        found = self._index.get(key)
         if found is not None:
             self._used_at[found.image_id] = time.monotonic()
         return found
 
-    async def _make(self, recipe: ImageRecipe, progress: Progress) -> Image:
+    async def _make(self, recipe: ImageRecipe, links: Chain, progress: Progress) -> Image:
+        await self._storage.open()
+        with KeptLog(self._settings.logs, links.name) as log:
+
+            def tell(line: str) -> None:
+                line = job.redactor(line)
+                log.write(line)
+                progress(line)
+
+            job = Job(recipe, links, tell, time.time_ns())
+            tell(f"building {links.name}")
+            try:
+                async with self._at_work():
+                    return await self._make_now(job)
+            except BuildFailed as failure:
+                error = failures.as_error(failure, links.name)
+                log.write(error.message)
+                await self._tidy(job if isinstance(failure, DiskFull) else None)
+                raise error from None
+            except asyncio.CancelledError:
+                log.write(failures.shut_down(links.name))
+                await self._tidy(None)
+                raise
+            except (Error, OSError) as error:
+                log.write(job.redactor(str(error)))
+                raise
+
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncIterator[None]:
         async with self._dropping:
             self._building += 1
         try:
-            return await self._make_now(recipe, progress)
+            yield
         finally:
             self._building -= 1
 
-    async def _make_now(self, recipe: ImageRecipe, progress: Progress) -> Image:
-        await self._storage.open()
-        base = await self._base(recipe.python_version, progress)
-        image_id = await self._build(recipe, base, progress) if recipe.steps else self._known(base)
-        image = await self._storage.describe(image_id, recipe.python_version)
-        self._index.put(recipes.digest(recipe), image)
+    async def _make_now(self, job: Job) -> Image:
+        reusable = chain.reusable(job.recipe)
+        async with self._sharing.turn(job, reusable):
+            image_id = await self._from_cache_or_base(job, reusable)
+        version = job.recipe.python_version if job.recipe.base == chain.SLIM else ""
+        image = await asyncio.to_thread(self._storage.describe, image_id, version)
+        if version:
+            image = replace(image, base_layers=self._bases.layers_of_slim(version, image.layers))
+        self._index.put(job.links.digest if job.keeps else ONLY + image_id, image)
+        self._index.use(image_id)
         self._used_at[image_id] = time.monotonic()
         return image
 
-    async def _build(self, recipe: ImageRecipe, base: str, progress: Progress) -> str:
-        name = recipes.build_name(recipe)
-        async with self._room:
-            return self._storage.find(name) or await self._storage.build(recipes.dockerfile(recipe, base), name, progress)
+    async def _from_cache_or_base(self, job: Job, reusable: int) -> str:
+        recipe = job.recipe
+        done, image_id = self._longest(job.links, reusable)
+        if not image_id:
+            done, image_id = await self._begin(job)
+        job.begun = job.reached = done + 1
+        if done < len(recipe.steps):
+            return await Assembly(self._shop, job).build(image_id, done)
+        if image_id == SCRATCH:
+            raise InvalidError("An image from scratch needs at least one step that puts something into it.")
+        await self._storage.tag(image_id, job.tag)
+        return image_id
 
-    async def _base(self, python_version: str, progress: Progress) -> str:
-        """The name of the stored base image with this Python."""
-        return await self._bases.do(python_version, lambda tell: self._make_base(python_version, tell), progress)
+    async def _begin(self, job: Job) -> tuple[int, str]:
+        """The base, with a Python if one is to be added: how many steps are in it (a Dockerfile is one), and its id."""
+        recipe, done = job.recipe, 0
+        if recipe.base == chain.NAMED:
+            published = self._names.get(recipe.reference)
+            assert published is not None, recipe
+            base = published.image_id
+        else:
+            base = await self._bases.of(recipe, job.redactor, job.tell)
+        if recipe.base == chain.DOCKERFILE:
+            job.pulled = dockerfile.references("\n".join(recipe.steps[0].lines))
+            job.auth_file = self._bases.credentials(recipe, job.redactor, job.pulled)
+            base, done = await Assembly(self._shop, job).build(base, 0, 1), 1
+        if recipe.add_python:
+            base = await addpython.add(recipe.add_python, base, job.tell, self._bases, self._storage)
+        if base != SCRATCH and job.keeps:
+            self._index.links[job.links.links[done]] = base
+        job.reached = done + 1
+        job.moved()
+        return done, base
 
-    async def _make_base(self, python_version: str, progress: Progress) -> str:
-        debian = recipes.debian_with(python_version)
-        official = recipes.base_name(python_version, REVISION_OFFICIAL)
-        own = recipes.base_name(python_version, revision(debian)) if debian else ""
-        for name in (official, own):
-            if name and self._storage.find(name):
-                return name
-        why = await self._pull(python_version, official, progress)
-        if not why:
-            return official
-        if debian is None:
-            raise recipes.not_here(python_version, why)
-        progress(f"{why}; using the Debian mirror instead")
-        tar, digest = await base_tar(self._settings.cache, debian, progress)
-        progress("storing the base image")
-        await self._storage.import_tar(tar, digest, own, recipes.BASE_ENV)
-        return own
+    def _longest(self, links: Chain, reusable: int) -> tuple[int, str]:
+        """How many steps are there already, and in which image; empty if not even the base is."""
+        for place in reversed(range(reusable)):
+            image_id = self._index.links.get(links.links[place], "")
+            if image_id and self._storage.find(image_id):
+                self._index.use(image_id)
+                return place, image_id
+        return 0, ""
 
-    async def _pull(self, python_version: str, name: str, progress: Progress) -> str:
-        """Why the registry is of no use now; empty when the official image is stored as `name`."""
-        if self._settings.registry is None:
-            return "no registry is set"
-        failed_at, why = self._registry_failed.get(python_version, (0.0, ""))
-        if why and time.monotonic() - failed_at < self._settings.rest_s:
-            return why
-        reference = f"{self._settings.registry}:{python_version}-slim"
-        why = await self._storage.pull(reference, self._settings.answer_timeout_s, progress)
-        if why:
-            self._registry_failed[python_version] = (time.monotonic(), why)
-            return why
-        await self._storage.build(recipes.finishing_dockerfile(reference), name, progress)
-        return ""
-
-    def _known(self, name: str) -> str:
-        found = self._storage.find(name)
-        if found is None:
-            raise ImageBuildError(f"the base image {name} vanished while it was used; deploy again")
-        return found
+    async def _tidy(self, full: Job | None) -> None:
+        """After a build that failed. full: the disk was full, and of this build nothing is kept, newest images first."""
+        async with self._dropping:
+            self._storage.reserve(give=full is not None)
+            if not self._building:
+                await self._storage.remove_working_containers()
+            if full is not None:
+                found = [image_id for short in full.made if (image_id := self._storage.by_prefix(short))]
+                order = {each.image_id: len(each.chain) for each in self._storage.stored()}
+                for image_id in sorted(found, key=lambda each: -order.get(each, 0)):
+                    await self._storage.remove(image_id)
+                self._index.unlink(set(found))
+                self._storage.reserve(give=False)

@@ -4,8 +4,11 @@ layers.json of the two drivers that we use) and never writes there. No process i
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,58 @@ def directories(root: Path, driver: str, image_id: str) -> tuple[str, ...]:
             raise LookupError(f"the storage lost the files of layer {layer}")
         layer = parents[layer]
     return tuple(chain[:1] if driver == VFS else chain)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An image in the storage. `chain`: the ids of its layers, uppermost first."""
+
+    image_id: str
+    names: tuple[str, ...]
+    chain: tuple[str, ...]
+    created_s: float
+
+
+def configuration(root: Path, driver: str, image_id: str) -> dict[str, Any]:
+    """The image's configuration document (`config`, `architecture`, `history`…). Raises LookupError if there is none."""
+    name = base64.b64encode(f"sha256:{image_id}".encode()).decode()
+    try:
+        found: dict[str, Any] = json.loads((root / f"{driver}-images" / image_id / f"={name}").read_bytes())
+    except (FileNotFoundError, ValueError):
+        raise LookupError(f"the storage lost the configuration of image {image_id}") from None
+    return found
+
+
+def by_prefix(root: Path, driver: str, prefix: str) -> str | None:
+    """The id of the image whose id begins so; None if that is none, or several."""
+    found = [image["id"] for image in _read(root / f"{driver}-images" / "images.json") if image["id"].startswith(prefix)]
+    return str(found[0]) if len(found) == 1 else None
+
+
+def stored(root: Path, driver: str) -> list[Stored]:
+    """Every image, those between the steps of a build included."""
+    parents = {layer["id"]: layer.get("parent", "") for layer in _read(root / f"{driver}-layers" / "layers.json")}
+    found = []
+    for image in _read(root / f"{driver}-images" / "images.json"):
+        chain = []
+        layer = str(image.get("layer", ""))
+        while layer and layer in parents:
+            chain.append(layer)
+            layer = parents[layer]
+        found.append(Stored(image["id"], tuple(image.get("names") or ()), tuple(chain), _time(image.get("created", ""))))
+    return found
+
+
+def sizes(root: Path, driver: str) -> dict[str, int]:
+    """Bytes that each layer adds, by its id."""
+    return {str(x["id"]): max(0, int(x.get("diff-size") or 0)) for x in _read(root / f"{driver}-layers" / "layers.json")}
+
+
+def _time(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _content(root: Path, driver: str, layer: str) -> str:

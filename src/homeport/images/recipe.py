@@ -1,17 +1,16 @@
-"""A recipe as text: its digest, its Dockerfile, its names in the storage, and which Debian has which Python.
+"""A recipe as text: what makes it legal, its names in the storage, and which Debian has which Python.
 
 Pure. Refuses to know how anything is built.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 
 from ..errors import InvalidError
 from ..manifest.schema import ImageRecipe
+from . import chain, planning, registry
 
 DEBIAN_SLIM = "debian_slim"
 NAMESPACE = "localhost/homeport"
@@ -31,11 +30,21 @@ _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,3})?")
 
 
 def check(recipe: ImageRecipe) -> None:
-    """Raises InvalidError for a recipe that no machine could build."""
-    if recipe.base != DEBIAN_SLIM:
-        raise InvalidError(f"unknown base image {recipe.base!r}; use Image.debian_slim()")
-    if not _VERSION.fullmatch(recipe.python_version):
-        raise InvalidError(f"python_version={recipe.python_version!r} is not a version; write it like '3.11'")
+    """Raises InvalidError for a recipe that no machine could build, or not this one (a GPU)."""
+    if recipe.base not in chain.BASES:
+        raise InvalidError(f"unknown base image {recipe.base!r}; there are {', '.join(chain.BASES)}")
+    for name, version in (("python_version", recipe.python_version), ("add_python", recipe.add_python)):
+        if version and not _VERSION.fullmatch(version):
+            raise InvalidError(f"{name}={version!r} is not a version; write it like '3.11'")
+    if recipe.base in (chain.SLIM, chain.MICROMAMBA) and not recipe.python_version:
+        raise InvalidError("python_version='' is not a version; write it like '3.11'")
+    if recipe.base == chain.REGISTRY:
+        registry.full_reference(recipe.reference)
+    if recipe.base == chain.DOCKERFILE and not recipe.steps:
+        raise InvalidError("An image from a Dockerfile has to bring the Dockerfile as its first step.")
+    if recipe.cache not in ("", "force", "ignore"):
+        raise InvalidError(f"The image's cache is {recipe.cache!r}, and can be 'force' or 'ignore' only.")
+    planning.check(recipe.steps, recipe.base == chain.DOCKERFILE)
 
 
 def debian_with(python_version: str) -> Debian | None:
@@ -53,23 +62,13 @@ def not_here(python_version: str, why: str) -> InvalidError:
     )
 
 
-def digest(recipe: ImageRecipe) -> str:
-    """Names the recipe on every machine: sha256, hex."""
-    lines = [list(step.lines) for step in recipe.steps]
-    text = json.dumps([recipe.base, recipe.python_version, lines], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def base_name(python_version: str, revision: str) -> str:
     return f"{NAMESPACE}/{DEBIAN_SLIM}:{python_version}-{revision}"
 
 
-def build_name(recipe: ImageRecipe) -> str:
-    return f"{NAMESPACE}/build:{digest(recipe)[:24]}"
-
-
-def dockerfile(recipe: ImageRecipe, base: str) -> str:
-    return "\n".join([f"FROM {base}", *(line for step in recipe.steps for line in step.lines), ""])
+def build_name(digest: str, number: int) -> str:
+    """Of one build, so that a later one of the same recipe leaves it its name, and with it its layers."""
+    return f"{NAMESPACE}/build:{digest[:24]}-{number:x}"
 
 
 def finishing_dockerfile(official: str) -> str:

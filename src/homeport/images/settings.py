@@ -20,6 +20,13 @@ class ImageSettings:
     registry: str | None = REGISTRY_DEFAULT
     answer_timeout_s: float = ANSWER_TIMEOUT_S  # until a registry says its first word
     rest_s: float = REGISTRY_REST_S  # after a registry failed, it is not asked again for so long
+    guest_lib: Path | None = None  # the directory that holds our package as containers see it, for functions in builds
+    cache_gib: int = 20  # of layers that no image needs
+    cache_days: int = 14
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
 
     @classmethod
     def under(cls, data_dir: Path, cache: Path) -> ImageSettings:

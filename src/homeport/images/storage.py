@@ -5,18 +5,38 @@ time, so whatever working containers are there when it starts are leftovers of b
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ExecutionError, ImageBuildError, PlatformError
+from ..errors import ExecutionError, PlatformError
 from ..ports import Image, Progress
-from . import layers, layout, machine, runner
-from .buildlog import BuildLog
+from . import layers, layout, pythons, registry, runner, workplace
+from .layers import Stored
+from .runner import Finished, LineSink
+from .workplace import Workplace
 
+RESERVE_BYTES = 1 << 20
 PULL_BEGINS = ("Getting image source", "Copying", "Writing")  # what buildah says once a registry has answered
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One `buildah build`. cached: its own cache of layers may be used. auth_file: credentials for registries."""
+
+    dockerfile: str
+    tag: str
+    context: Path | None = None
+    contexts: Mapping[str, Path] = field(default_factory=dict)
+    build_args: tuple[tuple[str, str], ...] = ()
+    cached: bool = False
+    pulls: bool = False
+    auth_file: str = ""
+    plain_http: bool = False  # all registries that it needs are on loopback
 
 
 class Storage:
@@ -33,40 +53,66 @@ class Storage:
                 return
             self._root.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._runroot.mkdir(parents=True, exist_ok=True, mode=0o700)
+            await workplace.sweep()
             self._driver = layers.driver_in_use(self._root) or await self._probe()
-            await runner.run(self._argv("rm", "--all"))
+            await self.remove_working_containers()
+            self.reserve(give=False)
+
+    async def remove_working_containers(self) -> None:
+        """Those of all builds: to be called when there are none."""
+        await runner.run(self._argv("rm", "--all"))
+
+    def reserve(self, *, give: bool) -> None:
+        """A little room that is given back when the disk is full: removing anything needs some, too."""
+        path = self._root / "reserve"
+        if give:
+            path.unlink(missing_ok=True)
+        elif not path.exists() or path.stat().st_size < RESERVE_BYTES:
+            with contextlib.suppress(OSError), path.open("wb") as file:  # later, when there is room again
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
 
     def find(self, name_or_id: str) -> str | None:
         return layers.find(self._root, self._driver, name_or_id)
 
-    async def describe(self, image_id: str, python_version: str) -> Image:
-        """The image as a value. Raises ExecutionError if the storage is damaged."""
-        text = await runner.output(self._argv("inspect", "--type", "image", image_id))
-        config = json.loads(text[text.index("{") :])["OCIv1"]["config"]  # warnings may come first
-        env = tuple(_pair(entry) for entry in config.get("Env") or ())
+    def by_prefix(self, prefix: str) -> str | None:
+        return layers.by_prefix(self._root, self._driver, prefix)
+
+    def stored(self) -> list[Stored]:
+        return layers.stored(self._root, self._driver)
+
+    def sizes(self) -> dict[str, int]:
+        return layers.sizes(self._root, self._driver)
+
+    def architecture(self, image_id: str) -> str:
+        return str(layers.configuration(self._root, self._driver, image_id).get("architecture", ""))
+
+    def describe(self, image_id: str, python_version: str = "") -> Image:
+        """The image as a value; its Python is looked for if none is given. Raises ExecutionError for damage."""
         try:
-            return Image(image_id, layers.directories(self._root, self._driver, image_id), python_version, env)
+            found = layers.configuration(self._root, self._driver, image_id).get("config") or {}
+            directories = layers.directories(self._root, self._driver, image_id)
         except LookupError as error:
             raise ExecutionError(
                 f"the image storage {self._root} is damaged: {error}; run `homeport down`, delete it, deploy again"
             ) from error
+        env = tuple(_pair(entry) for entry in found.get("Env") or ())
+        return Image(
+            image_id=image_id,
+            layers=directories,
+            python_version=python_version or pythons.version_in(directories, dict(env).get("PATH", "")),
+            env=env,
+            entrypoint=tuple(found.get("Entrypoint") or ()),
+            command=tuple(found.get("Cmd") or ()),
+            workdir=str(found.get("WorkingDir") or ""),
+        )
 
-    async def build(self, dockerfile: str, name: str, progress: Progress) -> str:
-        """Build with an empty context and tag it; returns the id. Raises ImageBuildError naming the step that failed."""
-        log = BuildLog()
+    async def build(self, what: Invocation, place: Workplace, sink: LineSink) -> Finished:
+        """One build, tagged when it succeeds."""
+        (place.work / "Dockerfile").write_text(what.dockerfile)
+        return await runner.run(self._argv("build", *_build_flags(what, place)), sink)
 
-        def sink(line: str) -> None:
-            log.feed(line)
-            progress(line)
-
-        with tempfile.TemporaryDirectory(prefix="homeport-build-") as work:
-            (Path(work) / "context").mkdir()
-            (Path(work) / "Dockerfile").write_text(dockerfile)
-            finished = await runner.run(self._argv("build", *self._build_flags(Path(work), name)), sink)
-        found = self.find(name) if finished.returncode == 0 else None
-        if found is None:
-            raise ImageBuildError(log.failure(finished.last_words))
-        return found
+    async def tag(self, image_id: str, name: str) -> None:
+        await runner.output(self._argv("tag", image_id, name))
 
     async def import_tar(self, tar: Path, digest: str, name: str, env: tuple[tuple[str, str], ...]) -> None:
         """Store an image of one layer with the content of `tar`, whose sha256 is `digest`, as `name`."""
@@ -81,22 +127,26 @@ class Storage:
             said = await runner.output(self._argv("pull", "--quiet", f"oci:{place.name}:{layout.REF}"), cwd=work)
         await runner.output(self._argv("tag", said.splitlines()[-1], name))
 
-    async def pull(self, reference: str, answer_timeout_s: float, progress: Progress) -> str:
-        """Why it failed, or an empty string. A registry that says nothing for `answer_timeout_s` is given up."""
+    async def pull(self, reference: str, timeout_s: float, progress: Progress, auth_file: str = "") -> tuple[str, str]:
+        """The image's id, or else why there is none. A registry that says nothing for `timeout_s` is given up."""
+        options = [f"--authfile={auth_file}"] if auth_file else []
+        if registry.is_loopback(reference):
+            options.append("--tls-verify=false")
         try:
-            async with asyncio.timeout(answer_timeout_s) as deadline:
+            async with asyncio.timeout(timeout_s) as deadline:
 
                 def sink(line: str) -> None:
                     if line.startswith(PULL_BEGINS):
                         deadline.reschedule(None)
                         progress(line)
 
-                finished = await runner.run(self._argv("pull", reference), sink)
+                argv = self._argv("pull", "--policy=always", *options, f"docker://{reference}")
+                finished = await runner.run(argv, sink)
         except TimeoutError:
-            return f"the registry of {reference} did not answer within {answer_timeout_s:g} s"
+            return "", f"the registry of {reference} did not answer within {timeout_s:g} s"
         if finished.returncode == 0:
-            return ""
-        return f"{reference} could not be pulled ({finished.last_words.rpartition(': ')[2]})"
+            return finished.last_words, ""
+        return "", registry.why_not(reference, finished.tail, bool(auth_file))
 
     async def remove(self, image_id: str) -> None:
         """Idempotent. Layers that other images need stay."""
@@ -125,14 +175,18 @@ class Storage:
         options = ["--storage-opt", "overlay.skip_mount_home=true"] if self._driver == layers.OVERLAY else []
         return ["buildah", *where, *options, command, *arguments]
 
-    def _build_flags(self, work: Path, name: str) -> list[str]:
-        conf = work / "pip.conf"
-        machine_conf = Path(machine.PIP_CONF)
-        conf.write_text(machine.pip_conf(machine_conf.read_text() if machine_conf.is_file() else "", os.environ))
-        conf.chmod(0o644)
-        shown = machine.volumes(str(conf), Path(machine.CA_BUNDLE).is_file())
-        fixed = ["--isolation=chroot", "--layers", "--force-rm", "--pull-never", f"--tag={name}"]
-        return [*fixed, *shown, f"--file={work / 'Dockerfile'}", str(work / "context")]
+
+def _build_flags(what: Invocation, place: Workplace) -> list[str]:
+    """`--format=docker`, because the other one can't keep SHELL."""
+    flags = ["--isolation=oci", f"--runtime={place.runtime}", "--network=host", "--format=docker", "--force-rm", "--layers"]
+    flags += [] if what.cached else ["--no-cache"]
+    flags += [] if what.pulls else ["--pull-never"]
+    flags += [f"--authfile={what.auth_file}"] if what.auth_file else []
+    flags += ["--tls-verify=false"] if what.plain_http else []
+    flags += [f"--build-context={name}={path}" for name, path in what.contexts.items()]
+    flags += [f"--build-arg={name}={value}" for name, value in what.build_args]
+    context = what.context or place.empty_context
+    return [*flags, f"--tag={what.tag}", f"--file={place.work / 'Dockerfile'}", os.fspath(context)]
 
 
 def _pair(entry: str) -> tuple[str, str]:

@@ -61,6 +61,11 @@ def setting_problems(server: ServerSpec) -> list[str]:
     return [problem for problem in found if problem]
 
 
+def recipe_problems(image: ImageRecipe) -> list[str]:
+    """What is wrong with an image alone."""
+    return list(_image(image))
+
+
 def _app(manifest: AppManifest) -> Iterator[str]:
     problem = names.app_name_problem(manifest.name)
     if problem:

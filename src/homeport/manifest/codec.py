@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from ..errors import InvalidError
-from .schema import SCHEMA_VERSION, AppManifest
+from .schema import SCHEMA_VERSION, AppManifest, ImageRecipe
 
 _WORDS = {str: "text", int: "a whole number", bool: "true or false"}
 
@@ -53,6 +53,16 @@ def from_json(document: object) -> AppManifest:
             f"Manifest {said}, and this homeport reads schema {SCHEMA_VERSION}; use the same version on both sides."
         )
     return cast(AppManifest, _object(AppManifest, document, "manifest"))
+
+
+def recipe_to_json(recipe: ImageRecipe) -> dict[str, Any]:
+    """An image alone as JSON values, defaults left out."""
+    return cast(dict[str, Any], _plain(recipe))
+
+
+def recipe_from_json(document: object) -> ImageRecipe:
+    """The image that JSON values stand for. Raises InvalidError naming the field that is wrong."""
+    return cast(ImageRecipe, _object(ImageRecipe, document, "image"))
 
 
 def _plain(value: object) -> object:

@@ -70,7 +70,7 @@ class Tree:
     def files(self) -> Iterator[File]:
         return (entry for entry in self.entries if isinstance(entry, File))
 
-    @property
+    @cached_property
     def blobs(self) -> dict[str, File]:
         """A file for each content, by its digest."""
         return {file.digest: file for file in self.files}
@@ -158,8 +158,7 @@ def link_problem(link: Link) -> str | None:
         return "has an absolute target; it must be relative"
     if up > link.path.count("/"):
         return "leads out of its tree"
-    rest = "/".join(parts[up:])
-    problem = relative_problem(rest) if rest else None
+    problem = relative_problem("/".join(parts[up:])) if parts[up:] else None
     return problem and f"has a target that {problem}"
 
 

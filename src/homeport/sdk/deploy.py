@@ -34,6 +34,8 @@ from .events import (
 )
 from .resolve import PlatformResolver
 
+CANCELLED = "Cancelled before it was published; nothing has changed."
+GOES_ON = "It was published already, and goes on without this command; see `homeport app history`."
 STRATEGIES = ("rolling", "recreate")
 
 
@@ -114,7 +116,12 @@ def _publish(
         "client_version": _version(),
         "commit": info,
     }
-    yield from follow(client.deploy(request, options.wait))
+    try:
+        yield from follow(client.deploy(request, options.wait))
+    except KeyboardInterrupt:
+        cancelled = client.cancel_deploy(str(request["request_id"]))
+        yield Warned(CANCELLED if cancelled else GOES_ON)
+        raise
 
 
 def follow(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:

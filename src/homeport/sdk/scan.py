@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ConflictError, Error, InvalidError
 from ..manifest.tree import Folder, Link
@@ -18,8 +19,7 @@ from ..manifest.tree import Folder, Link
 Ignored = Callable[[str, bool], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A file. `status` is of the file itself, also where a link leads to it."""
 
     local: str
@@ -96,14 +96,16 @@ class _Walk:
     def folder(self, local: str, below: str) -> None:
         try:
             with os.scandir(local) as inside:
-                items = sorted(inside, key=lambda item: item.name)
+                items = list(inside)
         except OSError as error:
             raise unreadable(local, error, self._rules.during) from None
         self._below.add(below)
+        begin = f"{below}/" if below else ""
+        place = f"{self._path}/{begin}" if self._path else begin
         if not items and self._place(below):
             self.found.folders.append(Folder(self._place(below)))
         for item in items:
-            path = f"{below}/{item.name}" if below else item.name
+            path = begin + item.name
             is_folder = item.is_dir(follow_symlinks=False)
             if self._rules.ignored(path, is_folder):
                 continue
@@ -112,7 +114,7 @@ class _Walk:
             elif is_folder:
                 self.folder(item.path, path)
             else:
-                self.found.files.append(self.file(item.path, self._place(path), item))
+                self.found.files.append(self.file(item.path, place + item.name, item))
                 self._below.add(path)
 
     def file(self, local: str, path: str, item: os.DirEntry[str] | None = None) -> Found:
@@ -156,6 +158,8 @@ def _leads_out(link: str, real: str, top: str, *, inside: bool) -> str:
 
 
 def _check_name(path: str) -> None:
+    if path.isascii():
+        return
     try:
         path.encode()
     except UnicodeEncodeError:

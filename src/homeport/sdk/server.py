@@ -72,15 +72,16 @@ class Server:
         return self._fetch()
 
     def _fetch(self) -> ServerInfo:
-        from .connect import session
+        from ..client import servers
+        from .connect import calls
 
         if self._deployed is None:
             from ..errors import ExecutionError
 
             raise ExecutionError(f"Server {self._name!r} is not deployed yet; deploy its App, or use `Server.from_name`.")
         app_ref, environment_name, client = self._deployed
-        with session(client, environment_name) as (connected, environment):
-            return connected.server(app_ref, self._name, environment)
+        with calls(client, environment_name) as (connected, environment):
+            return servers.info(connected, app_ref, self._name, environment)
 
     def __repr__(self) -> str:
         return f"<Server {self._name!r}>"

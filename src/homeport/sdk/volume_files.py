@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..client import volumes
 from ..errors import InvalidError, NotFoundError
-from .connect import session
+from .connect import calls as reached
 
 if TYPE_CHECKING:
     from ..client.calls import Calls
@@ -52,7 +52,7 @@ class VolumeInfo:
 @contextmanager
 def opened(volume: Volume) -> Iterator[tuple[Calls, str]]:
     """A way to the platform, and the Volume's id. Raises NotFoundError for one that there is not."""
-    with session(volume._client, volume._environment) as (calls, environment):
+    with reached(volume._client, volume._environment) as (calls, environment):
         if not volume._id:
             made = volume._create_if_missing
             volume._id = volumes.resolve(calls, volume._name, environment, create_if_missing=made)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..client import volumes
 from ..errors import Error, InvalidError, NotFoundError
 from ..manifest.names import object_name_problem
-from .connect import session
+from .connect import calls as reached
 from .twins import twin
 from .volume import Volume, _check_version
 from .volume_files import opened
@@ -38,7 +38,7 @@ class VolumeManager:
         """A new Volume. Raises InvalidError, and AlreadyExistsError unless `allow_existing`."""
         _check_name(name)
         _check_version(version)
-        with session(client, environment_name) as (calls, environment):
+        with reached(client, environment_name) as (calls, environment):
             volumes.create(calls, name, environment, allow_existing=allow_existing)
 
     @twin
@@ -54,7 +54,7 @@ class VolumeManager:
         if max_objects is not None and max_objects < 0:
             raise InvalidError("max_objects cannot be negative.")
         limit = _time(created_before)
-        with session(client, environment_name) as (calls, environment):
+        with reached(client, environment_name) as (calls, environment):
             found = volumes.listed(calls, environment)
         if limit is not None:
             found = [line for line in found if datetime.fromisoformat(line["created_at"]) < limit]
@@ -94,7 +94,7 @@ class EphemeralVolume:
 
     def __enter__(self) -> Volume:
         with ExitStack() as exits:
-            calls, environment = exits.enter_context(session(self._client, self._environment))
+            calls, environment = exits.enter_context(reached(self._client, self._environment))
             volume = Volume.from_id(volumes.create(calls, None, environment)["volume_id"], client=self._client)
             exits.callback(volumes.delete, calls, volume._id)
             over = threading.Event()

@@ -12,7 +12,7 @@ import shutil
 import signal
 from typing import Any, NamedTuple
 
-from . import cgroup, process, sweep, wire
+from . import cgroup, private, process, sweep, wire
 from .containerdir import ContainerDir, is_id
 from .execin import Exec
 from .host import Host
@@ -60,17 +60,20 @@ class Containers:
         self._pipes: dict[str, Pipes] = {}
         self._shims: dict[int, _Child] = {}
 
-    def start(self, message: wire.Message) -> wire.Message:
+    def start(self, message: wire.Message, fds: list[int]) -> wire.Message:
         spec = check_spec(message.get("spec"))
         directory = self._directory(spec["id"])
         existing = self._existing(directory)
         if existing is not None:
             return existing
+        secret = private.received(fds[0]) if fds else {}
         os.mkdir(directory.path, 0o700)
         try:
+            private.put(self._host.private, directory.id, secret)
             return self._start(directory, spec)
         except OSError as error:
             self._close_pipes(directory.id)
+            private.remove(self._host.private, directory.id)
             shutil.rmtree(directory.path, ignore_errors=True)
             raise RequestError(f"{directory.id} could not be started: {error}", "take a network for it") from error
 

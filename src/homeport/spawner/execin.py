@@ -9,7 +9,7 @@ import os
 import signal
 from typing import Any, NamedTuple
 
-from . import nsexec, ocispec, orders, overlay, process, start, wire
+from . import nsexec, ocispec, orders, overlay, private, process, start, wire
 from .containerdir import ContainerDir
 from .host import Host
 from .nsexec import NOT_EXECUTABLE, NOT_FOUND
@@ -47,11 +47,11 @@ class Exec(NamedTuple):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         process.close_all_but([fd for fd in (*self.fds, self.host.crun_image) if fd >= 0])
         spec, request = self.spec, self.request
-        env = {**spec["env"], **request.get("env", {})}
+        env = {**private.env(self.host.private, self.directory.id), **spec["env"], **request.get("env", {})}
         described = ocispec.process(request["argv"], env, request.get("cwd") or spec["cwd"], self.host.open_files_max)
         if (self.directory.state() or {}).get("backend") == start.FORK:
             return self._run_without_crun(described)
-        path = self.directory.file(f"exec-{os.getpid()}.json")
+        path = private.file(self.host.private, self.directory.id, f"exec-{os.getpid()}.json")
         log = self.directory.file(f"exec-{os.getpid()}.log")
         wire.write_json(path, described, durable=False)
         try:

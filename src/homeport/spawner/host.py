@@ -10,6 +10,7 @@ from .cgroup_layout import Layout
 
 class Host(NamedTuple):
     data_dir: str  # real path
+    memory: str  # a directory for what must be on no disk; on one only where the machine has no file system in memory
     tag: str
     crun: str  # full path, "" when it is not installed
     crun_image: int  # an fd of crun in sealed memory, to be executed instead of the file; -1 when there is none
@@ -37,7 +38,13 @@ class Host(NamedTuple):
 
     @property
     def crun_root(self) -> str:
-        return f"{self.data_dir}/run/crun"
+        """crun keeps a copy of each config.json, with all of the environment."""
+        return f"{self.memory}/crun"
+
+    @property
+    def private(self) -> str:
+        """A directory for each container, with what is secret of it."""
+        return f"{self.memory}/private"
 
     def cgroups(self, container_id: str) -> list[str]:
         return cgroup_layout.directories(self.layout, self.tag, container_id)

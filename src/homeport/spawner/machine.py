@@ -7,7 +7,7 @@ import os
 import resource
 from typing import NamedTuple
 
-from . import cgroup, command, overlay, seccomp, seccompfilter, syscalls, wire
+from . import cgroup, command, overlay, private, seccomp, seccompfilter, syscalls, wire
 from .host import Host
 from .subnet import instance_tag
 
@@ -24,10 +24,14 @@ class Findings(NamedTuple):
 def examine(data_dir: str) -> Findings:
     """Makes the directories of the instance and its cgroups. Raises OSError when the data directory cannot be written."""
     real = os.path.realpath(data_dir)
-    for name in ("", "/run", "/run/crun", "/containers"):
+    for name in ("", "/run", "/containers"):
         os.makedirs(f"{real}{name}", 0o711 if not name else 0o700, exist_ok=True)
     tag = instance_tag(real)
     notes: dict[str, str] = {}
+    memory = private.place(real, tag)
+    private.make(memory)
+    if memory.startswith(f"{real}/"):
+        notes["secrets"] = "no file system in memory: what is secret of a container is on the disk while it lives"
     try:
         cgroup.favour_moves()
     except OSError as error:
@@ -47,7 +51,7 @@ def examine(data_dir: str) -> Findings:
     image = -1 if problem else _sealed(crun)
     machine = os.uname().machine
     program, fork_problem = _seccomp_program(machine)
-    host = Host(real, tag, crun, image, layout, in_memory, most, machine, program)
+    host = Host(real, memory, tag, crun, image, layout, in_memory, most, machine, program)
     return Findings(host, problem, problem or fork_problem, notes)
 
 

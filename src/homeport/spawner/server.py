@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -139,7 +140,7 @@ class Server:
             case "start":
                 self._refuse_when_off()
                 self._stocked = False
-                return containers.start(message)
+                return containers.start(message, fds)
             case "stop":
                 return containers.stop(message)
             case "adopt":
@@ -181,6 +182,7 @@ class Server:
         if running:
             raise RequestError(f"{len(running)} containers run, {running[0]} among them: stop them first")
         self._network.remove()
+        shutil.rmtree(self._findings.host.memory, ignore_errors=True)
         for parent in self._findings.host.cgroup_parents():
             with contextlib.suppress(OSError):  # something else made a group in there
                 os.rmdir(parent)

@@ -23,6 +23,7 @@ from . import (
     ocispec,
     orders,
     overlay,
+    private,
     process,
     resolve,
     steps,
@@ -153,7 +154,8 @@ class Start(NamedTuple):
         )
         places = self._volume_places()
         binds = [(places.get(source, source), target, read_only) for source, target, read_only in self.spec["binds"]]
-        return ocispec.config({**self.spec, "binds": binds}, place)
+        env = {**private.env(self.host.private, self.directory.id), **self.spec["env"]}
+        return ocispec.config({**self.spec, "binds": binds, "env": env}, place)
 
     def _order(self, forked: Forked) -> None:
         """First of all: it unfolds its image while we make the rest."""
@@ -192,10 +194,10 @@ class Start(NamedTuple):
     def _run_crun(self) -> Begun:
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""
         file = self.directory.file
-        _write(file("config.json"), json.dumps(self._config()))
-        argv = self.host.crun_argv(
-            file("crun.log"), "run", "-d", "--pid-file", file("pid"), "-b", self.directory.path, self.directory.id
-        )
+        config = private.file(self.host.private, self.directory.id, "config.json")
+        _write(config, json.dumps(self._config()), 0o600)  # it holds what is secret
+        where = ("-b", self.directory.path, "-f", config)
+        argv = self.host.crun_argv(file("crun.log"), "run", "-d", "--pid-file", file("pid"), *where, self.directory.id)
         launch = Launch(self.host, self.directory.id, argv, file("crun.log"), (-1, self.stdout, self.stderr))
         code = command.wait(launch.fork(), _CRUN_MS_MAX)
         if code is None:
@@ -244,7 +246,8 @@ class Launch(NamedTuple):
 
 
 def delete(host: Host, directory: ContainerDir) -> None:
-    """What crun keeps of a container that ended. Raises OSError when crun cannot be run."""
+    """What crun keeps of a container that ended, and what was secret of it. Raises OSError when crun cannot be run."""
+    private.remove(host.private, directory.id)
     if os.path.isdir(f"{host.crun_root}/{directory.id}"):
         command.run(host.crun_argv("/dev/null", "delete", "-f", directory.id))
 
@@ -268,7 +271,7 @@ def said_by_crun(log: str) -> str:
         return ""
 
 
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+def _write(path: str, text: str, mode: int = 0o644) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with open(fd, "w", encoding="utf-8") as file:
         file.write(text)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 
-from . import cgroup, process, shim
+from . import cgroup, private, process, shim
 from .containerdir import ContainerDir
 from .host import Host
 
@@ -24,6 +24,8 @@ def sweep(host: Host) -> list[str]:
             shutil.rmtree(f"{host.crun_root}/{name}", ignore_errors=True)
             lines.append(f"removed what crun kept of {name}")
     shutil.rmtree(host.trials, ignore_errors=True)
+    for name in set(_directories(host.private)) - set(known):
+        private.remove(host.private, name)
     empty_trash(host)
     return lines
 

@@ -7,7 +7,9 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
     hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""},
                                                              templates: [{pid, base, ready}],
                                                              notes: {subject: text}}   what is special about this machine
-    start     {spec: StartSpec}                             {address, shim_pid, existed}   idempotent by spec["id"]
+    start     {spec: StartSpec} + 0 or 1 fd                 {address, shim_pid, existed}   idempotent by spec["id"];
+                                                            the fd's file is JSON {name: value}: environment that is
+                                                            written to memory only, and goes before spec["env"]
     stop      {id, kill_after_ms}                           {}          SIGTERM to all its processes, SIGKILL later
     adopt     {id}                                          {shim_pid}  a new shim for a container whose shim died
     forget    {id}                                          {}          removes the directory of an ended container

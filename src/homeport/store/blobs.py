@@ -36,7 +36,7 @@ class Blobs:
         """Keep blobs of at most `bytes_max` bytes each below `root`, which is made. Removes what broken uploads left,
         but for those that can be continued.
         """
-        self._root = root
+        self._root = root.absolute()
         self._arriving = root / "arriving"
         self._arriving.mkdir(parents=True, exist_ok=True)
         self._guard = threading.Lock()
@@ -51,6 +51,10 @@ class Blobs:
         if not _DIGEST.fullmatch(digest):
             raise _no_digest(digest)
         return self._root / digest[:2] / digest[2:]
+
+    def place(self, digest: str) -> str:
+        """`path` as text, for whoever asks for thousands, of digests that are known to be some."""
+        return f"{self._root}/{digest[:2]}/{digest[2:]}"
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those that are not here, each once, in the order given. Raises InvalidError for what is no digest."""

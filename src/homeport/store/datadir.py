@@ -32,6 +32,10 @@ class DataDir:
         return self.root / "requests.db"
 
     @property
+    def objects(self) -> Path:
+        return self.root / "objects.db"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

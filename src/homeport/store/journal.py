@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,21 +42,28 @@ class SqlJournal:
 
     def append(self, now_ms: int, new: Sequence[Record], changed: Sequence[App], world: tuple[str, int]) -> None:
         """See `ports.Journal.append`."""
-        bodies = [json.dumps(record.body, separators=(",", ":")) for record in new]
         states = [Change(apps, {"app_id": app.app_id}, _folded(app), make=True) for app in changed]
         with self._guard:
             known, self._world = self._world, None
             head, self._head = self._head, None  # unless this append succeeds we no longer know where the chain ends
             with self._database.writing() as connection:
-                head = _read_head(connection) if head is None else head
-                for record, body in zip(new, bodies, strict=True):
-                    link = chain.link(head, now_ms, record.kind, body, record.actor)
-                    head = chain.Head(link.seq, link.hash)
-                    connection.execute(_insert(records), link._asdict())
-                    _apply(connection, changes(link.seq, now_ms, record))
+                head = _extend(connection, head, now_ms, new)
                 _apply(connection, states)
                 _apply(connection, _meta(head, world) if known != world else _meta(head))
             self._head, self._world = head, world
+
+    def append_with(self, now_ms: int, new: Sequence[Record], write: Callable[[Connection], None]) -> None:
+        """Records and what `write` does, in one transaction; for state that must not be in a record, and is no App's.
+
+        Returns when durable. Raises OSError with nothing written, and what `write` raises.
+        """
+        with self._guard:
+            head, self._head = self._head, None
+            with self._database.writing() as connection:
+                write(connection)
+                head = _extend(connection, head, now_ms, new)
+                _apply(connection, _meta(head))
+            self._head = head
 
     def load(self) -> tuple[list[App], tuple[str, int] | None]:
         """See `ports.Journal.load`. Raises PlatformError for an App in a format of another version, OSError for the disk."""
@@ -82,6 +89,17 @@ class SqlJournal:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _extend(connection: Connection, head: chain.Head | None, now_ms: int, new: Sequence[Record]) -> chain.Head:
+    """Appends the records to the chain and folds them into the projections; the chain's new end."""
+    head = _read_head(connection) if head is None else head
+    for record in new:
+        link = chain.link(head, now_ms, record.kind, json.dumps(record.body, separators=(",", ":")), record.actor)
+        head = chain.Head(link.seq, link.hash)
+        connection.execute(_insert(records), link._asdict())
+        _apply(connection, changes(link.seq, now_ms, record))
+    return head
 
 
 def _folded(app: App) -> dict[str, Any]:

@@ -20,6 +20,10 @@ CONTAINER_ENDED = "container.ended"
 ENVIRONMENT_CREATED = "environment.created"
 ENVIRONMENT_UPDATED = "environment.updated"
 ENVIRONMENT_DELETED = "environment.deleted"
+SECRET_CREATED = "secret.created"
+SECRET_UPDATED = "secret.updated"
+SECRET_DELETED = "secret.deleted"
+SECRET_KEY_ROTATED = "secret.key_rotated"
 GARBAGE_COLLECTED = "garbage.collected"
 VOLUME_CREATED = "volume.created"
 VOLUME_RENAMED = "volume.renamed"
@@ -116,6 +120,25 @@ def environment_updated(environment_id: str, old_name: str, name: str, web_suffi
 
 def environment_deleted(environment_id: str, name: str, actor: str) -> Record:
     return Record(ENVIRONMENT_DELETED, {"environment_id": environment_id, "name": name}, actor)
+
+
+@dataclass(frozen=True, slots=True)
+class AboutSecret:
+    """What a record may say of a Secret: everything but its values. `name` is empty for one that was made from values."""
+
+    secret_id: str
+    environment: str
+    name: str
+    keys: tuple[str, ...]
+
+    def record(self, kind: str, actor: str) -> Record:
+        """`kind` is one of the `SECRET_…` above."""
+        return Record(kind, {**asdict(self), "keys": list(self.keys)}, actor)
+
+
+def secret_key_rotated(key_id: str, secrets: int, actor: str) -> Record:
+    """`key_id` encrypts from now on; so many Secrets were encrypted anew."""
+    return Record(SECRET_KEY_ROTATED, {"key_id": key_id, "secrets": secrets}, actor)
 
 
 def garbage_collected(counts: dict[str, int], size_bytes: int, actor: str) -> Record:

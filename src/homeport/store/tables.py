@@ -7,7 +7,7 @@ Times are milliseconds since the epoch. `position` is the `seq` of the record th
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 schema = MetaData()
 
@@ -118,5 +118,23 @@ volumes = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("created_by", String, nullable=False),
     Column("deleted_at_ms", BigInteger),
+)
+
+# State of its own, written together with the record that tells of it: values are in no record. `name` is null for a Secret
+# that was made from values. `sealed` holds all values as one encrypted JSON object.
+stored_secrets = Table(
+    "secrets",
+    schema,
+    Column("secret_id", String, primary_key=True),
+    Column("environment_id", String, nullable=False),
+    Column("name", String),
+    Column("keys", JSON, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("used_at_ms", BigInteger, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("secrets_by_name", "environment_id", "name", unique=True),
 )
 PROJECTIONS = (deployments, app_index, container_index, app_tags, environments, volumes)

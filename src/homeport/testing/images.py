@@ -32,13 +32,13 @@ class FakeImages(Images):
         if recipe.base != "debian_slim" or recipe.python_version not in PYTHON_VERSIONS:
             raise InvalidError(f"{recipe.base}(python_version={recipe.python_version!r}) can't be had here")
         async with self._turn.setdefault(recipe, asyncio.Lock()):
-            if recipe not in self._images:
+            if recipe not in self._images or _built_anew(recipe):
                 await self.gate.wait()
                 self._images[recipe] = self._build(recipe, progress)
             return self._images[recipe]
 
     async def get(self, recipe: ImageRecipe) -> Image | None:
-        return self._images.get(recipe)
+        return None if _built_anew(recipe) else self._images.get(recipe)
 
     async def find(self, image_id: str) -> Image | None:
         return next((image for image in self._images.values() if image.image_id == image_id), None)
@@ -52,10 +52,15 @@ class FakeImages(Images):
             text = "; ".join(step.lines)
             progress(f"STEP {number + 1}/{len(recipe.steps) + 1}: {text}")
             if text in self._broken:
-                raise ImageBuildError(f"the image build failed at step {number + 1} of {len(recipe.steps) + 1}: {text}")
+                where = f"step {number + 1} of {len(recipe.steps) + 1}: {text}"
+                raise ImageBuildError(f"Image build for im-{_name(recipe, number)[:22]} failed.\n  {where}")
             layers.insert(0, f"{self._directory}/{_name(recipe, number)}")
         self.built.append(recipe)
         return Image(_name(recipe, len(recipe.steps)), tuple(layers), recipe.python_version)
+
+
+def _built_anew(recipe: ImageRecipe) -> bool:
+    return bool(recipe.cache) or any(step.force for step in recipe.steps)
 
 
 def _name(recipe: ImageRecipe, steps: int) -> str:

@@ -1,0 +1,104 @@
+"""`homeport image`: images by themselves, as they are built, named and explained (semantics 5.18). Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import errors
+from . import render, text
+from .connect import connected
+from .options import Environment, Json
+
+if TYPE_CHECKING:
+    from ..client.http import Client
+    from ..client.stream import Event
+    from ..manifest.schema import ImageRecipe
+
+group = typer.Typer(help="Images: build, name and look into them.", no_args_is_help=True, rich_markup_mode=None)
+
+HEADERS = ("Name", "Image", "Published at", "Published by")
+
+Tag = Annotated[str, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="The name that means this image from then on.")]
+OptionalTag = Annotated[
+    str | None, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="A name for it; else the last part of the reference.")
+]
+
+
+@group.command("logs", epilog="Example: homeport image logs im-4vK2mQ0aXbC1dE9fGh7iJk")
+def logs(
+    context: typer.Context,
+    image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="Id of an image (im-…), as builds show it.")],
+) -> None:
+    """Show what the last build of an image said, also if it failed."""
+    with connected(context) as client:
+        for event in client.image_logs(image_id):
+            if event.name == "build":
+                render.out(str(event.data["line"]))
+
+
+@group.command("names", epilog="Example: homeport image names --json")
+def names(context: typer.Context, as_json: Json = False) -> None:
+    """List the names that were given to images, for `Image.from_name`."""
+    with connected(context) as client:
+        found = client.image_names()
+    if as_json:
+        render.value(found)
+        return
+    rows = [(each["name"], each["image_id"], text.local_time(each["published_at"]), each["published_by"]) for each in found]
+    render.table("Images", HEADERS, rows)
+
+
+@group.command("build", epilog="Example: homeport image build -t tools:v1 ./tools")
+def build(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a Dockerfile.")],
+    tag: Tag,
+    environment: Environment = None,
+) -> None:
+    """Build the Dockerfile of a folder, with the folder as its context, and give the image a name."""
+    from ..sdk.image import Image
+    from ..sdk.resolve import PlatformResolver
+
+    dockerfile = directory / "Dockerfile"
+    if not dockerfile.is_file():
+        raise errors.InvalidError(f"There is no Dockerfile in {directory}.")
+    with connected(context, environment) as client:
+        resolver = PlatformResolver(client, client.target.environment)
+        recipe = Image.from_dockerfile(dockerfile, context_dir=directory)._recipe(resolver)
+        _build(client, recipe, tag)
+
+
+@group.command("pull", epilog="Example: homeport image pull python:3.12-slim -t base")
+def pull(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="An image in a registry, as python:3.12-slim.")],
+    tag: OptionalTag = None,
+) -> None:
+    """Pull an image from a registry, anew if it is there, and give it a name."""
+    from ..manifest.schema import ImageRecipe
+
+    recipe = ImageRecipe(base="registry", reference=reference, cache="force")
+    with connected(context) as client:
+        _build(client, recipe, tag or reference.partition("@")[0].rpartition("/")[2])
+
+
+def _build(client: Client, recipe: ImageRecipe, name: str) -> None:
+    from ..manifest import codec
+
+    with render.Progress() as progress:
+        progress.now("Building")
+        built = _follow(client.build_image(codec.recipe_to_json(recipe), name), progress)
+    render.out(f"✓ Image {built['name']} is {built['image_id']}.", "green")
+
+
+def _follow(events: Iterable[Event], progress: render.Progress) -> Any:
+    for event in events:
+        if event.name == "build":
+            progress.line(str(event.data["line"]))
+        if event.name == "built":
+            return event.data
+    raise errors.ConnectionError("The platform ended the build without a word; look at its log.")

@@ -1,0 +1,165 @@
+"""What an image stands on: `debian_slim` (a registry's official image, or bootstrapped), a registry's image, micromamba.
+
+Owns how each is had, and how it is said that one can't be had. Refuses to know steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import ImageBuildError, InvalidError
+from ..manifest.schema import ImageRecipe
+from ..ports import Progress
+from . import chain, micromamba, registry
+from . import recipe as recipes
+from .basetar import base_tar, revision
+from .failures import BuildFailed
+from .joined import Joined
+from .materials import Materials
+from .redact import Redactor
+from .settings import ImageSettings
+from .storage import Invocation, Storage
+from .workplace import Visible, workplace
+
+SCRATCH = "scratch"
+REVISION_OFFICIAL = "official"
+
+
+class Bases:
+    def __init__(self, settings: ImageSettings, storage: Storage, materials: Materials) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._materials = materials
+        self._made: Joined[str] = Joined()
+        self._failed: dict[str, tuple[float, str]] = {}  # registries, by Python version
+
+    async def of(self, recipe: ImageRecipe, redactor: Redactor, progress: Progress) -> str:
+        """The id of the stored base image, or `scratch`. Raises InvalidError, ImageBuildError or BuildFailed."""
+        match recipe.base:
+            case chain.SLIM:
+                return self._known(await self.slim(recipe.python_version, progress))
+            case chain.MICROMAMBA:
+                return await self._micromamba(recipe.python_version, progress)
+            case chain.REGISTRY:
+                return await self._pulled(recipe, redactor, progress)
+            case _:
+                return SCRATCH
+
+    async def slim(self, python_version: str, progress: Progress) -> str:
+        """The name of the stored `debian_slim` with this Python."""
+        return await self._made.do(python_version, lambda tell: self._make_slim(python_version, tell), progress)
+
+    def layers_of_slim(self, python_version: str, layers: tuple[str, ...]) -> int:
+        """How many of an image's layers, from the lowest on, are the `debian_slim` with this Python that is stored."""
+        for name in _slim_names(python_version):
+            stored = self._storage.find(name)
+            below = self._storage.describe(stored).layers if stored else ()
+            if below and layers[-len(below) :] == below:
+                return len(below)
+        return 0
+
+    def credentials(self, recipe: ImageRecipe, redactor: Redactor, references: list[str]) -> Callable[[], str] | None:
+        """Makes the text of the file with the login for registries; None without a Secret. Blocks."""
+        secret = recipe.registry_secret
+        if secret is None:
+            return None
+
+        def read() -> str:
+            values = self._materials.secret(secret)
+            redactor.add(values.get(key, "") for key in (registry.PASSWORD,))
+            return registry.auth_file(references, values, secret.name)
+
+        return read
+
+    async def run(self, dockerfile: str, tag: str) -> str:
+        """Build a file of our own, in silence; returns the image's id. Raises BuildFailed with its last lines."""
+        async with workplace([], Visible()) as place:
+            finished = await self._storage.build(Invocation(dockerfile, tag), place, _ignore)
+        if finished.returncode != 0:
+            raise BuildFailed([line for line in finished.tail if line.strip()][-10:])
+        return self._known(tag)
+
+    async def _make_slim(self, python_version: str, progress: Progress) -> str:
+        debian = recipes.debian_with(python_version)
+        for name in _slim_names(python_version):
+            if self._storage.find(name):
+                return name
+        official, *own = _slim_names(python_version)
+        why = await self._pull_official(python_version, official, progress)
+        if not why:
+            return official
+        if debian is None:
+            raise recipes.not_here(python_version, why)
+        progress(f"{why}; using the Debian mirror instead")
+        tar, digest = await base_tar(self._settings.cache, debian, progress)
+        progress("storing the base image")
+        await self._storage.import_tar(tar, digest, own[0], recipes.BASE_ENV)
+        return own[0]
+
+    async def _pull_official(self, python_version: str, name: str, progress: Progress) -> str:
+        """Why the registry is of no use now; empty when the official image is stored as `name`."""
+        if self._settings.registry is None:
+            return "no registry is set"
+        failed_at, why = self._failed.get(python_version, (0.0, ""))
+        if why and time.monotonic() - failed_at < self._settings.rest_s:
+            return why
+        reference = f"{self._settings.registry}:{python_version}-slim"
+        image_id, why = await self._storage.pull(reference, self._settings.answer_timeout_s, progress)
+        if why:
+            self._failed[python_version] = (time.monotonic(), why)
+            return why
+        await self.run(recipes.finishing_dockerfile(image_id), name)
+        return ""
+
+    async def _pulled(self, recipe: ImageRecipe, redactor: Redactor, progress: Progress) -> str:
+        reference = registry.full_reference(recipe.reference)
+        read = self.credentials(recipe, redactor, [reference])
+        login = await asyncio.to_thread(read) if read else ""
+        progress(f"pulling {reference}")
+        async with workplace([]) as place:
+            auth_file: Path | None = place.private / "auth.json" if login else None
+            if auth_file:
+                auth_file.write_text(login)
+            timeout_s = self._settings.answer_timeout_s
+            image_id, why = await self._storage.pull(reference, timeout_s, progress, str(auth_file or ""))
+        if why:
+            raise BuildFailed([f"{why}."])
+        theirs = self._storage.architecture(image_id)
+        if theirs and theirs != registry.architecture():
+            await self._storage.remove(image_id)
+            raise BuildFailed([f"{registry.wrong_architecture(reference, f'linux/{theirs}')}."])
+        return image_id
+
+    async def _micromamba(self, python_version: str, progress: Progress) -> str:
+        name = f"{recipes.NAMESPACE}/micromamba:{python_version}-{micromamba.REVISION}"
+        if found := self._storage.find(name):
+            return found
+        below = await self.slim(recipes.BOOTSTRAPPABLE[0].python_version, progress)
+        try:
+            return await self.run(micromamba.dockerfile(below, python_version), name)
+        except BuildFailed as failure:
+            said = failure.lines[-1] if failure.lines else "no reason was given"
+            raise InvalidError(
+                f"micromamba(python_version={python_version!r}) can't be had on this machine: its channel "
+                f"({micromamba.CHANNEL}) could not be used: {said}. Use debian_slim, or let this machine reach the channel."
+            ) from None
+
+    def _known(self, name: str) -> str:
+        found = self._storage.find(name)
+        if found is None:
+            raise ImageBuildError(f"The base image {name} vanished while it was used; deploy again.")
+        return found
+
+
+def _ignore(_: str) -> None:
+    """What our own files print is of interest only when they fail, and then its end is kept."""
+
+
+def _slim_names(python_version: str) -> list[str]:
+    """What `debian_slim` with this Python may be stored as: the official image first, then one that was bootstrapped."""
+    debian = recipes.debian_with(python_version)
+    own = [recipes.base_name(python_version, revision(debian))] if debian else []
+    return [recipes.base_name(python_version, REVISION_OFFICIAL), *own]

@@ -1,0 +1,218 @@
+"""Dockerfiles as text: instructions, what of them has no effect here, and what is refused by name. Pure.
+
+Semantics 5.4: EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, VOLUME and USER do nothing (all of it runs as root).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ..errors import InvalidError
+from . import registry
+
+WITHOUT_EFFECT = frozenset({"EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME"})
+KNOWN = frozenset({"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "RUN", "SHELL", "WORKDIR"})
+_INSTRUCTION = re.compile(r"([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
+_ESCAPE = re.compile(r"#\s*escape\s*=\s*(\S+)", re.IGNORECASE)
+_HEREDOC = re.compile(r"<<-?\s*(['\"]?)[A-Za-z_]\w*\1")
+_FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?\s*")
+_FLAGS = {  # what buildah knows of each instruction's flags
+    "ADD": frozenset({"chown", "chmod"}),
+    "COPY": frozenset({"chown", "chmod", "from"}),
+    "FROM": frozenset({"platform"}),
+    "RUN": frozenset({"mount", "network"}),
+}
+_MOUNTS = frozenset({"bind", "cache", "tmpfs"})
+_CONTEXT = re.compile(r"(?<=from=)context(\d+)\b")
+_URL = re.compile(r"(https?|git|ssh)://|git@")
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """`rest` is on one line."""
+
+    word: str
+    rest: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.word} {self.rest}"
+
+
+def parse(text: str) -> list[Instruction]:
+    """What has an effect, in order. Raises InvalidError naming what is not supported or not legal."""
+    found = [_instruction(logical) for logical in _logical_lines(text)]
+    kept = [each for each in found if each.word not in WITHOUT_EFFECT]
+    for each in kept:
+        _refuse(each)
+    return kept
+
+
+def of_file(text: str) -> list[Instruction]:
+    """A whole Dockerfile. Raises InvalidError, also when it names no base."""
+    found = parse(text)
+    first = next((each.word for each in found if each.word != "ARG"), "")
+    if first != "FROM":
+        raise InvalidError("The Dockerfile has to begin with FROM (only ARG may stand before it).")
+    stages: set[str] = set()
+    return [_with_full_reference(each, stages) if each.word == "FROM" else each for each in found]
+
+
+def references(text: str) -> list[str]:
+    """The images of registries that a Dockerfile names, as far as they are known before it is built."""
+    words = [each.rest[_end_of_flags(each.rest) :].split() for each in of_file(text) if each.word == "FROM"]
+    stages = {word[2].lower() for word in words if len(word) == 3}
+    return [word[0] for word in words if word[0] != "scratch" and "$" not in word[0] and word[0].lower() not in stages]
+
+
+def of_step(lines: Iterable[str]) -> list[Instruction]:
+    """The lines of a step. Raises InvalidError."""
+    found = parse("\n".join(lines))
+    if any(each.word == "FROM" for each in found):
+        raise InvalidError(
+            "A step of an image can't have FROM; use `Image.from_dockerfile` for a Dockerfile with its own base."
+        )
+    return found
+
+
+def with_contexts(instruction: Instruction, names: tuple[str, ...], *, main_is_given: bool = False) -> Instruction:
+    """`context0` and so on, where files are taken from them, by their names in this build.
+
+    COPY that says nothing takes from the first one; main_is_given: buildah has that as its context anyway.
+    Raises InvalidError for a context that is not there.
+    """
+
+    def name(found: re.Match[str]) -> str:
+        number = int(found[1])
+        if number >= len(names):
+            raise InvalidError(f"`{instruction.text}` takes files from context{number}, which is not there.")
+        return names[number]
+
+    if instruction.word not in ("ADD", "COPY", "RUN"):
+        return instruction
+    end = _end_of_flags(instruction.rest)
+    if (
+        instruction.word == "COPY"
+        and names
+        and not main_is_given
+        and not any(flag == "from" for flag, _ in _flags(instruction.rest))
+    ):
+        return replace(instruction, rest=f"--from={names[0]} {instruction.rest}")
+    return replace(instruction, rest=_CONTEXT.sub(name, instruction.rest[:end]) + instruction.rest[end:])
+
+
+def adds_files(instruction: Instruction) -> bool:
+    """Whether it is an ADD of files from the context, which it can take from nowhere else."""
+    return instruction.word == "ADD" and not _URL.match(instruction.rest[_end_of_flags(instruction.rest) :].lstrip('[" '))
+
+
+def exec_form(word: str, argv: Iterable[str]) -> Instruction:
+    return Instruction(word, json.dumps(list(argv), ensure_ascii=False))
+
+
+def _logical_lines(text: str) -> list[str]:
+    """Comments are gone, continued lines are one."""
+    if (found := _ESCAPE.match(text)) and found[1] != "\\":
+        raise InvalidError("The directive `# escape=` is not supported in a Dockerfile; continue lines with a backslash.")
+    lines: list[str] = []
+    continued = False
+    for line in text.split("\n"):
+        bare = line.strip()
+        if bare.startswith("#") or (not bare and not continued):
+            continue
+        if continued and not bare:
+            continue
+        part = line.rstrip()
+        more = part.endswith("\\") and not part.endswith("\\\\")
+        part = part[:-1] if more else part
+        if continued:
+            lines[-1] += part
+        else:
+            lines.append(part.lstrip())
+        continued = more
+    return lines
+
+
+def _instruction(logical: str) -> Instruction:
+    found = _INSTRUCTION.fullmatch(logical.strip())
+    word = found[1].upper() if found else ""
+    if word not in KNOWN | WITHOUT_EFFECT:
+        raise InvalidError(f"`{_short(logical)}` is not an instruction of a Dockerfile that homeport knows.")
+    assert found is not None
+    rest = (found[2] or "").strip()
+    if not rest:
+        raise InvalidError(f"{word} in a Dockerfile needs an argument.")
+    return Instruction(word, rest)
+
+
+def _refuse(instruction: Instruction) -> None:
+    allowed = _FLAGS.get(instruction.word, frozenset())
+    for flag in _flags(instruction.rest) if instruction.word in _FLAGS else []:
+        name, value = flag
+        if name not in allowed:
+            raise InvalidError(f"{instruction.word} --{name} is not supported in a Dockerfile; leave it out.")
+        if name == "mount" and (kind := _mount_kind(value)) not in _MOUNTS:
+            raise InvalidError(
+                f"RUN --mount=type={kind} is not supported in a Dockerfile; Secrets that are passed to the image are there "
+                "as environment variables while it is built."
+            )
+    if instruction.word in ("RUN", "COPY", "ADD") and _HEREDOC.search(instruction.rest) and not _quoted(instruction.rest):
+        raise InvalidError(
+            f"`{_short(instruction.text)}`: here-documents (<<) are not supported in a Dockerfile; use printf or COPY."
+        )
+    if instruction.word == "ADD":
+        _refuse_add(instruction)
+
+
+def _refuse_add(instruction: Instruction) -> None:
+    sources = instruction.rest[_end_of_flags(instruction.rest) :].split()[:-1]
+    urls = [source for source in sources if _URL.match(source.strip('"[,'))]
+    if any(not url.strip('"[,').startswith(("http://", "https://")) or url.strip('",').endswith(".git") for url in urls):
+        raise InvalidError(
+            f"`{_short(instruction.text)}`: ADD of a git repository is not supported; clone it with RUN git clone."
+        )
+    if urls and len(sources) > 1:
+        raise InvalidError(f"`{_short(instruction.text)}`: ADD takes one URL, and nothing beside it.")
+
+
+def _with_full_reference(instruction: Instruction, stages: set[str]) -> Instruction:
+    end = _end_of_flags(instruction.rest)
+    for name, value in _flags(instruction.rest):
+        if name == "platform" and "$" not in value and value != f"linux/{registry.architecture()}":
+            raise InvalidError(f"FROM --platform={value} can't be had: this machine is linux/{registry.architecture()}.")
+    image, *rest = instruction.rest[end:].split()
+    full = image if image == "scratch" or image.lower() in stages or "$" in image else registry.full_reference(image)
+    if len(rest) == 2 and rest[0].lower() == "as":
+        stages.add(rest[1].lower())
+    return replace(instruction, rest=" ".join([full, *rest]))
+
+
+def _flags(rest: str) -> list[tuple[str, str]]:
+    return [(found[1], found[2] or "") for found in _FLAG.finditer(rest[: _end_of_flags(rest)])]
+
+
+def _end_of_flags(rest: str) -> int:
+    end = 0
+    while found := _FLAG.match(rest, end):
+        end = found.end()
+    return end
+
+
+def _mount_kind(value: str) -> str:
+    return next((part.partition("=")[2] for part in value.split(",") if part.startswith("type=")), "bind")
+
+
+def _quoted(rest: str) -> bool:
+    """Whether what looks like a here-document stands in quotes, or in the exec form."""
+    found = _HEREDOC.search(rest)
+    assert found is not None
+    before = rest[: found.start()]
+    return rest.startswith("[") or before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else f"{line[:77]}..."

@@ -1,0 +1,50 @@
+"""A deploy that its user takes back while images are built: nothing has changed, and the next one is free to go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from .plant import Plant, running
+from .waiting import until
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Callable[[Plant], Awaitable[None]]], None]:
+    def run(story: Callable[[Plant], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            async with running(tmp_path) as plant:
+                await story(plant)
+
+        asyncio.run(whole())
+
+    return run
+
+
+def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        plant.images.gate.clear()
+        deploying = asyncio.create_task(plant.deploy("one"))
+        await until(lambda: bool(plant.publisher.preparing))
+        (request_id,) = plant.publisher.preparing
+        assert plant.publisher.cancel(request_id)
+        with pytest.raises(asyncio.CancelledError):
+            await deploying
+        assert (plant.loop.world.apps, plant.publisher.preparing) == ({}, {})
+        plant.images.gate.set()
+        assert (await plant.deploy("one"))["version"] == 1
+
+    play(story)
+
+
+def test_what_is_published_is_not_taken_back(play: Callable[..., None]) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        assert not plant.publisher.cancel("r1")
+        assert not plant.publisher.cancel("never heard of")
+        assert plant.rows()[0].version == 1
+
+    play(story)
