@@ -215,6 +215,8 @@ def created_lines(published: Published, mounts: list[Mounted]) -> Iterator[str]:
 def end_lines(outcome: Outcome, took_s: float) -> Iterator[str]:
     """What a deployment ends with (1.4.10 to 1.4.12)."""
     yield "✓ Deployment skipped: no changes detected! ⏭️" if outcome.noop else f"✓ App deployed in {took_s:.3f}s! 🎉"
+    if outcome.requests_cut:
+        yield text.cut(outcome.requests_cut)
     yield ""
     yield f"View Deployment: {outcome.app_url or f'homeport app info {outcome.app_name}'}"
 

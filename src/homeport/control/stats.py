@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..core.facts import ExitReason
 from ..store.history import ContainerRow
 from ..store.requests import Minute
 from ..store.tally import Tally
@@ -92,7 +91,7 @@ def _alive(row: ContainerRow, span: Range) -> bool:
 
 def _failed(row: ContainerRow, span: Range) -> bool:
     """A Server's process is not meant to end by itself, whatever its exit code."""
-    return row.ended_at_ms in span and row.reason != ExitReason.STOPPED.value
+    return row.ended_at_ms in span and bool(row.failed)
 
 
 def _creating(row: ContainerRow, at_ms: int) -> bool:

@@ -107,6 +107,7 @@ def container_line(row: ContainerRow, app: AppRow, now: Container | None) -> Jso
         "port": int(port) if port else None,
         "started_at": iso(row.started_at_ms),
         "exit_code": row.exit_code,
+        "requests_cut": row.cut or 0,
     }
 
 
@@ -117,6 +118,7 @@ def container_event(container: Container, service: str) -> Json:
         "version": container.version,
         "state": container.state.value,
         "reason": container.reason,
+        "requests_cut": container.cut,
     }
 
 

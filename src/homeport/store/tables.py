@@ -7,7 +7,7 @@ Times are milliseconds since the epoch. `position` is the `seq` of the record th
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 schema = MetaData()
 
@@ -85,6 +85,8 @@ container_index = Table(
     Column("detail", Text),
     Column("address", String),
     Column("stopped_by", String),
+    Column("cut", Integer),
+    Column("failed", Boolean),
     Index("container_index_by_app", "app_id"),
 )
 
