@@ -21,6 +21,7 @@ from . import (
     environments,
     garbage,
     images,
+    metrics,
     problems,
     queues,
     redeployments,
@@ -47,6 +48,7 @@ ROUTERS = (
     containers.router,
     servers.router,
     traffic.router,
+    metrics.router,
     environments.router,
     secrets.router,
     dicts.router,
@@ -77,6 +79,7 @@ def create_app(platform: Platform, tokens: TokenStore) -> FastAPI:
     )
     app.state.platform = platform
     app.include_router(status.open_router, prefix=PREFIX)
+    app.include_router(metrics.page)  # where Prometheus looks
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Security(BEARER)])
     problems.install(app)

@@ -13,7 +13,9 @@ from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.metrics import Metrics
 from ..control.objects import Objects
+from ..control.prometheus import Prometheus
 from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..control.secrets import Secrets
@@ -44,6 +46,12 @@ class Platform(Protocol):
 
     @property
     def traffic(self) -> Traffic: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def prometheus(self) -> Prometheus: ...
 
     @property
     def builds(self) -> Builds: ...

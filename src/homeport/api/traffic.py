@@ -60,7 +60,7 @@ async def requests(
 @router.get("/servers/{app}/{server}/stats", response_model=models.ServerStats)
 async def server_stats(app: str, server: str, platform: PlatformHere, period: PeriodHere) -> dict[str, Any]:
     """Of the last hour, when no range is given."""
-    return await platform.traffic.server_stats(period.query(app, server))
+    return await platform.metrics.server_stats(period.query(app, server))
 
 
 @router.get("/apps/{app}/stats", response_model=models.AppStats)

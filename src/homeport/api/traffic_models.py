@@ -43,6 +43,23 @@ class ServerStats(_Answer):
     inference: None
 
 
+class MetricsSchema(_Answer):
+    object_id: str
+    groups: dict[str, dict[str, Any]]
+    bucket_sizes: list[str]
+    limits: dict[str, int]
+
+
+class ServerMetrics(_Answer):
+    object_id: str
+    group: str
+    since: str
+    until: str
+    bucket_size: str
+    series: list[dict[str, Any]]
+    note: str
+
+
 class ServerSummary(_Answer):
     id: str
     requests: int

@@ -24,6 +24,7 @@ from . import (
     environments,
     garbage,
     images,
+    metrics,
     platform,
     queues,
     redeploy,
@@ -53,6 +54,7 @@ deploy.register(app)
 redeploy.register(apps.group)
 server_deploy.register(servers.group)
 traffic.register(servers.group, apps.group)
+metrics.register(servers.group)
 app.add_typer(apps.group, name="app")
 app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")

@@ -62,7 +62,7 @@ def requests(context: typer.Context, asked: RequestsAsked) -> None:
         raise errors.UsageError("--tail can't be used with --since or --until.")
     if asked.tail is not None and not 1 <= asked.tail <= REQUESTS_TAIL_MAX:
         raise errors.UsageError(f"--tail must be between 1 and {REQUESTS_TAIL_MAX}, not {asked.tail}.")
-    (app, name), period = parse_ref(asked.server), _period(asked.since, asked.until)
+    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until)
     with connected(context, asked.env) as client:
         place = traffic.Place(app, name, client.target.environment)
         if ranged:
@@ -95,7 +95,7 @@ def server_stats(context: typer.Context, asked: ServerStatsAsked) -> None:
     """Show how many requests a Server had and how they went, and its containers: of the last hour, unless asked for more."""
     from ..client import traffic
 
-    (app, name), period = parse_ref(asked.server), _period(asked.since, asked.until)
+    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until)
     with connected(context, asked.env) as client:
         place = traffic.Place(app, name, client.target.environment)
         answer = traffic.server_stats(client, place, period, asked.container)
@@ -123,7 +123,7 @@ def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
     """Show how the Servers of an App did: in the last hour, unless asked for more."""
     from ..client import traffic
 
-    period = _period(asked.since, asked.until)
+    period = period_of(asked.since, asked.until)
     with connected(context, asked.env) as client:
         answer = traffic.app_stats(client, asked.app, client.target.environment, period)
     if asked.as_json:
@@ -150,7 +150,8 @@ def request_row(row: Mapping[str, Any]) -> list[str]:
 def server_stats_lines(server: str, answer: Mapping[str, Any]) -> list[str]:
     by_status = " · ".join(f"{name} {count}" for name, count in answer["request_count_by_status_code"].items())
     times = answer["request_percentile_stats"]["duration_seconds"]
-    startup = answer["container_percentile_stats"]["startup_time"]
+    usage = answer["container_percentile_stats"]
+    startup = usage["startup_time"]
     containers = [
         f"{answer['container_total_count']} in all",
         f"{answer['container_started_count']} started",
@@ -166,6 +167,8 @@ def server_stats_lines(server: str, answer: Mapping[str, Any]) -> list[str]:
             ("Duration", _percentiles(times)),
             ("Containers", " · ".join(containers)),
             ("Startup time", _percentiles(startup)),
+            ("CPU", _percentiles(usage.get("cpu_usage") or {}, "cores")),
+            ("Memory", _percentiles(usage.get("memory_usage") or {}, "MiB")),
         ]
     )
 
@@ -183,8 +186,8 @@ def _stats_row(name: str, server: Mapping[str, Any]) -> list[str]:
     return [name, str(server["requests"]), failed, str(server["containers"]), str(server["errors"])]
 
 
-def _percentiles(values: Mapping[str, float | None]) -> str:
-    known: Iterable[str] = (f"{name} {value:.3f} s" for name, value in values.items() if value is not None)
+def _percentiles(values: Mapping[str, float | None], unit: str = "s") -> str:
+    known: Iterable[str] = (f"{name} {value:.3f} {unit}" for name, value in values.items() if value is not None)
     return " · ".join(known) or "nothing measured"
 
 
@@ -192,7 +195,7 @@ def _utc(timestamp: str) -> str:
     return timestamp.replace("T", " ").removesuffix("Z")
 
 
-def _period(since: str | None, until: str | None) -> Period:
+def period_of(since: str | None, until: str | None, days_max: int = RANGE_DAYS_MAX) -> Period:
     """Raises UsageError."""
     from ..client.traffic import Period
 
@@ -200,6 +203,6 @@ def _period(since: str | None, until: str | None) -> Period:
     begin = when.parse("--since", since, now) if since else None
     end = when.parse("--until", until, now) if until else None
     when.check_range(begin, end, now)
-    if begin is not None and (end or now) - begin > timedelta(days=RANGE_DAYS_MAX):
-        raise errors.UsageError(f"--since and --until may be at most {RANGE_DAYS_MAX} days apart.")
+    if begin is not None and (end or now) - begin > timedelta(days=days_max):
+        raise errors.UsageError(f"--since and --until may be at most {days_max} days apart.")
     return Period(begin, end)

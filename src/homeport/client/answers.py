@@ -246,6 +246,27 @@ class ServerStats(TypedDict):
     inference: None
 
 
+class MetricsSchema(TypedDict):
+    """`groups`: by name, its `series` (name, unit, description) and a `note`, mostly empty."""
+
+    object_id: str
+    groups: dict[str, dict[str, Any]]
+    bucket_sizes: list[str]
+    limits: dict[str, int]
+
+
+class ServerMetrics(TypedDict):
+    """`series`: name, unit and points, each a time and a number, or None where nothing was measured."""
+
+    object_id: str
+    group: str
+    since: str
+    until: str
+    bucket_size: str
+    series: list[dict[str, Any]]
+    note: str
+
+
 class AppStats(TypedDict):
     app_id: str
     since: str

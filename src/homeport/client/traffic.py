@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from .answers import AppStats, RequestInfo, ServerStats
+from .answers import AppStats, MetricsSchema, RequestInfo, ServerMetrics, ServerStats
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -74,6 +74,18 @@ def server_stats(calls: Calls, place: Place, period: Period, container: str | No
     """Of the last hour, where no period is given. Raises as `between`."""
     params = {"environment": place.environment, **period.parameters(), "container": container}
     return cast(ServerStats, calls.call("GET", f"{place.path}/stats", params=params))
+
+
+def metrics_schema(calls: Calls, place: Place) -> MetricsSchema:
+    """Which groups of metrics, and sizes of buckets, there are. Raises as `newest`."""
+    answer = calls.call("GET", f"{place.path}/metrics/schema", params={"environment": place.environment})
+    return cast(MetricsSchema, answer)
+
+
+def metrics(calls: Calls, place: Place, group: str, period: Period, bucket_size: str | None = None) -> ServerMetrics:
+    """One group over at most 31 days, the last hour where no period is given. Raises as `between`."""
+    params = {"environment": place.environment, **period.parameters(), "group": group, "bucket_size": bucket_size}
+    return cast(ServerMetrics, calls.call("GET", f"{place.path}/metrics", params=params))
 
 
 def app_stats(calls: Calls, app: str, environment: str, period: Period) -> AppStats:

@@ -35,8 +35,10 @@ from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .metrics import Metrics
 from .objects import Objects
 from .planner import Planner
+from .prometheus import Prometheus
 from .publish import Publisher
 from .queues import Queues
 from .redeploy import Redeployer
@@ -77,6 +79,8 @@ class Parts:
     volume_keeper: VolumeKeeper
     kept: Kept
     traffic: Traffic
+    metrics: Metrics
+    prometheus: Prometheus
 
 
 class Platform:
@@ -129,6 +133,14 @@ class Platform:
     @property
     def traffic(self) -> Traffic:
         return self._parts.traffic
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._parts.metrics
+
+    @property
+    def prometheus(self) -> Prometheus:
+        return self._parts.prometheus
 
     @property
     def builds(self) -> Builds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..store.history import ContainerRow
@@ -104,8 +104,13 @@ def _startup(rows: Iterable[ContainerRow], span: Range) -> dict[str, float | Non
     return _named([_s(took[max(1, math.ceil(len(took) * p / 100)) - 1]) if took else None for p in PERCENTILES])
 
 
+def named(value_at: Callable[[int], float | None]) -> dict[str, float | None]:
+    """The usual percentiles by name."""
+    return {f"p{percent}": value_at(percent) for percent in PERCENTILES}
+
+
 def _named(values: Sequence[float | None]) -> dict[str, float | None]:
-    return {f"p{percent}": value for percent, value in zip(PERCENTILES, values, strict=True)}
+    return dict(zip((f"p{percent}" for percent in PERCENTILES), values, strict=True))
 
 
 def _s(ms: float | None) -> float | None:

@@ -39,13 +39,13 @@ class Traffic:
 
     async def newest(self, query: TrafficQuery, count: int) -> Json:
         """The last requests of a Server, newest first. Raises NotFoundError, InvalidError, OSError."""
-        span = self._span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
+        span = self.span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
         found = await self._ask(lambda: self.log.store.newest(span, count))
         return self._answer(found, next_page=None)
 
     async def page(self, query: TrafficQuery, after: str | None, count: int) -> Json:
         """Requests of a Server, oldest first; `after` is the `next` of the page before. Raises as `newest`."""
-        span = self._span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
+        span = self.span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
         place = _place(after)
         found = await self._ask(lambda: self.log.store.page(span, place, count))
         last = found[-1] if len(found) == count else None
@@ -54,8 +54,8 @@ class Traffic:
     async def server_stats(self, query: TrafficQuery) -> Json:
         """Raises NotFoundError, InvalidError, OSError."""
         app = self._app(query)
-        span = self._span(query, default_ms=HOUR_MS)
-        minutes = await self._ask(lambda: self.log.store.minutes(span))
+        span = self.span(query, default_ms=HOUR_MS)
+        minutes = await self.minutes(span)
         rows = [row for row in self._history.containers(app.app_id) if row.service == query.server]
         if query.container_id:
             rows = [row for row in rows if row.container_id == query.container_id]
@@ -81,6 +81,10 @@ class Traffic:
         lifecycle = views.app_info(app, versions, {})["lifecycle"]
         return stats.app_stats(app.app_id, lifecycle, span, servers, sum(row.at_ms in span for row in versions))
 
+    async def minutes(self, span: Span) -> list[Minute]:
+        """Tallies of the requests in it. Raises OSError."""
+        return await self._ask(lambda: self.log.store.minutes(span))
+
     async def _ask(self, question: Callable[[], T]) -> T:
         await self.log.flush()
         return await asyncio.to_thread(question)
@@ -92,7 +96,8 @@ class Traffic:
         assert self.find_app is not None, "the platform gives it"
         return self.find_app(query.app_ref, query.environment)
 
-    def _span(self, query: TrafficQuery, default_ms: int) -> Span:
+    def span(self, query: TrafficQuery, default_ms: int, days_max: int = RANGE_DAYS_MAX) -> Span:
+        """Which Server, from when to when. Raises NotFoundError, InvalidError."""
         app = self._app(query)
         ids = self._ids(app)
         if query.server not in ids:
@@ -100,17 +105,17 @@ class Traffic:
             raise NotFoundError(
                 f"App {app.name!r} has no Server {query.server!r}; its Servers: {', '.join(close) or 'none'}."
             )
-        since_ms, until_ms = self._range(query, default_ms)
+        since_ms, until_ms = self._range(query, default_ms, days_max)
         return Span(ids[query.server], since_ms, until_ms, query.container_id)
 
-    def _range(self, query: TrafficQuery, default_ms: int) -> tuple[int, int]:
+    def _range(self, query: TrafficQuery, default_ms: int, days_max: int = RANGE_DAYS_MAX) -> tuple[int, int]:
         now_ms = self._clock.now_ms()
         until_ms = now_ms if query.until_ms is None else query.until_ms
         since_ms = until_ms - default_ms if query.since_ms is None else query.since_ms
         if since_ms >= until_ms:
             raise InvalidError("`since` must be before `until`, and in the past.")
-        if until_ms - since_ms > RANGE_DAYS_MAX * DAY_MS:
-            raise InvalidError(f"`since` and `until` may be at most {RANGE_DAYS_MAX} days apart.")
+        if until_ms - since_ms > days_max * DAY_MS:
+            raise InvalidError(f"`since` and `until` may be at most {days_max} days apart.")
         return since_ms, until_ms
 
     def _ids(self, app: AppRow) -> dict[str, str]:

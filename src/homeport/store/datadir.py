@@ -32,6 +32,10 @@ class DataDir:
         return self.root / "requests.db"
 
     @property
+    def samples(self) -> Path:
+        return self.root / "samples.db"
+
+    @property
     def objects(self) -> Path:
         return self.root / "objects.db"
 

@@ -7,7 +7,6 @@ Everything here blocks; call it from a thread. Times are milliseconds since the 
 
 from __future__ import annotations
 
-import logging
 import operator
 import sqlite3
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .tally import Tally
+from .telemetry import open_file
 
 MINUTE_MS = 60_000
 ROWS_DROPPED_AT_ONCE = 20_000
@@ -34,8 +34,6 @@ CREATE TABLE IF NOT EXISTS tallies (
     service_id TEXT NOT NULL, minute_ms INTEGER NOT NULL, container_id TEXT NOT NULL, app_id TEXT NOT NULL,
     tally TEXT NOT NULL, PRIMARY KEY (service_id, minute_ms, container_id)) WITHOUT ROWID;
 """
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +93,7 @@ class RequestStore:
         """Opens or makes the file; a damaged one is put aside. Raises OSError."""
         self._path = path
         self._lock = threading.Lock()
-        try:
-            self._connection = _open(path)
-        except sqlite3.DatabaseError as error:
-            aside = path.with_suffix(".damaged")
-            log.warning("the request log %s can't be read (%s); it is kept as %s and begun anew", path, error, aside)
-            path.replace(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._connection = _open(path)
+        self._connection = open_file(path, _SCHEMA)
 
     def append(self, rows: Sequence[RequestRow]) -> None:
         """All of them or, with an OSError, none."""
@@ -193,19 +183,6 @@ class RequestStore:
                 yield connection
         except sqlite3.Error as error:
             raise OSError(f"The request log {self._path} can't be written: {error}.") from error
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
-    try:
-        path.chmod(0o600)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _merge(connection: sqlite3.Connection, key: tuple[str, int, str], app_id: str, tally: Tally) -> None:

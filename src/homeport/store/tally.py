@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 GROWTH = math.log(1.1)
@@ -33,7 +33,7 @@ class Tally:
 
     def add(self, status: int, duration_ms: int, bytes_up: int, bytes_down: int) -> None:
         self.by_status[status_class(status)] += 1
-        self.by_duration[_bucket(duration_ms)] += 1
+        self.by_duration[bucket(duration_ms)] += 1
         self.bytes_up += bytes_up
         self.bytes_down += bytes_down
 
@@ -45,10 +45,7 @@ class Tally:
 
     def percentiles_ms(self, wanted: Sequence[int]) -> list[float | None]:
         """How long so many percent took at most; None where there was no request."""
-        total = self.by_duration.total()
-        if not total:
-            return [None for _ in wanted]
-        return [self._at_rank(max(1, math.ceil(total * percent / 100))) for percent in wanted]
+        return [at_percent(self.by_duration, percent) for percent in wanted]
 
     def encode(self) -> str:
         return json.dumps([self.by_status, self.by_duration, self.bytes_up, self.bytes_down], separators=(",", ":"))
@@ -58,22 +55,27 @@ class Tally:
         by_status, by_duration, bytes_up, bytes_down = json.loads(text)
         return cls(Counter(by_status), Counter({int(k): n for k, n in by_duration.items()}), bytes_up, bytes_down)
 
-    def _at_rank(self, rank: int) -> float:
-        seen = 0
-        for bucket in sorted(self.by_duration):
-            seen += self.by_duration[bucket]
-            if seen >= rank:
-                return round(_middle_ms(bucket), 1)
-        raise AssertionError("a rank is at most the number of requests")
-
 
 def status_class(status: int) -> str:
     return f"{status // 100}xx" if 100 <= status < 600 else "other"
 
 
-def _bucket(duration_ms: int) -> int:
-    return int(math.log(duration_ms) / GROWTH) + 1 if duration_ms > 0 else 0
+def bucket(value: int) -> int:
+    """The bucket of a whole number; what is 0 or less has one of its own."""
+    return int(math.log(value) / GROWTH) + 1 if value > 0 else 0
 
 
-def _middle_ms(bucket: int) -> float:
-    return math.exp((bucket - 0.5) * GROWTH) if bucket else 0.0
+def at_percent(counts: Mapping[int, int], percent: int) -> float | None:
+    """What so many percent of the values are at most, by the middle of its bucket; None where there is none."""
+    total = sum(counts.values())
+    rank = max(1, math.ceil(total * percent / 100))
+    seen = 0
+    for found in sorted(counts):
+        seen += counts[found]
+        if seen >= rank:
+            return round(_middle(found), 1)
+    return None
+
+
+def _middle(found: int) -> float:
+    return math.exp((found - 0.5) * GROWTH) if found else 0.0
