@@ -290,6 +290,8 @@ ROUTES = {
     ("GET", "/v1/status"),
     ("GET", "/v1/servers/{app}/{server}/requests"),
     ("GET", "/v1/servers/{app}/{server}/stats"),
+    ("GET", "/v1/servers/{app}/{server}/metrics"),
+    ("GET", "/v1/servers/{app}/{server}/metrics/schema"),
     ("GET", "/v1/apps/{app}/stats"),
     ("GET", "/v1/volumes"),
     ("POST", "/v1/volumes"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from e2e_sources import server
 
 from homeport.client import config
 from homeport.client.http import Client
+from homeport.errors import InvalidError
 from homeport.manifest import codec
 from homeport.sdk.image import Image
 from homeport.sdk.resolve import PlatformResolver
+from homeport.sdk.server import Server
 
 pytestmark = pytest.mark.host
 
@@ -81,6 +84,18 @@ def test_metrics_are_series_of_buckets(seen: Box, shop: str) -> None:
     assert requests[0].startswith("timestamp,requests,")
     assert sum(int(line.split(",")[1]) for line in requests[1:]) >= 3
     assert "not measured" in seen.run("server", "metrics", "shop/Server", "--group", "gpu").err
+
+
+def test_a_program_asks_for_the_same(seen: Box, shop: str, tmp_path: Path) -> None:
+    with Client(config.find(config.Choice(data_dir=seen.data_dir), environ={}, home=tmp_path)) as client:
+        found = Server.from_name("shop", "Server", client=client)
+        assert found.stats()["request_count"] >= 3
+        assert "requests" in found.metrics.schema()["groups"]
+        assert found.metrics.export("requests", bucket_size="1h")["series"][0]["name"] == "requests"
+        with pytest.raises(InvalidError, match="there are containers, cpu"):
+            found.metrics.export("weather")
+        assert [entry for entry in found.logs.tail(5) if entry["server"] != "Server"] == []
+        assert len(found.logs.fetch(datetime.now() - timedelta(hours=1))) >= len(found.logs.tail(1))
 
 
 def test_requests_that_outlast_their_grace_period_are_told(seen: Box) -> None:

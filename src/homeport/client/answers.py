@@ -214,6 +214,18 @@ class ServerInfo(TypedDict):
     secrets: list[dict[str, Any]]
 
 
+class LogEntry(TypedDict):
+    """One line. `source`: stdout, stderr or system; `function_id` of its Server, None for what is nobody's."""
+
+    timestamp: str
+    source: str
+    container_id: str
+    function_id: str | None
+    server: str
+    version: int
+    text: str
+
+
 class RequestInfo(TypedDict):
     """`status` is None for a client that left unanswered; `why` is what the router refused it for."""
 

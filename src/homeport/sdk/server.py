@@ -9,10 +9,12 @@ from .twins import twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
-    from ..client.answers import ServerInfo
+    from ..client.answers import ServerInfo, ServerStats
     from ..client.http import Client
+    from .server_seen import Logs, Metrics
 
     Deployed = tuple[str, str | None, Client | None]  # App name or id, environment, client
     from .options import ServerOptions
@@ -71,17 +73,47 @@ class Server:
         """The settings of the live version, as a dictionary. Raises as `get_url` does."""
         return self._fetch()
 
+    @twin
+    def stats(
+        self, since: datetime | None = None, until: datetime | None = None, *, container: str | None = None
+    ) -> ServerStats:
+        """How many requests it had and how they went, and its containers: of the last hour by default, 7 days at most.
+
+        Times without a zone are in this machine's. Raises InvalidError for a range that can't be, and as `get_url` does.
+        """
+        from ..client import traffic
+        from .asking import asking
+
+        with asking(self) as (calls, place):
+            return traffic.server_stats(calls, place, traffic.Period(since, until), container)
+
+    @property
+    def metrics(self) -> Metrics:
+        """Its containers, CPU, memory, network and requests over time."""
+        from .server_seen import Metrics
+
+        return Metrics(self)
+
+    @property
+    def logs(self) -> Logs:
+        """What its containers write."""
+        from .server_seen import Logs
+
+        return Logs(self)
+
     def _fetch(self) -> ServerInfo:
         from ..client import servers
-        from .connect import calls
+        from .asking import asking
 
+        with asking(self) as (calls, place):
+            return servers.info(calls, place.app, self._name, place.environment)
+
+    def _where(self) -> Deployed:
         if self._deployed is None:
             from ..errors import ExecutionError
 
             raise ExecutionError(f"Server {self._name!r} is not deployed yet; deploy its App, or use `Server.from_name`.")
-        app_ref, environment_name, client = self._deployed
-        with calls(client, environment_name) as (connected, environment):
-            return servers.info(connected, app_ref, self._name, environment)
+        return self._deployed
 
     def __repr__(self) -> str:
         return f"<Server {self._name!r}>"
