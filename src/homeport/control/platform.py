@@ -45,6 +45,7 @@ from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from .secrets import Secrets
+from .seen import Seen
 from .traffic import Traffic
 from .views import Json
 from .volume_keeper import VolumeKeeper
@@ -78,9 +79,7 @@ class Parts:
     volumes: Volumes
     volume_keeper: VolumeKeeper
     kept: Kept
-    traffic: Traffic
-    metrics: Metrics
-    prometheus: Prometheus
+    seen: Seen
 
 
 class Platform:
@@ -91,7 +90,7 @@ class Platform:
         self._watchers = parts.publisher.watchers
         self._registry = Registry(parts.publisher, parts.history)
         self._auditor = Auditor(parts.audit, parts.history)
-        parts.traffic.find_app = self._find
+        parts.seen.traffic.find_app = self._find
 
     @property
     def blobs(self) -> Blobs:
@@ -132,15 +131,15 @@ class Platform:
 
     @property
     def traffic(self) -> Traffic:
-        return self._parts.traffic
+        return self._parts.seen.traffic
 
     @property
     def metrics(self) -> Metrics:
-        return self._parts.metrics
+        return self._parts.seen.metrics
 
     @property
     def prometheus(self) -> Prometheus:
-        return self._parts.prometheus
+        return self._parts.seen.prometheus
 
     @property
     def builds(self) -> Builds:

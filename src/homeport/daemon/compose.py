@@ -28,20 +28,14 @@ from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.materials import PlatformMaterials
-from ..control.metrics import Metrics
 from ..control.objects import Objects
 from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
-from ..control.prometheus import Prometheus
 from ..control.publish import Publisher
 from ..control.queues import Queues
-from ..control.requestlog import RequestLog, versions
 from ..control.secrets import Secrets
 from ..control.stock import Stores
-from ..control.traffic import Traffic
-from ..control.usage import Sampler
 from ..control.vault import Vault
-from ..control.vitals import TimedJournal, Vitals
 from ..control.volume_keeper import VolumeKeeper
 from ..control.volumes import Volumes
 from ..control.watch import Watchers
@@ -68,14 +62,13 @@ from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
 from ..store.objects import ObjectFile
-from ..store.requests import RequestStore
-from ..store.samples import SampleStore
 from ..store.secrets import SecretTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
 from ..store.trees import Trees
 from ..store.volumes import VolumeFolders, VolumeStore, VolumeTable
 from . import guestlib, inside
+from .seeing import Seeing
 
 SHUTDOWN_LIMIT_S = 2
 CACHE = Path("~/.cache/homeport")
@@ -157,15 +150,13 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     materials = PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
     images = BuildahImages(image_settings(settings, kept.guest_lib), materials)
     router, engine = HAProxyRouter(router_settings(settings)), LocalEngine(str(settings.data_dir))
-    vitals = Vitals()
+    seeing = Seeing(settings, directory, clock, router)
     identity = Identity(platform_key(directory.keys, "container tokens"))
     inside_place = inside.place(settings.data_dir)
     preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
-    loop = ControlLoop(Kernel(TimedJournal(kept.journal, vitals.journal), _new_tag()), clock, engine, router, preparer)
-    requests = RequestLog(RequestStore(directory.requests), settings, clock, lambda: versions(loop.world))
-    router.on_request = requests.take
-    watchers = Watchers()
-    loop.watchers += [watchers.tell, vitals.watch]
+    loop = ControlLoop(Kernel(seeing.timed(kept.journal), _new_tag()), clock, engine, router, preparer)
+    seen, watchers = seeing.attach(loop, kept.history), Watchers()
+    loop.watchers.append(watchers.tell)
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
@@ -176,8 +167,6 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     secret_names.finish_rotation()
     objects = Objects(kept.objects, environments, clock)
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
-    traffic = Traffic(requests, kept.history, loop, clock)
-    sampler = Sampler(spawner, SampleStore(directory.samples), lambda: loop.world, clock)
     stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names)
     parts = Parts(
         settings=settings,
@@ -194,13 +183,10 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         audit=Audit(kept.journal, kept.database),
         volumes=volumes,
         volume_keeper=keeper,
-        traffic=traffic,
-        metrics=Metrics(traffic, sampler),
-        prometheus=Prometheus(lambda: loop.world, requests, sampler, router, vitals, clock.now_ms()),
+        seen=seen,
         kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
     )
-    seen = (requests.run(), sampler.run(settings.sample_s), vitals.run())
-    work = (parts.collector.run(), keeper.run(), objects.sweep(), *seen)
+    work = (parts.collector.run(), keeper.run(), objects.sweep(), seeing.run())
     chores = [asyncio.create_task(chore) for chore in work]
     try:
         platform = Platform(parts)
@@ -212,8 +198,7 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         await loop.close()
         await engine.close()
         await router.close()
-        await requests.close()
-        sampler.store.close()
+        await seeing.close()
         await spawner.close()
         kept.database.close()
 
