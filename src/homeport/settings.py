@@ -19,6 +19,7 @@ FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 BACKENDS = ("auto", "crun")
+LOG_FORMATS = ("text", "json")
 _LEAST = {
     "cpu_overcommit": 1,
     "scaledown_window_s": 2,
@@ -28,6 +29,9 @@ _LEAST = {
     "gc_grace_minutes": 5,
     "image_cache_gib": 0,
     "image_cache_days": 0,
+    "request_log_days": 1,
+    "request_log_mib": 8,
+    "sample_s": 1,
 }
 
 
@@ -38,6 +42,8 @@ class Settings:
     A Server that says no `scaledown_window` has `scaledown_window_s`.
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
+    Of the log of requests, the last `request_log_days` are kept, as far as `request_log_mib` go. What containers
+    use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
     `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
     `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
@@ -58,6 +64,10 @@ class Settings:
     days_after_stop: int = 7
     log_days: int = 30
     gc_grace_minutes: int = 60
+    request_log_days: int = 7
+    request_log_mib: int = 512
+    sample_s: int = 10
+    log_format: str = "text"
     image_cache_gib: int = 20
     image_cache_days: int = 14
     secret_key_file: str = ""
@@ -114,6 +124,8 @@ def _check(settings: Settings, origin: str) -> None:
         raise InvalidError(f"{origin}: domain {settings.domain!r} is not a domain name.")
     if settings.backend not in BACKENDS:
         raise InvalidError(f"{origin}: backend has to be {' or '.join(BACKENDS)}, not {settings.backend!r}.")
+    if settings.log_format not in LOG_FORMATS:
+        raise InvalidError(f"{origin}: log_format has to be {' or '.join(LOG_FORMATS)}, not {settings.log_format!r}.")
     for name, least in _LEAST.items():
         if getattr(settings, name) < least:
             raise InvalidError(f"{origin}: {name} has to be at least {least}.")

@@ -82,6 +82,11 @@ SERVER: dict[str, Any] = {
     "exit_grace_period": 0.0,
     "cpu": 0.125,
     "memory_mib": 128,
+    "image_id": "im-1",
+    "sessioned": False,
+    "autoscaling": {},
+    "volumes": [],
+    "secrets": [],
     "version": 1,
     "containers": 1,
 }

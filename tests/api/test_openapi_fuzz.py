@@ -45,7 +45,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def test_nothing_that_is_sent_fails_in_a_way_that_is_not_declared(document: Any) -> None:
     operations = [result.ok() for result in document.get_all_operations()]
-    assert len(operations) == len(RULES) + 1  # and GET /v1/health
+    assert len(operations) == sum("/v1/" in route for route in RULES) + 1  # and GET /v1/health
     for operation in operations:
         _play(operation)
 

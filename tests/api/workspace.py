@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from control.people import People
 from control.plant import Plant
 from homeport.control.access import Place
+from homeport.control.autoscaler import Autoscaler
 from homeport.control.builds import Builds
 from homeport.control.dicts import Dicts
+from homeport.control.metrics import Metrics
 from homeport.control.objects import Objects
 from homeport.control.places import Places
 from homeport.control.queues import Queues
+from homeport.control.requestlog import RequestLog
+from homeport.control.traffic import Traffic
+from homeport.control.usage import Sampler
+from homeport.errors import NotFoundError
 from homeport.store.objects import Kind, ObjectFile
+from homeport.store.requests import RequestStore
+from homeport.store.samples import SampleStore
 
 from .fakes import FakePlatform
 from .test_environment_routes import FakeCollector
@@ -31,6 +39,10 @@ class MadeUp(Places):
         return self.named("prod" if container_id == "ta-prod" else environment)
 
 
+def no_app(ref: str, environment: str) -> NoReturn:
+    raise NotFoundError(f"App {ref!r} not found in environment {environment!r}")
+
+
 class Workspace(FakePlatform):
     """In `prod`, besides `main`: a Volume, a Secret, a Dict and a Queue; `things` are their ids by kind."""
 
@@ -45,6 +57,13 @@ class Workspace(FakePlatform):
         self.objects = Objects(ObjectFile(root / "objects.db"), self.environments, self.plant.clock)
         self.dicts, self.queues = Dicts(self.objects, root / "uploads"), Queues(self.objects)
         self.builds, self.collector = Builds(Shelf()), FakeCollector()
+        self.autoscaler = Autoscaler(self.plant.publisher, no_app)
+        plant, self.requests, self.samples = self.plant, RequestStore(root / "requests.db"), SampleStore(root / "samples.db")
+        log = RequestLog(self.requests, plant.publisher.settings, plant.clock, dict)
+        self.traffic = Traffic(log, plant.history, plant.loop, plant.clock)
+        self.traffic.find_app = no_app
+        spawner: Any = None  # is not asked: nothing runs
+        self.metrics = Metrics(self.traffic, Sampler(spawner, self.samples, lambda: plant.loop.world, plant.clock))
         self.environments.create("prod", None, "o")
         self.things = self._make_things()
 
@@ -55,6 +74,8 @@ class Workspace(FakePlatform):
 
     def close(self) -> None:
         self.objects.close()
+        self.requests.close()
+        self.samples.close()
         self.plant.database.close()
 
     async def volume_users(self, volume_id: str) -> dict[str, Any]:

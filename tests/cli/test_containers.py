@@ -119,8 +119,8 @@ def test_a_server_is_shown_with_its_url(cli: Cli, platform: FakePlatform) -> Non
     platform.answers["GET /v1/servers/hello/Server"] = SERVER
     assert cli("server", "info", "hello/Server", "--json").json == SERVER
     lines = cli("server", "info", "hello/Server").out.splitlines()
-    assert lines[0].split() == ["Server:", "Server", "·", "fu-1"]
-    assert "URL:                http://hello.localhost:8080" in lines
+    assert [line.split() for line in lines[:2]] == [["Server", "Name:", "Server"], ["Object", "ID:", "fu-1"]]
+    assert "URL:                  http://hello.localhost:8080" in lines
 
 
 @pytest.mark.parametrize("ref", ["hello", "hello/", "/Server", "a/b/c"])

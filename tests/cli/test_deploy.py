@@ -116,6 +116,7 @@ def test_json_stands_alone_on_stdout_even_if_the_file_prints(cli: Cli, platform:
         "servers": [{"name": "Server", "object_id": "fu-1", "url": URL}],
         "duration_ms": 400,
         "containers_left": 0,
+        "requests_cut": 0,
         "rollback_version": None,
     }
     assert "loading" in result.err

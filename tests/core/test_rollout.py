@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from homeport.core.backoff import ROLLOUT_TRIES
+from homeport.core.events import ContainerMoved
 from homeport.core.facts import (
     AppStopRequested,
     ContainerDrained,
@@ -56,6 +57,47 @@ def test_an_old_container_ends_when_its_requests_are_over_and_not_before(platfor
     assert platform.stopped() == []
     platform.say(ContainerDrained(old.container_id, 0, platform.now_ms))
     assert platform.stopped() == [old.container_id]
+
+
+def test_requests_that_outlast_the_grace_period_are_cut_and_counted(platform: Platform) -> None:  # 2.3.5
+    platform.live("one")
+    platform.deploy("two")
+    platform.boot(platform.in_state(ContainerState.STARTING)[0])
+    old = platform.in_state(ContainerState.DRAINING)[0]
+    platform.say(ContainerDrained(old.container_id, 5, platform.now_ms))
+    platform.say(ContainerDrained(old.container_id, 2, platform.now_ms))
+    platform.later(REDEPLOY_GRACE_MS)
+    (stopping,) = platform.in_state(ContainerState.STOPPING)
+    assert stopping.cut == 2
+    assert stopping.reason.endswith("its grace period was over; 2 requests were cut")
+    platform.exit(stopping, ExitReason.STOPPED, 0)
+    (ended,) = [e.container for e in platform.events if isinstance(e, ContainerMoved)]
+    assert (ended.state, ended.cut, ended.failed) == (ContainerState.ENDED, 2, False)
+
+
+def test_a_drain_that_ends_in_time_cuts_nothing(platform: Platform) -> None:
+    platform.live("one")
+    platform.deploy("two")
+    platform.boot(platform.in_state(ContainerState.STARTING)[0])
+    old = platform.in_state(ContainerState.DRAINING)[0]
+    platform.say(ContainerDrained(old.container_id, 5, platform.now_ms))
+    platform.say(ContainerDrained(old.container_id, 0, platform.now_ms))
+    (stopping,) = platform.in_state(ContainerState.STOPPING)
+    assert (stopping.cut, "cut" in stopping.reason) == (0, False)
+
+
+def test_a_container_that_ends_by_itself_has_failed_and_one_that_is_told_to_has_not(platform: Platform) -> None:
+    platform.live("one")
+    (container,) = platform.in_state(ContainerState.READY)
+    platform.exit(container, ExitReason.EXITED, 3)
+    ended = next(e.container for e in platform.events if isinstance(e, ContainerMoved))
+    assert (ended.state, ended.failed) == (ContainerState.ENDED, True)
+    platform.later(60_000)
+    platform.boot(platform.in_state(ContainerState.STARTING)[0])
+    (container,) = platform.in_state(ContainerState.READY)
+    platform.say(ContainerStopRequested(container.container_id))
+    platform.exit(platform.in_state(ContainerState.STOPPING)[0], ExitReason.STOPPED, 0)
+    assert not [e for e in platform.events if isinstance(e, ContainerMoved) and e.container.failed]
 
 
 def test_a_drain_ends_with_its_grace_period(platform: Platform) -> None:  # 2.3.5

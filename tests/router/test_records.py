@@ -31,7 +31,7 @@ FIELDS = [
 
 
 def line(*changes: tuple[int, str], path: str = "/") -> bytes:
-    fields = [*FIELDS, "a.localhost", path, "127.0.0.1"]
+    fields = [*FIELDS, "a.localhost", path, "127.0.0.1", "0"]
     for index, text in changes:
         fields[index] = text
     return ("\t".join(fields) + "\n").encode()
@@ -49,6 +49,13 @@ def test_an_unknown_host_has_no_route_and_no_container() -> None:
     found = parse(line((1, "-"), (2, "<NOSRV>"), (3, "404"), (12, "nohost")))
     assert found is not None
     assert (found.app_id, found.container_id, found.why) == ("", "", "nohost")
+
+
+@pytest.mark.parametrize(("idle", "later_ms"), [("0", 0), ("1500", 1500), ("-1", 0)])
+def test_a_request_on_a_kept_connection_begins_when_its_first_byte_came(idle: str, later_ms: int) -> None:
+    found = parse(line((19, idle)))
+    assert found is not None
+    assert found.at_ms == 1795259039422 + later_ms
 
 
 def test_escaped_paths_are_read_as_the_client_sent_them() -> None:
@@ -69,7 +76,7 @@ def test_a_request_that_could_not_be_read_has_no_path_and_no_method() -> None:
     assert (found.status, found.method, found.path) == (400, "", "")
 
 
-@pytest.mark.parametrize("text", [b"Server be0000/ta-1 is DOWN\n", b"\t" * 18, line((3, "x")), line((16, "\\q"))])
+@pytest.mark.parametrize("text", [b"Server be0000/ta-1 is DOWN\n", b"\t" * 19, line((3, "x")), line((16, "\\q"))])
 def test_a_line_that_is_no_record_is_none(text: bytes) -> None:
     assert parse(text) is None
 

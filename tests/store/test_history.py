@@ -85,11 +85,12 @@ def test_a_container_is_followed_from_its_creation_to_its_end(journal: SqlJourna
     journal.append(2, [records.container_started("co-1", "10.0.0.2:8000")], [], WORLD)
     journal.append(3, [records.container_ready("co-1")], [], WORLD)
     journal.append(4, [records.container_stop("co-1", "ann")], [], WORLD)
-    journal.append(5, [records.container_ended("co-1", "exited", 3, "bye")], [], WORLD)
-    journal.append(6, [records.container_ended("co-1", "lost")], [], WORLD)  # told twice: what was witnessed first stays
+    journal.append(5, [records.ContainerEnded("co-1", "exited", 3, "bye", 2, True).record()], [], WORLD)
+    journal.append(6, [records.ContainerEnded("co-1", "lost").record()], [], WORLD)  # told twice: the first stays
     row = history.container("co-1")
     assert row is not None
     assert (row.started_at_ms, row.ready_at_ms, row.ended_at_ms, row.stopped_by) == (2, 3, 5, "ann")
+    assert (row.cut, row.failed) == (2, True)
     assert (row.exit_code, row.reason, row.detail, row.address) == (3, "exited", "bye", "10.0.0.2:8000")
     assert [one.container_id for one in history.containers()] == ["co-1", "co-2"]
     assert [one.container_id for one in history.containers(ended=False)] == ["co-2"]
@@ -129,7 +130,10 @@ ANY_RECORD = st.one_of(
     st.builds(records.container_started, CONTAINERS, st.just("10.0.0.1:80")),
     st.builds(records.container_ready, CONTAINERS),
     st.builds(records.container_stop, CONTAINERS, st.just("ann")),
-    st.builds(records.container_ended, CONTAINERS, st.just("exited"), st.none() | st.integers(0, 255)),
+    st.builds(
+        lambda container, code: records.ContainerEnded(container, "exited", code).record(),
+        CONTAINERS, st.none() | st.integers(0, 255),
+    ),
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from . import (
     garbage,
     images,
     members,
+    metrics,
     problems,
     queues,
     redeployments,
@@ -35,6 +36,7 @@ from . import (
     servers,
     status,
     tokens,
+    traffic,
     volume_files,
     volumes,
 )
@@ -53,6 +55,8 @@ ROUTERS = (
     containers.router,
     servers.router,
     autoscaler.router,
+    traffic.router,
+    metrics.router,
     environments.router,
     secrets.router,
     dicts.router,
@@ -94,8 +98,9 @@ def create_app(platform: Platform, admins: TokenStore, doorman: Doorman | None =
         redirect_slashes=False,
     )
     app.state.platform = platform
-    app.state.rules = rules.by_endpoint(ROUTERS, PREFIX)
+    app.state.rules = {**rules.by_endpoint(ROUTERS, PREFIX), **rules.by_endpoint([metrics.page], "")}
     app.include_router(status.open_router, prefix=PREFIX)
+    app.include_router(metrics.page, dependencies=[Depends(rules.require)])  # where Prometheus looks
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Security(BEARER), Depends(rules.require)])
     problems.install(app)

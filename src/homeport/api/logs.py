@@ -36,8 +36,8 @@ class LogParameters:
             container_id=container_id,
             follow=self.follow,
             tail=self.tail,
-            since_ms=_ms("since", self.since),
-            until_ms=_ms("until", self.until),
+            since_ms=moment_ms("since", self.since),
+            until_ms=moment_ms("until", self.until),
             source=self.source,
             search=self.search or None,
         )
@@ -55,7 +55,8 @@ class AppLogParameters(LogParameters):
         return replace(self.query(environment, app_ref, self.container), function_id=self.function)
 
 
-def _ms(name: str, text: str | None) -> int | None:
+def moment_ms(name: str, text: str | None) -> int | None:
+    """Milliseconds since the epoch. Raises InvalidError for what is no ISO time, naming the parameter."""
     if text is None:
         return None
     try:

@@ -252,6 +252,11 @@ class ServerInfo(_Answer):
     memory_mib: Any
     version: int
     containers: int
+    image_id: str
+    sessioned: bool
+    autoscaling: dict[str, Any]
+    volumes: list[dict[str, Any]]
+    secrets: list[dict[str, Any]]
 
 
 class PlanAgainst(_Answer):

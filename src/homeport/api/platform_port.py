@@ -15,12 +15,15 @@ from ..control.collector import Collector
 from ..control.dicts import Dicts
 from ..control.environments import Environments
 from ..control.members import Members
+from ..control.metrics import Metrics
 from ..control.objects import Objects
 from ..control.places import Places
+from ..control.prometheus import Prometheus
 from ..control.proxytokens import ProxyTokens
 from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..control.secrets import Secrets
+from ..control.traffic import Traffic
 from ..control.volumes import Volumes
 from ..store.blobs import Blobs
 
@@ -47,6 +50,15 @@ class Platform(Protocol):
     async def delete_volume(self, volume_id: str, actor: str) -> Answer:
         """Returns when its files are gone, or left to the containers that have them. Raises NotFoundError."""
         ...
+
+    @property
+    def traffic(self) -> Traffic: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def prometheus(self) -> Prometheus: ...
 
     @property
     def builds(self) -> Builds: ...

@@ -75,6 +75,7 @@ def _of_objects(path: str, where: Where, viewing: Iterable[str], changing: Itera
 
 
 RULES: Mapping[str, Rule] = {
+    "GET /metrics": MANAGE,  # of all environments
     "GET /v1/status": ANYBODY,
     "GET /v1/me": ANYBODY,
     "POST /v1/blobs/missing": UPLOAD,
@@ -94,11 +95,16 @@ RULES: Mapping[str, Rule] = {
     "POST /v1/apps/{app}/rollover": CHANGE_APP,
     "POST /v1/apps/{app}/rollback": CHANGE_APP,
     "GET /v1/apps/{app}/logs": VIEW_APP,
+    "GET /v1/apps/{app}/stats": VIEW_APP,
     "GET /v1/containers": VIEW_APP,
     "GET /v1/containers/{container_id}/logs": Rule(Need.VIEW, Where.CONTAINER),
     "POST /v1/containers/{container_id}/stop": Rule(Need.CHANGE, Where.CONTAINER),
     "POST /v1/containers/{container_id}/exec": Rule(Need.CHANGE, Where.CONTAINER),
     "GET /v1/servers/{app}/{server}": VIEW_APP,
+    "GET /v1/servers/{app}/{server}/requests": VIEW_APP,
+    "GET /v1/servers/{app}/{server}/stats": VIEW_APP,
+    "GET /v1/servers/{app}/{server}/metrics": VIEW_APP,
+    "GET /v1/servers/{app}/{server}/metrics/schema": VIEW_APP,
     "GET /v1/servers/{app}/{server}/autoscaler": VIEW_APP,
     "GET /v1/servers/{app}/{server}/autoscaler/explain": VIEW_APP,
     "PATCH /v1/servers/{app}/{server}/autoscaler": CHANGE_APP,

@@ -12,7 +12,7 @@ from .. import errors
 from . import render, text
 from .connect import connected
 from .options import Environment, Json, taking
-from .refs import ServerArgument, parse_server
+from .server_refs import ServerArgument, parse_ref
 
 group = typer.Typer(help="What scales a Server.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -52,7 +52,7 @@ def settings(context: typer.Context, server: ServerArgument, env: Environment = 
     """Show the settings that are in effect, and who changed which since the last deployment."""
     from ..client import autoscaler as calls
 
-    app, name = parse_server(server)
+    app, name = parse_ref(server)
     with connected(context, env) as client:
         answer = calls.settings(client, (app, name, client.environment))
     if as_json:
@@ -66,7 +66,7 @@ def explain(context: typer.Context, server: ServerArgument, env: Environment = N
     """Say why a Server has as many containers as it has, and what would change that."""
     from ..client import autoscaler as calls
 
-    app, name = parse_server(server)
+    app, name = parse_ref(server)
     with connected(context, env) as client:
         answer = calls.explain(client, (app, name, client.environment))
     if as_json:
@@ -81,7 +81,7 @@ def update(context: typer.Context, request: Update) -> None:
     """Change settings of a Server until its next deployment. Those that are not named stay as they are."""
     from ..client import autoscaler as calls
 
-    app, name = parse_server(request.server)
+    app, name = parse_ref(request.server)
     changes = request.changes()
     if not changes:
         render.out("No autoscaler settings specified.")

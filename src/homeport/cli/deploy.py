@@ -52,8 +52,12 @@ def deploy(context: typer.Context, request: Request) -> None:
     """
     if request.plan:
         raise typer.Exit(_plan(context, request))
+    carry_out(context, _load(request), request)
+
+
+def carry_out(context: typer.Context, app: App, request: Request) -> None:
+    """Deploys an App that is loaded, and shows it. Raises what `sdk.deploy` raises."""
     started = time.time()
-    app = _load(request)
     with connected(context, request.env) as client, render.Progress() as progress:
         show = _Show(progress, request, started)
         outcome = _run(app, request, client, show)
@@ -211,6 +215,8 @@ def created_lines(published: Published, mounts: list[Mounted]) -> Iterator[str]:
 def end_lines(outcome: Outcome, took_s: float) -> Iterator[str]:
     """What a deployment ends with (1.4.10 to 1.4.12)."""
     yield "✓ Deployment skipped: no changes detected! ⏭️" if outcome.noop else f"✓ App deployed in {took_s:.3f}s! 🎉"
+    if outcome.requests_cut:
+        yield text.cut(outcome.requests_cut)
     yield ""
     yield f"View Deployment: {outcome.app_url or f'homeport app info {outcome.app_name}'}"
 

@@ -24,13 +24,16 @@ from . import (
     environments,
     garbage,
     images,
+    metrics,
     platform,
     queues,
     redeploy,
     render,
     secrets,
+    server_deploy,
     servers,
     tokens,
+    traffic,
     volume_transfer,
     volumes,
     workspace,
@@ -51,6 +54,9 @@ app = typer.Typer(
 platform.register(app)
 deploy.register(app)
 redeploy.register(apps.group)
+server_deploy.register(servers.group)
+traffic.register(servers.group, apps.group)
+metrics.register(servers.group)
 app.add_typer(apps.group, name="app")
 app.add_typer(audit.group, name="audit")
 app.add_typer(containers.group, name="container")

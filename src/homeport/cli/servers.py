@@ -1,16 +1,20 @@
-"""`homeport server`: one Server of a deployed App."""
+"""`homeport server info|logs`: one Server of a deployed App (semantics 2.6.8, 1.9.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
-from . import autoscaler, render, text
+from . import autoscaler, logs, render, text
 from .connect import connected
-from .options import Environment, Json
-from .refs import ServerArgument, parse_server
+from .options import Environment, Json, taking
+from .server_refs import ServerArgument, parse_ref
+
+SECRETS_SHOWN = 5
 
 group = typer.Typer(help="Servers of deployed Apps.", no_args_is_help=True, rich_markup_mode=None)
 group.add_typer(autoscaler.group, name="autoscaler")
@@ -22,14 +26,9 @@ def servers() -> None:
 
 
 @group.command("info", epilog="Example: homeport server info hello-server/Server")
-def info(
-    context: typer.Context,
-    server: ServerArgument,
-    env: Environment = None,
-    as_json: Json = False,
-) -> None:
+def info(context: typer.Context, server: ServerArgument, env: Environment = None, as_json: Json = False) -> None:
     """Show a Server: its URL and the settings of its live version."""
-    app, name = parse_server(server)
+    app, name = parse_ref(server)
     with connected(context, env) as client:
         answer = client.server(app, name, client.target.environment)
     if as_json:
@@ -39,19 +38,117 @@ def info(
         render.out(line)
 
 
+@dataclass(frozen=True, slots=True)
+class LogRequest:
+    """The options of `server logs`, in the order of its help."""
+
+    server: ServerArgument
+    follow: logs.Follow = False
+    tail: logs.Tail = None
+    since: logs.Since = None
+    until: logs.Until = None
+    source: logs.Source = None
+    search: logs.Search = None
+    container: Annotated[str | None, typer.Option("--container", metavar="ID", help="Only this container (ta-…).")] = None
+    timestamps: logs.Timestamps = False
+    show_container_id: Annotated[bool, typer.Option("--show-container-id", help="Show which container wrote it.")] = False
+    env: Environment = None
+    as_json: Json = False
+
+
+@group.command("logs", epilog="Example: homeport server logs hello-server/Server -f")
+@taking(LogRequest)
+def server_logs(context: typer.Context, request: LogRequest) -> None:
+    """Show what the containers of a Server wrote: the last 100 entries, unless asked for more."""
+    app, name = parse_ref(request.server)
+    asked = logs.Asked(
+        follow=request.follow,
+        tail=request.tail,
+        since=request.since,
+        until=request.until,
+        source=request.source,
+        search=request.search,
+        container=request.container,
+    )
+    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked for the Server's id
+    with connected(context, request.env) as client:
+        server = client.server(app, name, client.target.environment)
+        query = logs.check(replace(asked, function=server["object_id"]), datetime.now(UTC))
+        prefix = None if request.as_json else text.LogPrefix(request.timestamps, container_id=request.show_container_id)
+        logs.show_app(client, app, query, prefix)
+
+
 def info_lines(answer: Mapping[str, Any]) -> list[str]:
-    access = "no token needed" if answer["unauthenticated"] else "token needed"
+    """Every row of semantics 2.6.8; settings that the autoscaler was not told are dashes."""
     return text.pairs(
         [
-            ("Server", f"{answer['server_name']} · {answer['object_id']}"),
-            ("App", f"{answer['app_name']} · {answer['app_id']} · v{answer['version']}"),
-            ("URL", answer["url"]),
-            ("Access", access),
-            ("Containers", str(answer["containers"])),
-            ("Port", f"{answer['port']}{' · h2c' if answer['h2_enabled'] else ''}"),
-            ("Region", answer["routing_region"]),
-            ("Resources", f"{answer['cpu']} CPU · {answer['memory_mib']} MiB"),
-            ("Startup timeout", f"{answer['startup_timeout']} s"),
-            ("Exit grace period", f"{answer['exit_grace_period']} s"),
+            ("Server Name", answer["server_name"]),
+            ("Object ID", answer["object_id"]),
+            ("App ID", f"{answer['app_id']} · {answer['app_name']} · v{answer['version']}"),
+            ("Image ID", answer.get("image_id") or "-"),
+            *_http(answer),
+            *_resources(answer),
+            *_autoscaling(answer.get("autoscaling") or {}),
+            ("Scheduling", _scheduling(answer)),
+            ("Clustering", "none"),
+            ("Volume Mounts", _joined(f"{v['path']} → {v['name'] or v['volume_id']}" for v in answer.get("volumes") or ())),
+            ("Cloud Bucket Mounts", _joined(str(b) for b in answer.get("cloud_bucket_mounts") or ())),
+            ("Secrets", _secrets(answer.get("secrets") or ())),
         ]
     )
+
+
+def _http(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("URL", answer["url"]),
+        ("Port", str(answer["port"])),
+        ("Authentication", "Disabled" if answer["unauthenticated"] else "Enabled"),
+        ("HTTP/2", "Enabled" if answer["h2_enabled"] else "Disabled"),
+        ("Routing Region", answer["routing_region"]),
+        ("Sessioned", "Yes" if answer.get("sessioned") else "No"),
+        ("Startup Timeout", f"{answer['startup_timeout']:g} seconds"),
+        ("Exit Grace Period", f"{answer['exit_grace_period']:g} seconds"),
+    ]
+
+
+def _resources(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    cpu, memory = answer.get("cpu_limit"), answer.get("memory_limit_mib")
+    words = [
+        f"{answer['cpu']:g} CPU" + (f" (at most {cpu:g})" if cpu else ""),
+        f"{answer['memory_mib']} MiB" + (f" (at most {memory})" if memory else ""),
+        *([" or ".join(answer["gpus"]) + " GPU"] if answer.get("gpus") else []),
+    ]
+    return [("Resources", " · ".join(words)), ("Containers", f"{answer['containers']} ready")]
+
+
+def _autoscaling(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    target = settings.get("target_concurrency")
+    return [
+        ("Min Containers", _or_dash(settings.get("min_containers"))),
+        ("Max Containers", _or_dash(settings.get("max_containers"))),
+        ("Buffer Containers", _or_dash(settings.get("buffer_containers"))),
+        ("Scaleup Window", _or_dash(settings.get("scaleup_window"), " seconds")),
+        ("Scaledown Window", _or_dash(settings.get("scaledown_window"), " seconds")),
+        ("Target Concurrency", f"{target:.1f} requests / container" if target is not None else "-"),
+    ]
+
+
+def _scheduling(answer: Mapping[str, Any]) -> str:
+    regions = ", ".join(answer.get("compute_regions") or ()) or "any region"
+    return f"{regions} · nonpreemptible" if answer.get("nonpreemptible") else regions
+
+
+def _secrets(secrets: Sequence[Mapping[str, Any]]) -> str:
+    return _joined(
+        (secret["name"] or secret["secret_id"])
+        + (f" ({', '.join(secret['required_keys'][:SECRETS_SHOWN])})" if secret["required_keys"] else "")
+        for secret in secrets
+    )
+
+
+def _joined(words: Iterable[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+def _or_dash(value: object, unit: str = "") -> str:
+    return "-" if value is None else f"{value}{unit}"

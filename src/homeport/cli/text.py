@@ -103,3 +103,9 @@ def log_line(entry: Mapping[str, Any], prefix: LogPrefix, zone: tzinfo | None = 
         parts.append(str(entry["container_id"]))
     parts.append(str(entry.get("text", "")).rstrip("\r\n"))
     return " ".join(parts)
+
+
+def cut(requests: int) -> str:
+    """Said of a deployment whose old containers had to end before their requests did."""
+    were = "requests were" if requests > 1 else "request was"
+    return f"{requests} {were} cut in old containers, whose exit_grace_period was over."

@@ -202,6 +202,95 @@ class ServerInfo(TypedDict):
     memory_mib: Any
     version: int
     containers: int
+    image_id: str
+    sessioned: bool
+    cpu_limit: float | None
+    memory_limit_mib: int | None
+    gpus: list[str]
+    ephemeral_disk_mib: int | None
+    nonpreemptible: bool
+    compute_regions: list[str]
+    cloud: str | None
+    autoscaling: dict[str, Any]
+    volumes: list[dict[str, Any]]
+    cloud_bucket_mounts: list[dict[str, Any]]
+    secrets: list[dict[str, Any]]
+
+
+class LogEntry(TypedDict):
+    """One line. `source`: stdout, stderr or system; `function_id` of its Server, None for what is nobody's."""
+
+    timestamp: str
+    source: str
+    container_id: str
+    function_id: str | None
+    server: str
+    version: int
+    text: str
+
+
+class RequestInfo(TypedDict):
+    """`status` is None for a client that left unanswered; `why` is what the router refused it for."""
+
+    timestamp: str
+    route: str
+    container_id: str | None
+    duration_seconds: float
+    status: int | None
+    method: str
+    version: int | None
+    bytes_up: int
+    bytes_down: int
+    protocol: str
+    why: str | None
+
+
+class ServerStats(TypedDict):
+    object_id: str
+    since: str
+    until: str
+    request_count: int
+    request_count_by_status_code: dict[str, int]
+    request_rate_per_second: float
+    container_started_count: int
+    container_error_count: int
+    container_total_count: int
+    container_creating_at_end_count: int
+    request_percentile_stats: dict[str, dict[str, float | None]]
+    container_percentile_stats: dict[str, Any]
+    inference: None
+
+
+class MetricsSchema(TypedDict):
+    """`groups`: by name, its `series` (name, unit, description) and a `note`, mostly empty."""
+
+    object_id: str
+    groups: dict[str, dict[str, Any]]
+    bucket_sizes: list[str]
+    limits: dict[str, int]
+
+
+class ServerMetrics(TypedDict):
+    """`series`: name, unit and points, each a time and a number, or None where nothing was measured."""
+
+    object_id: str
+    group: str
+    since: str
+    until: str
+    bucket_size: str
+    series: list[dict[str, Any]]
+    note: str
+
+
+class AppStats(TypedDict):
+    app_id: str
+    since: str
+    until: str
+    lifecycle: Lifecycle
+    functions: dict[str, Any]
+    servers: dict[str, dict[str, Any]]
+    sandboxes: dict[str, int]
+    deployment_count: int
 
 
 class VolumeInfo(TypedDict):

@@ -87,6 +87,18 @@ def _container(event: ContainerMoved) -> list[Record]:
         case ContainerState.READY:
             return [records.container_ready(container.container_id)]
         case ContainerState.ENDED:
-            return [records.container_ended(container.container_id, container.reason, event.exit_code, event.detail)]
+            return [_ended(event)]
         case _:
             return []
+
+
+def _ended(event: ContainerMoved) -> Record:
+    container = event.container
+    return records.ContainerEnded(
+        container_id=container.container_id,
+        reason=container.reason,
+        exit_code=event.exit_code,
+        detail=event.detail,
+        cut=container.cut,
+        failed=container.failed,
+    ).record()

@@ -37,9 +37,11 @@ from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
 from .members import Members
+from .metrics import Metrics
 from .objects import Objects
 from .places import Places
 from .planner import Planner
+from .prometheus import Prometheus
 from .proxytokens import ProxyTokens
 from .publish import Publisher
 from .queues import Queues
@@ -47,6 +49,8 @@ from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from .secrets import Secrets
+from .seen import Seen
+from .traffic import Traffic
 from .views import Json
 from .volume_keeper import VolumeKeeper
 from .volumes import Volumes
@@ -81,6 +85,7 @@ class Parts:
     volumes: Volumes
     volume_keeper: VolumeKeeper
     kept: Kept
+    seen: Seen
 
 
 class Platform:
@@ -91,6 +96,7 @@ class Platform:
         self._watchers = parts.publisher.watchers
         self._registry = Registry(parts.publisher, parts.history)
         self._auditor = Auditor(parts.audit, parts.history)
+        parts.seen.traffic.find_app = self._find
 
     @property
     def blobs(self) -> Blobs:
@@ -150,6 +156,18 @@ class Platform:
         deleted = self._parts.volumes.delete(volume_id, actor)
         await self._parts.volume_keeper.look()
         return deleted
+
+    @property
+    def traffic(self) -> Traffic:
+        return self._parts.seen.traffic
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._parts.seen.metrics
+
+    @property
+    def prometheus(self) -> Prometheus:
+        return self._parts.seen.prometheus
 
     @property
     def builds(self) -> Builds:

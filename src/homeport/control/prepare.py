@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.actions import StartContainer
-from ..errors import NotFoundError
+from ..errors import InvalidError, NotFoundError
 from ..manifest import placing
 from ..manifest.schema import AppManifest, ServerSpec
 from ..ports import Bind, ContainerSpec, Image, Images
@@ -66,17 +66,22 @@ class Preparer:
             app_id=action.app_id,
             service_id=action.service_id,
             image_layers=image.layers,
-            command=COMMAND,
+            command=command(server, image),
             env=tuple(pair for pair in told if pair[0] not in dict(hidden)),
-            binds=(Bind(str(self.guest_lib), GUEST_LIB), Bind(str(self.inside), INSIDE), *binds, *volumes),
+            binds=(*self._own_binds(server), *binds, *volumes),
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
             secret_env=hidden,
             base_layers=image.base_layers,
-            may_fork=self.settings.backend == "auto",
+            may_fork=self.settings.backend == "auto" and _is_class(server),
+            cwd="/root" if _is_class(server) else image.workdir or "/",
         )
+
+    def _own_binds(self, server: ServerSpec) -> tuple[Bind, ...]:
+        own = (Bind(str(self.guest_lib), GUEST_LIB),) if _is_class(server) else ()
+        return (*own, Bind(str(self.inside), INSIDE))
 
     def _file_binds(self, manifest: AppManifest, server: ServerSpec, image: Image) -> Iterator[Bind]:
         """The user's files, read-only; what the image has beside them stays, and the rest of /root is the container's."""
@@ -84,6 +89,18 @@ class Preparer:
         layers = [Path(layer) for layer in image.layers]
         for shown in placing.shown(placed, lambda path: any(_is_folder(layer, path) for layer in layers)):
             yield Bind(str(self.sources.materialise(shown.tree) / shown.path), shown.target)
+
+
+def command(server: ServerSpec, image: Image) -> tuple[str, ...]:
+    """What the container's first process runs. Raises InvalidError for a Server without a class whose image runs nothing."""
+    argv = COMMAND if _is_class(server) else server.command or (*image.entrypoint, *image.command)
+    if not argv:
+        raise InvalidError(f"the image of Server {server.name!r} has no command of its own; deploy it with --cmd")
+    return argv
+
+
+def _is_class(server: ServerSpec) -> bool:
+    return bool(server.entry.module)
 
 
 def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
@@ -116,7 +133,8 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
     merged |= dict(server.env)
     if server.volumes:
         merged["HOMEPORT_VOLUMES"] = json.dumps([[m.path, m.volume_id, m.name, m.read_only] for m in server.volumes])
-    merged |= dict(zip(GUEST, (server.entry.module, server.entry.path or "", server.entry.qualname), strict=True))
+    if _is_class(server):
+        merged |= dict(zip(GUEST, (server.entry.module, server.entry.path or "", server.entry.qualname), strict=True))
     return tuple(sorted(merged.items()))
 
 

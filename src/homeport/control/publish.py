@@ -251,20 +251,23 @@ class Publisher:
             yield progress("terminate", "Terminating running containers")
         for container in app.containers:
             yield Event("container", views.container_event(container, _service_name(app, container.service_id)))
+        cut: dict[str, int] = {}
         while deployment.state is DeploymentState.ROLLING:
             event = await happenings.get()
             if isinstance(event, ContainerMoved):
+                cut[event.container.container_id] = event.container.cut
                 yield Event("container", views.container_event(event.container, event.service))
             elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
                 deployment = event.deployment
         settled = await self._settled(app.app_id, deployment, began_ms)
         if recreate and deployment.state is DeploymentState.LIVE:
             async for gone in self._until_gone(app, happenings):
-                yield gone
+                cut[gone.container.container_id] = gone.container.cut
+                yield Event("container", views.container_event(gone.container, gone.service))
             settled["containers_left"] = self._older(app)
-        yield Event("settled", settled)
+        yield Event("settled", {**settled, "requests_cut": sum(cut.values())})
 
-    async def _until_gone(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
+    async def _until_gone(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[ContainerMoved]:
         """Ends with the last container of the versions before this one, or when it has been waited for long enough."""
         clock = asyncio.get_running_loop()
         deadline_s = clock.time() + self.recreate_wait_s
@@ -274,7 +277,7 @@ class Publisher:
             except TimeoutError:
                 return
             if isinstance(event, ContainerMoved):
-                yield Event("container", views.container_event(event.container, event.service))
+                yield event
 
     def _older(self, app: App) -> int:
         """How many containers of earlier versions have not ended."""

@@ -87,3 +87,18 @@ class LogQuery:
     source: str | None = None
     search: str | None = None
     function_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficQuery:
+    """Requests of one Server, and statistics of one or of an App (`server` is None).
+
+    `since_ms` is inclusive, `until_ms` exclusive; None means what is usual for the question.
+    """
+
+    environment: str
+    app_ref: str
+    server: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    container_id: str = ""

@@ -107,6 +107,7 @@ def container_line(row: ContainerRow, app: AppRow, now: Container | None) -> Jso
         "port": int(port) if port else None,
         "started_at": iso(row.started_at_ms),
         "exit_code": row.exit_code,
+        "requests_cut": row.cut or 0,
     }
 
 
@@ -117,6 +118,7 @@ def container_event(container: Container, service: str) -> Json:
         "version": container.version,
         "state": container.state.value,
         "reason": container.reason,
+        "requests_cut": container.cut,
     }
 
 
@@ -138,6 +140,42 @@ def server_info(app: App, server: ServerSpec, settings: Settings) -> Json:
         "exit_grace_period": server.exit_grace_period_ms / 1000,
         "cpu": server.resources.cpu_milli / 1000,
         "memory_mib": server.resources.memory_mib,
+        **_more(server),
         "version": live.version,
         "containers": sum(c.service_id == service.service_id and c.state is ContainerState.READY for c in app.containers),
+    }
+
+
+def _more(server: ServerSpec) -> Json:
+    """What `server info` shows besides (semantics 2.4.3, 2.6.8)."""
+    scale, resources = server.scale, server.resources
+    target = scale.target_concurrency_centi
+    return {
+        "image_id": server.image_id,
+        "sessioned": False,
+        "cpu_limit": None if resources.cpu_limit_milli is None else resources.cpu_limit_milli / 1000,
+        "memory_limit_mib": resources.memory_limit_mib,
+        "gpus": list(resources.gpu),
+        "ephemeral_disk_mib": resources.ephemeral_disk_mib,
+        "nonpreemptible": server.nonpreemptible,
+        "compute_regions": list(server.compute_region),
+        "cloud": server.cloud,
+        "cluster": None,
+        "autoscaling": {
+            "min_containers": scale.min_containers or 0,
+            "max_containers": scale.max_containers,
+            "buffer_containers": scale.buffer_containers or 0,
+            "scaleup_window": scale.scaleup_window_s,
+            "scaledown_window": scale.scaledown_window_s,
+            "target_concurrency": None if target is None else target / 100,
+            "max_concurrency": scale.max_concurrency,
+        },
+        "volumes": [
+            {"path": m.path, "volume_id": m.volume_id, "name": m.name, "read_only": m.read_only} for m in server.volumes
+        ],
+        "cloud_bucket_mounts": [],
+        "secrets": [
+            {"secret_id": secret.secret_id, "name": secret.name, "required_keys": list(secret.required_keys)}
+            for secret in server.secrets
+        ],
     }

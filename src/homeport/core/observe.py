@@ -200,6 +200,8 @@ def drained(draft: Draft, fact: ContainerDrained) -> None:
         return
     if fact.in_flight == 0:
         draft.move(container, ContainerState.STOPPING, reason=container.reason)
+    else:
+        draft.amend(replace(container, in_flight=fact.in_flight))
 
 
 def exited(draft: Draft, fact: ContainerExited) -> None:
@@ -212,6 +214,9 @@ def exited(draft: Draft, fact: ContainerExited) -> None:
     unasked = container.state in (ContainerState.STARTING, ContainerState.READY)
     if unasked and fact.reason is not ExitReason.STOPPED:
         _count_failure(draft, container, fact)
+        container = replace(container, failed=True)
+    if container.state is ContainerState.DRAINING:
+        container = replace(container, cut=container.in_flight)
     draft.end(container, _words(container, fact), fact.exit_code, fact.detail)
 
 

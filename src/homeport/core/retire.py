@@ -23,20 +23,28 @@ def expire(draft: Draft) -> None:
         elif container.state is ContainerState.PENDING and due:
             _never_placed(draft, container)
         elif container.state is ContainerState.DRAINING and due:
-            draft.move(container, ContainerState.STOPPING, reason=f"{container.reason}; its grace period was over")
+            _end_drain(draft, container, f"{container.reason}; its grace period was over")
         elif container.state is ContainerState.READY and container.failures > FAILED_PROBES_MAX:
-            draft.move(container, ContainerState.STOPPING, reason="failed its health checks: the port does not answer")
+            failed = replace(container, failed=True)
+            draft.move(failed, ContainerState.STOPPING, reason="failed its health checks: the port does not answer")
 
 
 def stop_all(draft: Draft) -> None:
     """For an App that is stopping: everything ends now; when nothing is left, so does the App."""
     for container in list(draft.containers.values()):
         if container.state is ContainerState.DRAINING:
-            draft.move(container, ContainerState.STOPPING, reason="the App was stopped")
+            _end_drain(draft, container, "the App was stopped")
         else:
             draft.retire(container, "the App was stopped")
     if not draft.containers:
         draft.move_app(AppState.STOPPED)
+
+
+def _end_drain(draft: Draft, container: Container, reason: str) -> None:
+    """What it still has is cut, as far as the router saw it."""
+    cut = container.in_flight
+    words = f"{reason}; {cut} request{'s were' if cut > 1 else ' was'} cut" if cut else reason
+    draft.move(replace(container, cut=cut), ContainerState.STOPPING, reason=words)
 
 
 def _never_placed(draft: Draft, container: Container) -> None:
@@ -56,7 +64,8 @@ def _never_ready(draft: Draft, container: Container) -> None:
     seconds = f"{spec.startup_timeout_ms / 1000:g}"
     reason = f"did not become ready within its startup_timeout of {seconds} s"
     seen = container.reason  # what it does instead, if that is known
-    draft.move(container, ContainerState.STOPPING, reason=f"{reason}: {seen}" if seen else reason)
+    words = f"{reason}: {seen}" if seen else reason
+    draft.move(replace(container, failed=True), ContainerState.STOPPING, reason=words)
     deployment = draft.deployments[container.version]
     if deployment.state is DeploymentState.ROLLING:
         likely = f": {seen}" if seen else "; make sure that it listens on 0.0.0.0, at the Server's port"

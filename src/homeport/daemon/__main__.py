@@ -52,7 +52,8 @@ def _doctor(chosen: Settings, as_json: bool) -> int:
 def _settings(arguments: argparse.Namespace) -> Settings:
     names = ("api_port", "http_port")
     data_dir = Path(arguments.data_dir).absolute()
-    return settings.load(data_dir, {name: getattr(arguments, name, None) for name in names})
+    chosen: dict[str, object] = {name: getattr(arguments, name, None) for name in names}
+    return settings.load(data_dir, {**chosen, "log_format": os.environ.get("HOMEPORT_LOG") or None})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -73,6 +73,7 @@ from ..store.tokens import TokenStore
 from ..store.trees import Trees
 from ..store.volumes import VolumeFolders, VolumeStore, VolumeTable
 from . import guestlib, inside
+from .seeing import Seeing
 
 SHUTDOWN_LIMIT_S = 2
 CACHE = Path("~/.cache/homeport")
@@ -153,11 +154,12 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
     materials = PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
     images = BuildahImages(image_settings(settings, kept.guest_lib), materials)
     router, engine = HAProxyRouter(router_settings(settings)), LocalEngine(str(settings.data_dir))
+    seeing = Seeing(settings, directory, clock, router)
     identity = Identity(platform_key(directory.keys, "container tokens"))
     inside_place = inside.place(settings.data_dir)
     preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
-    loop = ControlLoop(Kernel(kept.journal, _new_tag()), clock, engine, router, preparer)
-    watchers = Watchers()
+    loop = ControlLoop(Kernel(seeing.timed(kept.journal), _new_tag()), clock, engine, router, preparer)
+    seen, watchers = seeing.attach(loop, kept.history), Watchers()
     loop.watchers.append(watchers.tell)
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
@@ -192,10 +194,11 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
         proxy_tokens=proxy_tokens,
         volumes=volumes,
         volume_keeper=keeper,
+        seen=seen,
         kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
     )
-    running = (sampler.run(), parts.collector.run(), keeper.run(), objects.sweep())
-    chores = [asyncio.create_task(chore) for chore in running]
+    work = (sampler.run(), parts.collector.run(), keeper.run(), objects.sweep(), seeing.run())
+    chores = [asyncio.create_task(chore) for chore in work]
     try:
         platform = Platform(parts)
         async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):
@@ -206,6 +209,7 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
         await loop.close()
         await engine.close()
         await router.close()
+        await seeing.close()
         await spawner.close()
         kept.database.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from ..runtime.processes import ProcessId, alive, identify
 from ..settings import Settings
 from ..store.datadir import open_data_dir
 from ..store.lock import holder
-from . import preflight
+from . import ownlog, preflight
 from .compose import place_file, serve
 
 READY_LIMIT_S = 60.0
@@ -36,8 +35,7 @@ def up(settings: Settings, detach: bool) -> int:
 
 
 def in_front(settings: Settings) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    ownlog.configure(settings.log_format)
     asyncio.run(_run(settings))
     print(
         "The control plane has ended; containers and router go on. `homeport up` takes over again, `homeport down` ends all."

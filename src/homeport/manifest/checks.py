@@ -21,6 +21,9 @@ SCALEDOWN_WINDOW_S = (2, 3600)
 COUNT_MAX = 1_000_000
 ENV_VALUE_BYTES_MAX = 64 * 1024
 
+COMMAND_WORDS_MAX = 1_000
+NO_CLASS = Entry(module="", qualname="")
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -82,11 +85,22 @@ def _app(manifest: AppManifest) -> Iterator[str]:
 
 def _server(server: ServerSpec, manifest: AppManifest) -> Iterator[str]:
     found = [
+        "it has a class and a command; only one of them can run." if server.command and server.entry != NO_CLASS else "",
         names.object_name_problem("Server", server.name) or "",
-        *_entry(server.entry, server.serialized),
+        *(_entry(server.entry, server.serialized) if server.entry != NO_CLASS or server.serialized else _command(server)),
         *setting_problems(server),
     ]
     yield from (f"Server {server.name!r}: {problem}" for problem in found if problem)
+
+
+def _command(server: ServerSpec) -> Iterator[str]:
+    """A Server that is not a class."""
+    if server.command and (not server.command[0] or any("\0" in word for word in server.command)):
+        yield "the command has to begin with a program, and hold no NUL character."
+    if len(server.command) > COMMAND_WORDS_MAX or sum(map(len, server.command)) > ENV_VALUE_BYTES_MAX:
+        yield f"the command may have {COMMAND_WORDS_MAX} words and {ENV_VALUE_BYTES_MAX} characters at most."
+    if server.enable_memory_snapshot:
+        yield "`enable_memory_snapshot` needs a class; a Server that runs a command has no state to keep."
 
 
 def _may_bring(server: ServerSpec) -> bool:
@@ -95,6 +109,7 @@ def _may_bring(server: ServerSpec) -> bool:
 
 
 def _entry(entry: Entry, serialized: bool) -> Iterator[str]:
+    """A Server that is a class."""
     qualname = entry.qualname.replace(".<locals>.", ".") if serialized else entry.qualname
     if not _dotted(qualname):
         yield f"{entry.qualname!r} is not the name of a class in a module."

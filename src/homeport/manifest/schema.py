@@ -14,7 +14,10 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where the Server's class is found: `/root/<path>` is run (file) or `module` is imported (module)."""
+    """Where the Server's class is found: `/root/<path>` is run (file) or `module` is imported (module).
+
+    All empty for a Server without Python of ours: it runs its `command`, or else what its image is made to run.
+    """
 
     module: str  # dotted name; for a file its stem
     qualname: str  # of the class, as `Server` or `Outer.Server`
@@ -149,6 +152,7 @@ class ServerSpec:
     secrets: tuple[SecretRef, ...] = ()  # later ones go before earlier ones
     volumes: tuple[VolumeMount, ...] = ()  # sorted by path
     mounts: tuple[TreeMount, ...] = ()  # sorted by target; several may have the same one
+    command: tuple[str, ...] = ()  # what runs instead of a class; only where `entry` is empty
     image_id: str = ""  # of the image that was built from the recipe; the platform fills it in, clients leave it empty
     experimental_options: tuple[tuple[str, str], ...] = ()  # values as JSON, sorted by name
 

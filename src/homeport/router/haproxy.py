@@ -136,6 +136,10 @@ class HAProxyRouter:
         pids = {**self._boot.pids(), "master": processes.master or 0, "worker": worker}
         return {**pids, "http_port": self._settings.http_port, "state": "up"}
 
+    async def info(self) -> dict[str, int]:
+        """Numbers that HAProxy tells of itself, by its own names. Raises DataPlaneError while it can't be reached."""
+        return await self._plane.info()
+
     async def close(self) -> None:
         """Flush the files and disconnect. The data plane goes on."""
         for task in self._tasks:

@@ -72,6 +72,11 @@ class DataPlane:
             if refusal and not command.may_fail:
                 raise DataPlaneError(f"HAProxy refused {command.text.split(' check ')[0]!r}: {refusal}")
 
+    async def info(self) -> dict[str, int]:
+        """The numbers of `show info`, of the live worker."""
+        (said,) = await self._polls.run(["show info"])
+        return {name: int(value) for name, value in parse.info(said).items() if value.isdecimal()}
+
     async def in_flight(self, h2_slots: Iterable[str]) -> dict[str, int]:
         """Requests in flight by container, over all workers. HTTP/1 by connections (cheap), HTTP/2 by streams."""
         lines = ["show servers conn", *(f"show stat {slot} 4 -1" for slot in sorted(h2_slots))]

@@ -8,15 +8,16 @@ from urllib.parse import unquote
 
 from .slots import HostEntry
 
-_FIELDS = 19
+_FIELDS = 20
 BAD_REQUEST = "<BADREQ>"  # no request line that could be read
 EMPTY = "empty"  # `why` of a request that found no container: demand
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A finished request. Times are milliseconds, -1 where a phase was not reached; sizes are bytes.
+    """A finished request; `at_ms` is when its first byte came.
 
+    Times are milliseconds, -1 where a phase was not reached; sizes are bytes.
     `why` tells what refused it: nohost, stopped, auth, env, empty, full; nothing for a request that was carried.
     `termination` is HAProxy's two letters (`--` for a normal end).
     """
@@ -53,7 +54,8 @@ def parse(line: bytes) -> RequestRecord | None:
         route = HostEntry.parse(f[1])
         seconds, _, millis = f[0].partition(".")
         return RequestRecord(
-            at_ms=int(seconds) * 1000 + int(millis),
+            # a kept connection's clock starts at its last answer; what it was idle since then is not the request's
+            at_ms=int(seconds) * 1000 + int(millis) + max(0, int(f[19])),
             host=_text(f[16]),
             method=_request(f[15]),
             path=_request(f[17]),

@@ -229,6 +229,7 @@ LOG_FORMAT = "\\t".join(
         "%[var(txn.host)]",
         "%HPO",
         "%ci",
+        "%Ti",
     ]
 )
 

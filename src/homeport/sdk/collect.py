@@ -30,12 +30,14 @@ class LocalMount:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """source: None where nothing of the App's own is sent. folder: where it lies, for what version control knows of it."""
+    """source: None where nothing of the App's own is sent. folder: where it lies, for what version control knows of it; None
+    where nothing of it is on this machine.
+    """
 
     manifest: AppManifest
     source: LocalTree | None
     mounts: tuple[LocalMount, ...]
-    folder: Path
+    folder: Path | None
 
 
 def collect(app: App, name: str | None, limit_bytes: int, resolver: Resolver) -> Collected:
@@ -70,11 +72,14 @@ def _mounts(app: App, roots: list[Root]) -> tuple[LocalMount, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _servers(app: App, resolver: Resolver) -> tuple[tuple[ServerSpec, ...], list[Root], Path]:
+def _servers(app: App, resolver: Resolver) -> tuple[tuple[ServerSpec, ...], list[Root], Path | None]:
     specs: list[ServerSpec] = []
     roots: dict[str, Root] = {}
-    folder = Path.cwd()
+    folder: Path | None = None
     for _, server in sorted(app._servers.items()):
+        if server._options is not None and server._options.without_class:
+            specs.append(server._options.resolved(resolver))
+            continue
         spec, found, wanted = _server(server, resolver)
         specs.append(spec)
         folder = found.root.local.parent

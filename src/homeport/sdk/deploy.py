@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..client.http import Client
@@ -70,10 +70,10 @@ def deploy(app: App, options: Options, client: Client) -> Iterator[DeployEvent]:
     with ThreadPoolExecutor(1) as pool:
         resolver = PlatformResolver(client, options.environment or client.environment)
         collected = collect(app, options.name, source.limit_bytes(os.environ), resolver)
-        asked = pool.submit(commit.commit_info, collected.folder)
+        asked = pool.submit(commit.commit_info, collected.folder) if collected.folder else None
         yield from (Mounted(mount.local, mount.remote) for mount in collected.mounts)
         yield from uploads.send(client, [*([collected.source] if collected.source else []), *resolver.trees])
-        info = asked.result()
+        info = asked.result() if asked else None
     problem = commit.problem(info) if info is not None else None
     if problem:
         yield Warned(problem)
@@ -149,11 +149,12 @@ def _settled(published: Published, data: dict[str, Any]) -> Outcome:
             f"Version v{published.version} of App {published.app_name!r} did not become live: {reason}.{before}",
             tuple(str(line) for line in data.get("log_tail") or ()),
         )
-    left = int(data.get("containers_left") or 0)
-    return _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0), left)
+    outcome = _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0))
+    left, cut = (int(data.get(name) or 0) for name in ("containers_left", "requests_cut"))
+    return replace(outcome, containers_left=left, requests_cut=cut)
 
 
-def _outcome(published: Published, state: str, duration_ms: int, containers_left: int = 0) -> Outcome:
+def _outcome(published: Published, state: str, duration_ms: int) -> Outcome:
     return Outcome(
         app_id=published.app_id,
         app_name=published.app_name,
@@ -163,7 +164,6 @@ def _outcome(published: Published, state: str, duration_ms: int, containers_left
         app_url=published.app_url,
         servers=published.servers,
         duration_ms=duration_ms,
-        containers_left=containers_left,
         rollback_version=published.rollback_version,
     )
 
@@ -182,6 +182,7 @@ def _told(event: ApiEvent) -> DeployEvent | None:
             version=int(data["version"]),
             state=str(data["state"]),
             reason=str(data.get("reason") or ""),
+            requests_cut=int(data.get("requests_cut") or 0),
         )
     if event.name == "published":
         servers = tuple(DeployedServer(str(s["name"]), str(s["object_id"]), str(s["url"])) for s in data["servers"])

@@ -27,6 +27,7 @@ class ServerOptions:
     image: Image
     secrets: tuple[Secret, ...] = ()
     volumes: tuple[tuple[str, Volume], ...] = ()  # sorted by path
+    without_class: bool = False  # it runs a command, or what its image is made to run
 
     @classmethod
     def of(cls, settings: Mapping[str, object], app: Mapping[str, object]) -> ServerOptions:

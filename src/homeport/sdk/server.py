@@ -9,11 +9,13 @@ from .twins import twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
-    from ..client.answers import ServerInfo
+    from ..client.answers import ServerInfo, ServerStats
     from ..client.http import Client
     from .autoscaler import Autoscaler
+    from .server_seen import Logs, Metrics
 
     Deployed = tuple[str, str | None, Client | None]  # App name or id, environment, client
     from .image import Image
@@ -40,6 +42,14 @@ class Server:
         made._user_cls, made._options, made._deployed = user_cls, options, None
         made._name = options.spec.name if options is not None else user_cls.__name__
         made.__doc__, made.__module__ = user_cls.__doc__, user_cls.__module__
+        return made
+
+    @classmethod
+    def _of_image(cls, options: ServerOptions) -> Server:
+        """One that runs a command instead of a class."""
+        made = object.__new__(cls)
+        made._user_cls, made._options, made._deployed = None, options, None
+        made._name = options.spec.name
         return made
 
     @classmethod
@@ -71,7 +81,7 @@ class Server:
         """The settings that scale it, and changes to them. Raises ExecutionError when its App is not deployed yet."""
         from .autoscaler import Autoscaler
 
-        app_ref, environment_name, client = self._place()
+        app_ref, environment_name, client = self._where()
         return Autoscaler((app_ref, self._name, environment_name, client))
 
     @twin
@@ -99,20 +109,47 @@ class Server:
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.autoscaler.update(**changes)
 
-    def _place(self) -> Deployed:
+    @twin
+    def stats(
+        self, since: datetime | None = None, until: datetime | None = None, *, container: str | None = None
+    ) -> ServerStats:
+        """How many requests it had and how they went, and its containers: of the last hour by default, 7 days at most.
+
+        Times without a zone are in this machine's. Raises InvalidError for a range that can't be, and as `get_url` does.
+        """
+        from ..client import traffic
+        from .asking import asking
+
+        with asking(self) as (calls, place):
+            return traffic.server_stats(calls, place, traffic.Period(since, until), container)
+
+    @property
+    def metrics(self) -> Metrics:
+        """Its containers, CPU, memory, network and requests over time."""
+        from .server_seen import Metrics
+
+        return Metrics(self)
+
+    @property
+    def logs(self) -> Logs:
+        """What its containers write."""
+        from .server_seen import Logs
+
+        return Logs(self)
+
+    def _fetch(self) -> ServerInfo:
+        from ..client import servers
+        from .asking import asking
+
+        with asking(self) as (calls, place):
+            return servers.info(calls, place.app, self._name, place.environment)
+
+    def _where(self) -> Deployed:
         if self._deployed is None:
             from ..errors import ExecutionError
 
             raise ExecutionError(f"Server {self._name!r} is not deployed yet; deploy its App, or use `Server.from_name`.")
         return self._deployed
-
-    def _fetch(self) -> ServerInfo:
-        from ..client import servers
-        from .connect import calls
-
-        app_ref, environment_name, client = self._place()
-        with calls(client, environment_name) as (connected, environment):
-            return servers.info(connected, app_ref, self._name, environment)
 
     def __repr__(self) -> str:
         return f"<Server {self._name!r}>"

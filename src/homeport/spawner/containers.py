@@ -20,6 +20,7 @@ from .keeper import monotonic_ms
 from .network import Network
 from .shim import Pipes, Shim
 from .templates import Templates
+from .traffic import traffic
 
 _PIPE_BYTES = 1 << 20
 _CLEANING_MS_MAX = 5_000
@@ -181,6 +182,17 @@ class Containers:
     def usage(self, message: wire.Message) -> wire.Message:
         directory = self._must_exist(message)
         return dict(cgroup.usage(self._host.cgroups(directory.id)))
+
+    def usages(self, message: wire.Message) -> wire.Message:
+        ids = message.get("ids")
+        if not isinstance(ids, list):
+            raise RequestError("usages needs ids, a list")
+        found: dict[str, dict[str, int]] = {}
+        for directory in map(self._directory, ids):
+            pid, _ = directory.init()
+            if pid and directory.is_running():
+                found[directory.id] = {**cgroup.usage(self._host.cgroups(directory.id)), **traffic(pid)}
+        return {"usages": found}
 
     def running(self) -> list[str]:
         """Ids of containers that live or that have a shim that still works."""

@@ -151,6 +151,8 @@ class Server:
                 return containers.exec(message, fds)
             case "usage":
                 return containers.usage(message)
+            case "usages":
+                return containers.usages(message)
             case "shutdown":
                 return self._shutdown()
             case other:

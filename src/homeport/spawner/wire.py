@@ -15,6 +15,8 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
     forget    {id}                                          {}          removes the directory of an ended container
     exec      {id, argv, env, cwd} + 4 fds                  {pid}       stdin, stdout, stderr, pipe for {"exit_code": n}
     usage     {id}                                          {memory_bytes, cpu_ns, pids}
+    usages    {ids: [id...]}                                {usages: {id: {memory_bytes, cpu_ns, pids, received_bytes,
+                                                            sent_bytes}}}   without those that do not run
     shutdown  {}                                            {}          removes bridge and firewall table, then ends;
                                                                         refused while containers run
 

@@ -28,6 +28,14 @@ class DataDir:
         return self.root / "journal.db"
 
     @property
+    def requests(self) -> Path:
+        return self.root / "requests.db"
+
+    @property
+    def samples(self) -> Path:
+        return self.root / "samples.db"
+
+    @property
     def objects(self) -> Path:
         return self.root / "objects.db"
 

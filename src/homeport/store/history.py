@@ -53,7 +53,9 @@ class AppRow:
 
 @dataclass(frozen=True, slots=True)
 class ContainerRow:
-    """A container that runs or ran. `reason` is a `core.facts.ExitReason` once it ended."""
+    """A container that runs or ran. `reason` says in words why it ended, `cut` how many requests that cost, `failed` whether
+    it was its own doing; None where that is not known.
+    """
 
     container_id: str
     app_id: str
@@ -68,6 +70,8 @@ class ContainerRow:
     detail: str | None
     address: str | None
     stopped_by: str | None
+    cut: int | None = None
+    failed: bool | None = None
 
 
 class History:

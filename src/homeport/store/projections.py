@@ -94,6 +94,7 @@ def _container_stop(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...
 
 def _ended(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     first = {name: record.body[name] for name in ("reason", "exit_code", "detail")}
+    first |= {name: record.body.get(name) for name in ("cut", "failed")}  # older records don't say
     return (Change(container_index, _container(record), first={**first, "ended_at_ms": at_ms}),)
 
 

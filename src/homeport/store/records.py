@@ -69,6 +69,21 @@ class Settled:
         return Record(DEPLOYMENT_SETTLED, asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerEnded:
+    """`reason` is in words. `cut`: requests that it had when its time to drain was over. `failed`: by its own doing."""
+
+    container_id: str
+    reason: str
+    exit_code: int | None = None
+    detail: str = ""
+    cut: int = 0
+    failed: bool = False
+
+    def record(self) -> Record:
+        return Record(CONTAINER_ENDED, asdict(self))
+
+
 def app_stop(app_id: str, actor: str) -> Record:
     """Somebody asked for the App to stop."""
     return Record(APP_STOP, {"app_id": app_id}, actor)
@@ -112,12 +127,6 @@ def container_ready(container_id: str) -> Record:
 def container_stop(container_id: str, actor: str) -> Record:
     """A person asked for this one container to end."""
     return Record(CONTAINER_STOP, {"container_id": container_id}, actor)
-
-
-def container_ended(container_id: str, reason: str, exit_code: int | None = None, detail: str = "") -> Record:
-    """`reason` is a `core.facts.ExitReason`, or words of the core for one that never ran."""
-    body: dict[str, object] = {"container_id": container_id, "reason": reason, "exit_code": exit_code, "detail": detail}
-    return Record(CONTAINER_ENDED, body)
 
 
 def environment_created(

@@ -85,6 +85,8 @@ container_index = Table(
     Column("detail", Text),
     Column("address", String),
     Column("stopped_by", String),
+    Column("cut", Integer),
+    Column("failed", Boolean),
     Index("container_index_by_app", "app_id"),
 )
 

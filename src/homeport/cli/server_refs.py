@@ -1,4 +1,4 @@
-"""How a Server is named on the command line. Knows Typer; asks no platform."""
+"""How a Server is named on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ServerArgument = Annotated[
 ]
 
 
-def parse_server(ref: str) -> tuple[str, str]:
+def parse_ref(ref: str) -> tuple[str, str]:
     """App and Server of `APP/SERVER`. Raises UsageError for anything else."""
     app, separator, name = ref.partition("/")
     if not (app and separator and name) or "/" in name:

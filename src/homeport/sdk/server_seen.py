@@ -1,0 +1,119 @@
+"""`server.logs` and `server.metrics`: what a deployed Server said and used (semantics 2.4.5, 2.4.6). Shows nothing.
+
+Times are `datetime`; one without a zone is in this machine's.
+"""
+
+from __future__ import annotations
+
+from .twins import iterator_twin, twin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from ..client.answers import LogEntry, MetricsSchema, ServerMetrics
+    from .server import Server
+
+TAIL_MAX = 20_000  # semantics 9.12
+RANGE_DAYS_MAX = 35
+
+
+class Metrics:
+    """Of one Server; get it as `server.metrics`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    @twin
+    def schema(self) -> MetricsSchema:
+        """Which groups, series and sizes of buckets there are. Raises as `server.get_url` does."""
+        from ..client import traffic
+        from .asking import asking
+
+        with asking(self._server) as (calls, place):
+            return traffic.metrics_schema(calls, place)
+
+    @twin
+    def export(
+        self,
+        group: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        bucket_size: str | None = None,
+    ) -> ServerMetrics:
+        """One group (containers, cpu, memory, network, gpu, requests) as series of points, aligned to UTC.
+
+        The last hour by default, 31 days and 500 points at most; `bucket_size` is 1m to 1d, by default what makes about
+        100 points. Raises InvalidError for a group, size or range that can't be, and as `server.get_url` does.
+        """
+        from ..client import traffic
+        from .asking import asking
+
+        with asking(self._server) as (calls, place):
+            return traffic.metrics(calls, place, group, traffic.Period(since, until), bucket_size)
+
+
+class Logs:
+    """What the containers of one Server write; get it as `server.logs`. Filters are those of `homeport server logs`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    @twin
+    def fetch(
+        self,
+        since: datetime,
+        until: datetime | None = None,
+        *,
+        source: str | None = None,
+        search: str | None = None,
+        container: str | None = None,
+    ) -> list[LogEntry]:
+        """Everything from `since` up to `until` (None: now), oldest first, at most 35 days.
+
+        source: stdout, stderr or system; search: a text that a line must hold. Raises InvalidError for what can't be, and
+        as `server.get_url` does.
+        """
+        from datetime import datetime, timedelta
+
+        from ..errors import InvalidError
+
+        span = (until or datetime.now(since.tzinfo)).timestamp() - since.timestamp()
+        if not 0 < span <= timedelta(days=RANGE_DAYS_MAX).total_seconds():
+            raise InvalidError(f"`since` has to be before `until`, by at most {RANGE_DAYS_MAX} days.")
+        given = {"since": _wire(since), "until": _wire(until), "source": source, "search": search, "container": container}
+        return list(self._entries(given))
+
+    @twin
+    def tail(
+        self, n: int = 100, *, source: str | None = None, search: str | None = None, container: str | None = None
+    ) -> list[LogEntry]:
+        """The last `n` entries (at most 20,000), oldest first. Raises as `fetch`."""
+        from ..errors import InvalidError
+
+        if not 1 <= n <= TAIL_MAX:
+            raise InvalidError(f"`n` has to be from 1 to {TAIL_MAX}, not {n}.")
+        return list(self._entries({"tail": n, "source": source, "search": search, "container": container}))
+
+    @iterator_twin
+    def stream(
+        self, *, source: str | None = None, search: str | None = None, container: str | None = None
+    ) -> Iterator[LogEntry]:
+        """What is written from now on, until the App stops. Raises as `fetch`, also in the middle."""
+        yield from self._entries({"follow": True, "tail": 0, "source": source, "search": search, "container": container})
+
+    def _entries(self, given: Mapping[str, str | int | bool | None]) -> Iterator[LogEntry]:
+        from ..client import logs
+        from .asking import streaming
+
+        with streaming(self._server) as (client, environment):
+            info = self._server._fetch()
+            yield from logs.of_app(client, info["app_id"], environment, {**given, "function": info["object_id"]})
+
+
+def _wire(moment: datetime | None) -> str | None:
+    from datetime import UTC
+
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

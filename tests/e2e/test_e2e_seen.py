@@ -1,0 +1,143 @@
+"""What people see of Servers: requests, statistics, metrics, what a drain cut; and Servers that run an image's program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_harness import Box, running, wait_until
+from e2e_sources import server
+
+from homeport.client import config
+from homeport.client.http import Client
+from homeport.errors import InvalidError
+from homeport.manifest import codec
+from homeport.sdk.image import Image
+from homeport.sdk.resolve import PlatformResolver
+from homeport.sdk.server import Server
+
+pytestmark = pytest.mark.host
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A platform that looks at its containers every second."""
+    root = tmp_path_factory.mktemp("seen")
+    (root / "data").mkdir()
+    (root / "data" / "settings.toml").write_text('sample_s = 1\nlog_format = "json"\n')
+    with running(root) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def shop(seen: Box) -> str:
+    """The URL of a Server that was asked a few times."""
+    url = seen.deploy("shop", server("shop"))
+    for path in ("/a", "/b?q=1", "/c"):
+        assert seen.get(url, path).status == 200
+    return url
+
+
+def test_requests_are_listed_with_the_newest_first(seen: Box, shop: str) -> None:
+    container = seen.container("shop")["container_id"]
+    rows = seen.json("server", "requests", "shop/Server")
+    assert [row["route"] for row in rows] == ["/c", "/b", "/a"]
+    assert {(row["status"], row["container_id"], row["version"], row["method"]) for row in rows} == {
+        (200, container, 1, "GET")
+    }
+    table = seen.ok("server", "requests", "shop/Server", "-n", "1")
+    assert "/c" in table
+    assert "/a" not in table
+    ranged = seen.json("server", "requests", "shop/Server", "--since", "1h")
+    assert [row["route"] for row in ranged] == ["/a", "/b", "/c"]
+
+
+def test_statistics_count_requests_and_what_containers_use(seen: Box, shop: str) -> None:
+    def used() -> dict[str, Any]:
+        answer: dict[str, Any] = seen.json("server", "stats", "shop/Server")
+        return answer if answer["container_percentile_stats"]["memory_usage"]["p50"] else {}
+
+    answer = wait_until(used, "a reading")
+    assert answer["request_count"] >= 3
+    assert answer["request_count_by_status_code"]["2xx"] >= 3
+    assert answer["container_error_count"] == 0
+    assert 1 < answer["container_percentile_stats"]["memory_usage"]["p50"] < 500
+    assert "2xx" in seen.ok("server", "stats", "shop/Server")
+    (line,) = seen.json("app", "stats", "shop")["servers"].values()
+    assert (line["failed"], line["errors"]) == (0, 0)
+
+
+def test_metrics_are_series_of_buckets(seen: Box, shop: str) -> None:
+    schema = seen.json("server", "metrics", "shop/Server")
+    assert set(schema["groups"]) == {"containers", "cpu", "memory", "network", "gpu", "requests"}
+
+    def memory() -> list[float]:
+        found = seen.json("server", "metrics", "shop/Server", "--group", "memory", "--bucket-size", "1m")
+        return [value for _, value in found["series"][0]["points"] if value is not None]
+
+    assert wait_until(memory, "a reading")[-1] > 0
+    requests = seen.ok("server", "metrics", "shop/Server", "--group", "requests", "--since", "2h", "--csv").splitlines()
+    assert requests[0].startswith("timestamp,requests,")
+    assert sum(int(line.split(",")[1]) for line in requests[1:]) >= 3
+    assert "not measured" in seen.run("server", "metrics", "shop/Server", "--group", "gpu").err
+
+
+def test_a_program_asks_for_the_same(seen: Box, shop: str, tmp_path: Path) -> None:
+    with Client(config.find(config.Choice(data_dir=seen.data_dir), environ={}, home=tmp_path)) as client:
+        found = Server.from_name("shop", "Server", client=client)
+        assert found.stats()["request_count"] >= 3
+        assert "requests" in found.metrics.schema()["groups"]
+        assert found.metrics.export("requests", bucket_size="1h")["series"][0]["name"] == "requests"
+        with pytest.raises(InvalidError, match="there are containers, cpu"):
+            found.metrics.export("weather")
+        assert [entry for entry in found.logs.tail(5) if entry["server"] != "Server"] == []
+        assert len(found.logs.fetch(datetime.now() - timedelta(hours=1))) >= len(found.logs.tail(1))
+
+
+def test_requests_that_outlast_their_grace_period_are_told(seen: Box) -> None:
+    url = seen.deploy("cut", server("cut", options="exit_grace_period=1"))
+    old = seen.container("cut")
+    with seen.held("cut", url):
+        seen.deploy("cut", server("cut", "two", options="exit_grace_period=1"))
+        ended = wait_until(lambda: seen.ending("cut", old["container_id"]), "the end of the old one")
+        assert ended["requests_cut"] == 1
+        assert ended["reason"].endswith("1 request was cut")
+    lines = (seen.data_dir / "logs" / "control-plane.log").read_text().splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{")]
+    ends = [line for line in said if line.get("container_id") == old["container_id"] and "requests_cut" in line]
+    assert [(line["requests_cut"], line["level"]) for line in ends] == [(1, "warning")]
+
+
+def test_an_image_with_a_program_of_its_own_is_a_server(seen: Box, tmp_path: Path) -> None:
+    with Client(config.find(config.Choice(data_dir=seen.data_dir), environ={}, home=tmp_path)) as client:
+        image = Image.debian_slim().workdir("/etc").cmd(["python3", "-m", "http.server", "8000"])
+        recipe = image._recipe(PlatformResolver(client, "main"))
+        built = list(client.build_image(codec.recipe_to_json(recipe), "files:v1"))
+    assert built[-1].name == "built"
+    arguments = ("--port", "8000", "--unauthenticated", "--cpu", "0.05", "--env-var", "COLOUR=red")
+    seen.ok("server", "deploy", "--image", "files:v1", *arguments)
+    url = seen.json("server", "info", "files/Server")["url"]
+    assert "debian" in seen.get(url, "/os-release").text
+    refused = seen.run("server", "deploy", "--image", "files:v1", *arguments)
+    assert refused.code != 0
+    assert "already deployed" in refused.err + refused.out
+    other = ("--cmd", "sh -c 'env > /tmp/env; exec python3 -m http.server 8000 --directory /tmp'", "--yes")
+    seen.ok("server", "deploy", "--image", "files:v1", *arguments, *other)
+    assert "COLOUR=red" in seen.get(url, "/env").text
+    seen.ok("container", "stop", seen.container("files")["container_id"], "--yes")
+
+
+def test_prometheus_reads_the_platform_with_a_token_and_not_without(seen: Box, shop: str) -> None:
+    import httpx
+
+    url = f"http://127.0.0.1:{seen.api_port}/metrics"
+    assert httpx.get(url).status_code == 401
+    target = config.find(config.Choice(data_dir=seen.data_dir), environ={}, home=seen.root)
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {target.token_id}.{target.token_secret}"})
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'homeport_requests_total{environment="main",app="shop",server="Server",code="2xx"}' in answer.text
+    assert "homeport_router_up 1" in answer.text
