@@ -18,6 +18,8 @@ from ..core.model import App, Deployment, ServiceSpec, Strategy
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
 from ..errors import ConflictError, Error, InvalidError, NotFoundError
+from ..images import recipe as recipes
+from ..images.chain import MICROMAMBA, SLIM
 from ..manifest import checks, digest, names, placing
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
 from ..manifest.tree import Tree
@@ -142,6 +144,8 @@ class Publisher:
         """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
+        for server in request.manifest.servers:  # all of them before the first one is built
+            recipes.check(server.image)
         refuse_missing(request.manifest, self.volumes)
         # values without a name are sent when it is meant seriously: a plan has only their ids
         if problem := self.vault.problem(ref for ref in secrets_of(request.manifest) if ref.name):
@@ -189,7 +193,7 @@ class Publisher:
             if (found := await self.images.get(recipe)) is not None:
                 built[recipe] = found
                 continue
-            yield progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
+            yield progress("image", f"Building image {_called(recipe)}")
             async for line in self._build_one(recipe, built):
                 yield Event("build", {"line": line})
 
@@ -294,6 +298,12 @@ def _with_images(manifest: AppManifest, images: Mapping[ImageRecipe, Image]) -> 
     ids = {recipe: image.image_id for recipe, image in images.items()}
     servers = (replace(s, image=_plain(s.image), image_id=ids.get(s.image, "")) for s in manifest.servers)
     return replace(manifest, servers=tuple(servers))
+
+
+def _called(recipe: ImageRecipe) -> str:
+    if recipe.reference:
+        return recipe.reference
+    return f"{recipe.base} (python {recipe.python_version})" if recipe.base in (SLIM, MICROMAMBA) else recipe.base
 
 
 def _plain(recipe: ImageRecipe) -> ImageRecipe:
