@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
+from ..images.chain import MICROMAMBA, SLIM
 from ..manifest.schema import AppManifest, ImageRecipe
 from ..ports import Image, Images
 from .requests import Event, progress
@@ -25,7 +26,7 @@ async def ensure(images: Images, manifest: AppManifest, built: dict[ImageRecipe,
         else:
             wanted[server.image] = server.name
     for recipe in wanted:
-        yield progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
+        yield progress("image", f"Building image {_called(recipe)}")
     async for line in _build(images, wanted, built):
         yield Event("build", {"line": line})
 
@@ -40,6 +41,12 @@ def with_images(manifest: AppManifest, images: Mapping[ImageRecipe, Image]) -> A
     ids = {recipe: image.image_id for recipe, image in images.items()}
     servers = (replace(s, image=_plain(s.image), image_id=ids.get(s.image, "")) for s in manifest.servers)
     return replace(manifest, servers=tuple(servers))
+
+
+def _called(recipe: ImageRecipe) -> str:
+    if recipe.reference:
+        return recipe.reference
+    return f"{recipe.base} (python {recipe.python_version})" if recipe.base in (SLIM, MICROMAMBA) else recipe.base
 
 
 def _plain(recipe: ImageRecipe) -> ImageRecipe:

@@ -18,6 +18,7 @@ from ..core.model import App, Deployment, ServiceSpec, Strategy
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..engine.logs import read_tail
 from ..errors import ConflictError, Error, InvalidError, NotFoundError
+from ..images import recipe as recipes
 from ..manifest import checks, digest, names, placing
 from ..manifest.schema import AppManifest, ImageRecipe, ServerSpec
 from ..manifest.tree import Tree
@@ -177,6 +178,8 @@ class Publisher:
         """
         if problems := refusals(request.manifest, self._machine()):
             raise InvalidError(" ".join(problems))
+        for server in request.manifest.servers:  # all of them before the first one is built
+            recipes.check(server.image)
         refuse_missing(request.manifest, self.volumes)
         # values without a name are sent when it is meant seriously: a plan has only their ids
         if problem := self.vault.problem(ref for ref in secrets_of(request.manifest) if ref.name):

@@ -137,7 +137,7 @@ class BuildahImages(Images):
         published = self._names.get(recipe.reference)
         if published is None:
             raise NotFoundError(
-                f"There is no image with the name {full_name(recipe.reference)!r}: see `homeport image names`, or publish it"
+                f"There is no image named {full_name(recipe.reference)!r}: see `homeport image names`, or publish it."
             )
         return chain.of(recipe, published.image_id)
 
