@@ -177,6 +177,8 @@ class Plain:
         file = self.place.work / "Dockerfile"
         file.write_text("\n".join([*lines, ""]))
         where = ["--root", str(settings.root), "--runroot", str(settings.runroot)]
+        if (settings.root / "overlay").is_dir():  # else a bind mount of it would stay on the machine
+            where.append("--storage-opt=overlay.skip_mount_home=true")
         how = [f"--isolation={self.isolation}", "--network=host", "--format=docker", "--pull-never", "--layers"]
         argv = ["buildah", *where, "build", *how, *self.mounts, *options, f"--file={file}", str(self.place.empty_context)]
         done = subprocess.run(argv, check=False, capture_output=True, text=True)
@@ -198,5 +200,6 @@ async def _plain(root: Path) -> AsyncIterator[Plain]:
             made.run(f"FROM {slim}", "RUN true")
         except stage.StageError:  # crun, for one, refuses hybrid cgroups
             made = replace(made, isolation="chroot")
+            await storage.remove_working_containers()  # what failed stays mounted
         made.run(f"FROM {slim}", installs.environment(seen["defaults"]), options=(f"--tag={made.base}",))
         yield made

@@ -94,6 +94,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._status: Status | None = None
+        self._began = ""  # the last part that was told of without a terminal
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +116,8 @@ class Progress:
     def part(self, what: str, done: int, total: int) -> None:
         """The moving line says `what`, and shows how much of it is done; without a terminal it is one line, at the start."""
         if not fancy(sys.stderr):
-            if not done:
+            if not done and what != self._began:
+                self._began = what
                 note(what)
             return
         from rich.progress_bar import ProgressBar

@@ -29,6 +29,7 @@ GUEST_LIB = "/opt/homeport/lib"
 INSIDE = "/run/homeport"
 COMMAND = ("python3", "-I", "-S", f"{GUEST_LIB}/homeport/guest/main.py")
 GUEST = ("HOMEPORT_GUEST_MODULE", "HOMEPORT_GUEST_PATH", "HOMEPORT_GUEST_CLASS")
+HOME = "/root"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -67,6 +68,7 @@ class Preparer:
             service_id=action.service_id,
             image_layers=image.layers,
             command=command(server, image),
+            cwd=working_directory(image),
             env=tuple(pair for pair in told if pair[0] not in dict(hidden)),
             binds=(*self._own_binds(server), *binds, *volumes),
             resources=server.resources,
@@ -108,6 +110,11 @@ def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
     return data_dir / "logs" / app_id / f"{container_id}.log"
 
 
+def working_directory(image: Image) -> str:
+    """Where its WORKDIR says; `/`, which many registries' images say, is as good as nothing."""
+    return image.workdir if image.workdir not in ("", "/") else HOME
+
+
 def secret_environment(values: Mapping[str, str], server: ServerSpec, token: str) -> tuple[tuple[str, str], ...]:
     """What goes to the container by a way of its own, and to no disk: its Secrets, without what `env=` sets (semantics
     6.1.1), and its token. It goes before the rest of the environment.
@@ -128,7 +135,7 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
         "REGION": settings.compute_region,
         "TASK_ID": action.container_id,
     }
-    merged = {"PATH": DEFAULT_PATH, "HOME": "/root", "PYTHONUNBUFFERED": "1", **dict(image.env)}
+    merged = {"PATH": DEFAULT_PATH, "HOME": HOME, "PYTHONUNBUFFERED": "1", **dict(image.env)}
     merged |= {f"{prefix}_{name}": value for prefix in ("MODAL", "HOMEPORT") for name, value in told.items()}
     merged |= dict(server.env)
     if server.volumes:

@@ -15,10 +15,11 @@ def binds(server: ServerSpec, store: VolumeStore) -> tuple[Bind, ...]:
 
     The spawner opens what is below the Volumes without following a symlink, and makes a sub_path that is missing.
     """
-    rows = [(mount, require(mount, store.table)) for mount in server.volumes]
+    rows = store.table.by_id(mount.volume_id for mount in server.volumes)
+    held = [(mount, _held(mount, rows.get(mount.volume_id), "")) for mount in server.volumes]
     return tuple(
         Bind(str(Path(store.folders.path(row.volume_id), mount.sub_path)), mount.path, mount.read_only)
-        for mount, row in rows
+        for mount, row in held
     )
 
 
@@ -27,15 +28,19 @@ def refuse_missing(manifest: AppManifest, table: VolumeTable) -> None:
 
     An empty id stands for one that a deploy would make.
     """
+    rows = table.by_id({mount.volume_id for server in manifest.servers for mount in server.volumes})
     for server in manifest.servers:
         for mount in server.volumes:
             if mount.volume_id:
-                require(mount, table, f"Server {server.name}: ")
+                _held(mount, rows.get(mount.volume_id), f"Server {server.name}: ")
 
 
-def require(mount: VolumeMount, table: VolumeTable, who: str = "") -> VolumeRow:
+def require(mount: VolumeMount, table: VolumeTable) -> VolumeRow:
     """Raises NotFoundError in words (semantics 6.2.8)."""
-    row = table.find(mount.volume_id)
+    return _held(mount, table.find(mount.volume_id), "")
+
+
+def _held(mount: VolumeMount, row: VolumeRow | None, who: str) -> VolumeRow:
     if row is None or row.deleted_at_ms is not None:
         what = f"Volume {mount.name!r} ({mount.volume_id})" if mount.name else f"Volume {mount.volume_id}"
         gone = "was deleted" if row else "is not on this platform"

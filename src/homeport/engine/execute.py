@@ -34,7 +34,7 @@ async def execute(
         (in_r, in_w), (out_r, out_w), (err_r, err_w), (code_r, code_w) = ends
         theirs = [in_r, out_w, err_w, code_w]
         try:
-            await client.request("exec", fds=theirs, id=container_id, argv=list(argv), env={}, cwd="/root")
+            await client.request("exec", fds=theirs, id=container_id, argv=list(argv), env={}, cwd="")
         finally:
             for fd in theirs:
                 os.close(fd)

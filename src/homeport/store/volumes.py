@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,11 @@ class VolumeTable:
 
     def find(self, volume_id: str) -> VolumeRow | None:
         """Also one that was deleted."""
-        return next(iter(self._rows(volumes.c.volume_id == volume_id)), None)
+        return self.by_id([volume_id]).get(volume_id)
+
+    def by_id(self, volume_ids: Iterable[str]) -> dict[str, VolumeRow]:
+        """Those that there are, or were."""
+        return {row.volume_id: row for row in self._rows(volumes.c.volume_id.in_(list(volume_ids)))}
 
     def count(self) -> int:
         """How many there ever were."""
