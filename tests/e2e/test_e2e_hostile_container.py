@@ -44,6 +44,40 @@ for path in {paths!r}:
         pass
 print(json.dumps(found + open("/proc/net/unix").read().splitlines()[1:]))
 """
+PLATFORM_SOCKET = "/run/homeport/platform.sock"
+PLATFORM = """
+import http.client, json, os, socket
+SOCKET = "/run/homeport/platform.sock"
+class Inside(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(SOCKET)
+def ask(path, token):
+    connection = Inside("platform")
+    connection.request("GET", path, headers={{"Authorization": "Bearer " + token}} if token else {{}})
+    return connection.getresponse().status
+def attempt(change):
+    try:
+        change()
+        return True
+    except OSError:
+        return False
+token = os.environ["HOMEPORT_IDENTITY_TOKEN"]
+forged = token[:-1] + ("b" if token[-1] == "a" else "a")
+changes = {{
+    "removed": lambda: os.unlink(SOCKET),
+    "moved": lambda: os.rename(SOCKET, SOCKET + ".old"),
+    "covered": lambda: socket.socket(socket.AF_UNIX).bind(SOCKET + ".new"),
+    "closed": lambda: os.chmod(SOCKET, 0),
+}}
+print(json.dumps([{{
+    "answers": {{path: ask(path, token) for path in {paths!r}}},
+    "whoami": ask("/v1/whoami", token),
+    "without a token": ask("/v1/whoami", ""),
+    "a forged one": ask("/v1/whoami", forged),
+    "changed": [name for name, change in changes.items() if attempt(change)],
+}}]))
+"""
 RIGHTS = """
 import json, socket
 refused = []
@@ -105,7 +139,15 @@ def test_nothing_of_the_platform_or_the_machine_is_reached_on_any_of_its_address
 def test_no_socket_file_of_the_router_or_the_spawner_is_there(open_box: Box) -> None:
     paths = [str(path) for path in open_box.data_dir.rglob("*") if path.is_socket()]
     assert {"admin.sock", "master.sock"} <= {Path(path).name for path in paths}
-    assert inside(open_box, SOCKETS.format(paths=paths)) == []
+    assert inside(open_box, SOCKETS.format(paths=paths)) == [PLATFORM_SOCKET]
+
+
+def test_the_way_to_the_platform_leads_to_nothing_of_people_and_can_not_be_replaced(open_box: Box) -> None:
+    paths = [f"/v1/{name}" for name in ("apps", "secrets", "containers", "workspace/members", "me", "openapi.json")]
+    seen = inside(open_box, PLATFORM.format(paths=paths))[0]
+    assert seen["answers"] == dict.fromkeys(paths, 404)
+    assert (seen["whoami"], seen["without a token"], seen["a forged one"]) == (200, 401, 401)
+    assert seen["changed"] == []
 
 
 def test_no_address_can_be_taken_over(open_box: Box) -> None:
