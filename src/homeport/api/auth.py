@@ -35,6 +35,9 @@ class RequireToken:
         self._doorman = doorman
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # no route is one, and none shall be open by mistake
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             try:
                 person = self._person(scope["headers"])

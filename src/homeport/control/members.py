@@ -2,7 +2,8 @@
 
 Owns who there is and who a token stands for; what somebody may do is judged in `access`. The admin, whose token is in the
 data directory, is an Owner and can't be changed from here, so nobody can lock everybody out. A name is never given to
-somebody else again, in whatever case: it is what history and audit call them. Owners' and managers' roles and tokens are for owners.
+somebody else again, in whatever case: it is what history and audit call them. Owners' and managers' roles and tokens are for
+owners.
 """
 
 from __future__ import annotations
