@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 
 from control.people import People
 from homeport.api.app import create_app
@@ -267,3 +268,21 @@ def test_two_authorization_headers_are_refused_even_if_one_is_good(open_app: Fas
     good = f"Bearer {token.token_id}.{token.secret}"
     answer = Client(open_app).get("/v1/status", headers=[("Authorization", good), ("Authorization", "Bearer a.b")])
     assert (answer.status_code, "2 Authorization headers" in answer.json()["error"]["message"]) == (401, True)
+
+
+def test_a_websocket_is_let_in_nowhere(open_app: FastAPI) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    @open_app.websocket("/v1/forgotten")
+    async def forgotten(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    scope = {"type": "websocket", "path": "/v1/forgotten", "headers": [], "query_string": b"", "subprotocols": []}
+    asyncio.run(open_app(scope, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]

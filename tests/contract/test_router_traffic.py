@@ -127,7 +127,7 @@ def test_a_public_route_passes_headers_on_and_says_who_asked() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve("ta-1")
         trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        sent = {"authorization": "Bearer wk-a.ws-b", "traceparent": trace, "x_forwarded_for": "6.6.6.6"}
+        sent = {"authorization": "Bearer of-the.app", "traceparent": trace, "x_forwarded_for": "6.6.6.6"}
         seen = (await bench.get("/headers", **sent)).json()
         assert (seen["authorization"], seen["traceparent"]) == (sent["authorization"], trace)
         assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")

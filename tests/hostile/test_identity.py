@@ -62,3 +62,30 @@ def test_credentials_and_their_look_alikes_never_arrive_and_other_headers_do() -
         ]
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        b"Connection: Upgrade\r\nUpgrade: tcp\r\n",
+        b"Connection: Upgrade\r\nUpgrade: tcp, websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        b"Connection: Upgrade\r\nUpgrade: tcp\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    ],
+)
+def test_a_connection_becomes_nothing_but_a_websocket(headers: bytes) -> None:
+    """Behind any other change of protocols the client could say whatever it likes, and nobody would look at it."""
+
+    async def scenario(bench: HostileBench) -> None:
+        request = await last(bench, headers)
+        assert [request.all(name) for name in ("upgrade", "connection", "http2-settings")] == [[], [], []]
+
+    play(scenario)
+
+
+def test_a_token_for_closed_servers_is_not_shown_to_an_open_one() -> None:
+    async def scenario(bench: HostileBench) -> None:
+        request = await last(bench, b"Authorization: Bearer wk-a.ws-b\r\n")
+        assert request.all("authorization") == []
+
+    play(scenario)

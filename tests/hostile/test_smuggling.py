@@ -70,12 +70,16 @@ ATTACKS = {
     "space before the first header": b"POST /outer HTTP/1.1\r\n Host: x\r\n" + HOST + length(INNER) + b"\r\n" + INNER,
     "Expect": post(b"Expect: 100-continue\r\n" + length(INNER), INNER),
     "Upgrade to h2c": post(b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n", INNER),
+    "CONNECT": post(b"", INNER, b"CONNECT a.localhost:80 HTTP/1.1"),
+    "CONNECT to a path": post(b"", INNER, b"CONNECT /outer HTTP/1.1"),
+    "Upgrade to anything": post(b"Upgrade: tcp\r\nConnection: Upgrade\r\n", INNER),
     "Connection names the length": post(b"Connection: close, Content-Length\r\n" + length(INNER), INNER),
     "Connection names TE": post(b"Connection: Transfer-Encoding\r\n" + CHUNKED, b"0\r\n\r\n" + INNER),
 }
 REFUSED = (
     *("two lengths", "two lengths in one line", "length with a sign", "negative length", "length in hex", "NUL in a value"),
     *("length with a space inside", "length beyond 64 bits", "xchunked", "space before the colon", "bare CR in a value"),
+    *("CONNECT", "CONNECT to a path"),
     *("chunk size with a sign", "chunk size with 0x", "chunk size too large", "two hosts", "TE in HTTP/1.0"),
 )
 

@@ -6,6 +6,7 @@ somebody may do is in `rules`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Protocol
 
 from fastapi import Request, Security
@@ -34,10 +35,14 @@ class RequireToken:
         self._doorman = doorman
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # no route is one, and none shall be open by mistake
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             try:
                 person = self._person(scope["headers"])
-                scope.setdefault("state", {}).update(person=person, actor=person.name)
+                identify = partial(self._person, scope["headers"])  # once more, while it goes on
+                scope.setdefault("state", {}).update(person=person, actor=person.name, identify=identify)
             except AuthError as error:
                 await answer(error)(scope, receive, send)
                 return

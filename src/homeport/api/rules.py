@@ -184,17 +184,30 @@ def by_endpoint(routers: Iterable[APIRouter], prefix: str) -> dict[object, Rule]
 
 
 async def require(request: Request) -> None:
-    """Stands before every route. Raises PermissionDeniedError, NotFoundError for an environment or object that is not."""
-    person: Person = request.state.person
+    """Stands before every route, and lets a stream ask again while it goes on (`request.state.still_allowed`).
+
+    Raises PermissionDeniedError, NotFoundError for an environment or object that is not there.
+    """
     rule: Rule = request.app.state.rules.get(request.scope["endpoint"], OWNERS)
+    body = await _body(request) if rule.where is Where.BODY else {}
+    platform: Platform = request.app.state.platform
+    _judge(request, rule, body, platform)
+
+    def again() -> None:
+        request.state.person = request.state.identify()
+        _judge(request, rule, body, platform)
+
+    request.state.still_allowed = again
+
+
+def _judge(request: Request, rule: Rule, body: Mapping[str, object], platform: Platform) -> None:
+    person: Person = request.state.person
     if rule.where is Where.NOWHERE or person.manages:
         demand(person, rule.need, None)
         return
-    platform: Platform = request.app.state.platform
     if rule.where is Where.ANYWHERE:
         _demand_anywhere(person, rule.need, platform.places.everywhere())
         return
-    body = await _body(request) if rule.where is Where.BODY else {}
     place = _place(request, rule.where, platform.places, body)
     need = rule.making if rule.making is not None and body.get("create_if_missing") else rule.need
     if place is not None:

@@ -1,7 +1,7 @@
 """Streams of events to a client (server-sent events). Owns framing, heartbeats and what a client that goes away means.
 
 The source runs in a task of its own, so nothing that happens to the client reaches it. When the client goes, a source is
-ended, unless `keep_going`: then it runs to its end and nobody listens.
+ended, unless `keep_going`: then it runs to its end and nobody listens. So it is with a client who may not listen any more.
 
     event: NAME
     data: {"json": "on one line"}
@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..control.requests import Event
+from ..errors import Error
 from .problems import as_data, as_error
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT = b":\n\n"
 HEARTBEAT_S = 15.0
 FIRST_EVENT_WAIT_S = 0.25  # an error that comes sooner is answered by a status, a later one by an event
+ASK_EVERY_S = 1.0  # whether the client may still listen
 WAITING_EVENTS_MAX = 1_000  # for a slow client; then its source waits
 
 _running: set[asyncio.Task[None]] = set()  # a task that nobody holds may vanish
@@ -64,20 +66,27 @@ class EventStream(Response):
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if self._first is None or await _say(send, self._first):
-                await self._tell(send, gone)
+                await self._tell(send, gone, scope.get("state", {}).get("still_allowed"))
         except OSError:
             log.debug("a client went away while it was told something")
         finally:
             gone.cancel()
             self._feed.leave()
 
-    async def _tell(self, send: Send, gone: asyncio.Task[None]) -> None:
+    async def _tell(self, send: Send, gone: asyncio.Task[None], still_allowed: Callable[[], None] | None) -> None:
+        clock = asyncio.get_running_loop()
+        asked_s = clock.time()
         coming = asyncio.create_task(self._feed.next())
         try:
             while True:
                 await asyncio.wait({coming, gone}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     return
+                if still_allowed is not None and clock.time() - asked_s >= ASK_EVERY_S:
+                    asked_s = clock.time()
+                    if (refusal := _refusal(still_allowed)) is not None:
+                        await _say(send, refusal)
+                        return
                 if not coming.done():
                     await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
                     continue
@@ -86,6 +95,14 @@ class EventStream(Response):
                 coming = asyncio.create_task(self._feed.next())
         finally:
             coming.cancel()
+
+
+def _refusal(still_allowed: Callable[[], None]) -> _End | None:
+    try:
+        still_allowed()
+    except Error as error:
+        return _End(error)
+    return None
 
 
 def frame(event: Event) -> bytes:

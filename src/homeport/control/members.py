@@ -2,7 +2,8 @@
 
 Owns who there is and who a token stands for; what somebody may do is judged in `access`. The admin, whose token is in the
 data directory, is an Owner and can't be changed from here, so nobody can lock everybody out. A name is never given to
-somebody else again: it is what history and audit call them. Owners' and managers' roles and tokens are for owners.
+somebody else again, in whatever case: it is what history and audit call them. Owners' and managers' roles and tokens are for
+owners.
 """
 
 from __future__ import annotations
@@ -166,8 +167,8 @@ class Members:
             raise InvalidError(problem)
         if len(self._members) >= MEMBERS_MAX:
             raise InvalidError(f"There were {MEMBERS_MAX} members, and there can't be more.")
-        taken = next((row for row in self._members.values() if row.name == name), None)
-        if name == ADMIN or taken is not None:
+        taken = next((row for row in self._members.values() if row.name.lower() == name.lower()), None)
+        if name.lower() == ADMIN or taken is not None:
             was = "was once" if taken is not None and taken.deleted_at_ms is not None else "is"
             raise AlreadyExistsError(f"There {was} a member or service user {name!r}: choose another name.")
 

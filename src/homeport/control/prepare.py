@@ -68,7 +68,6 @@ class Preparer:
             service_id=action.service_id,
             image_layers=image.layers,
             command=command(server, image),
-            cwd=working_directory(image),
             env=tuple(pair for pair in told if pair[0] not in dict(hidden)),
             binds=(*self._own_binds(server), *binds, *volumes),
             resources=server.resources,
@@ -78,7 +77,7 @@ class Preparer:
             secret_env=hidden,
             base_layers=image.base_layers,
             may_fork=self.settings.backend == "auto" and _is_class(server),
-            cwd="/root" if _is_class(server) else image.workdir or "/",
+            cwd=working_directory(image) if _is_class(server) else image.workdir or "/",
         )
 
     def _own_binds(self, server: ServerSpec) -> tuple[Bind, ...]:

@@ -119,6 +119,7 @@ REFUSALS = {
 # Order of the checks: host, stopped, credentials (so that refused requests are no demand), then the pool (semantics 2.2.4).
 # Only hashes of credentials are on disk or in memory. Sticky keys become 32 bytes whatever the client sends.
 # `idle-close-on-response`: without it a reload resets idle keep-alive clients.
+# A tunnel carries what nobody judges, so CONNECT is refused, and WebSockets are all that a connection may become.
 # `restrict-req-hdr-names`: CGI and WSGI take `X_Forwarded_For` for `X-Forwarded-For`, so such names don't get through.
 FRONTEND = """\
 frontend http
@@ -126,6 +127,7 @@ frontend http
     option idle-close-on-response
     option http-restrict-req-hdr-names delete
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
+    http-request deny deny_status 400 if METH_CONNECT
     http-request deny deny_status 400 if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}
     http-request set-var(txn.host) req.hdr(host),host_only,lower
 
@@ -163,7 +165,7 @@ frontend http
 {refuse_env}
     http-request del-header modal-secret
     http-request del-header modal-key
-    http-request del-header authorization if !public bearer
+    http-request del-header authorization if bearer
 
     # sticky key: sha256("slot|key")
     http-request set-var(txn.sid) req.fhdr(modal-session-id)
@@ -175,6 +177,8 @@ frontend http
     http-request del-header forwarded
     http-request del-header x-real-ip
     http-request del-header proxy
+    http-request del-header http2-settings
+    http-request del-header upgrade if !{{ req.fhdr(upgrade) -m str -i websocket }} or {{ req.fhdr_cnt(upgrade) gt 1 }}
     http-request del-header connection if !{{ req.fhdr(upgrade) -m found }}
     http-request set-header Connection Upgrade if {{ req.fhdr(upgrade) -m found }}
     http-request set-header X-Forwarded-For %[src]
