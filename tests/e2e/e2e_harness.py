@@ -64,9 +64,6 @@ class Box:
         self.root = root
         self.data_dir = (root / "data").absolute()
         self.api_port, self.http_port = free_ports(2)
-        self.data_dir.mkdir(mode=0o700, parents=True)
-        # Tests find the containers that they left, unless their Servers ask for less.
-        (self.data_dir / "settings.toml").write_text("scaledown_window_s = 3600\n")
 
     # the command line
 
@@ -119,6 +116,10 @@ class Box:
     # the platform
 
     def up(self) -> None:
+        """In a new data directory: tests find the containers that they left, unless their Servers ask for less."""
+        self.data_dir.mkdir(mode=0o700, exist_ok=True)
+        if not any(self.data_dir.iterdir()):
+            (self.data_dir / "settings.toml").write_text("scaledown_window_s = 3600\n")
         self.ok("up", "--detach", "--api-port", str(self.api_port), "--http-port", str(self.http_port))
 
     def down(self) -> None:

@@ -23,7 +23,8 @@ def own(tmp_path: Path) -> Iterator[Box]:
 
 def restart(box: Box, **settings: int) -> None:
     box.down()
-    (box.data_dir / "settings.toml").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+    lines = [f"{name} = {value}\n" for name, value in {"scaledown_window_s": 3600, **settings}.items()]
+    (box.data_dir / "settings.toml").write_text("".join(lines))
     box.up()
 
 

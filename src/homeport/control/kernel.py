@@ -57,10 +57,20 @@ class Kernel:
 def _changed(before: World, after: World) -> list[App]:
     """Apps whose lasting part differs, and those that were dropped (they are written as such)."""
     touched = [(app, before.apps.get(app.app_id)) for app in after.apps.values()]
-    changed = [app for app, old in touched if app is not old and lasting(app) != lasting(old)]
+    changed = [app for app, old in touched if app is not old and not _is_sampled(app, old) and lasting(app) != lasting(old)]
     gone = [app for app in before.apps.values() if app.app_id not in after.apps]
     dropped = [replace(app, state=AppState.STOPPED, deployments=(), containers=()) for app in gone]
     return [*dropped, *map(_without_load, changed)]
+
+
+def _is_sampled(app: App, old: App | None) -> bool:
+    """Whether it is the same but for the load of its services, as after most steps; told at little cost."""
+    if old is None or app.containers is not old.containers or app.deployments is not old.deployments:
+        return False
+    mine, theirs = (replace(each, services=(), wake_at_ms=0) for each in (app, old))
+    services = zip(app.services, old.services, strict=False)
+    same = len(app.services) == len(old.services) and all(a is b or replace(a, load=b.load) == b for a, b in services)
+    return same and mine == theirs
 
 
 def lasting(app: App | None) -> App | None:

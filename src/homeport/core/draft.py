@@ -63,6 +63,14 @@ class Draft:
         same = self.app is was and _same(self.services, was.services) and _same(self.deployments, was.deployments)
         return not (same and _same(self.containers, was.containers))
 
+    def is_calm(self) -> bool:
+        """Nothing came but samples of its load, and they ask for what there is; what is due later has a deadline."""
+        was = self._was
+        if self.app is not was or not _same(self.deployments, was.deployments) or not _same(self.containers, was.containers):
+            return False
+        old = {service.service_id: service for service in was.services}
+        return all(s is old.get(i) or (i in old and s.count == old[i].count) for i, s in self.services.items())
+
     # What is there
 
     def in_state(self, state: DeploymentState) -> Deployment | None:

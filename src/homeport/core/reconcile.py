@@ -131,19 +131,25 @@ class _Work:
     def reconcile(self) -> None:
         """Facts that told nothing new touch nothing: a decision was complete when it was made."""
         self.drafts = {a: draft for a, draft in self.drafts.items() if a in self._due or draft.is_changed()}
-        for draft in self.drafts.values():
+        for draft in self._lively():
             _decide(draft)
         if any(isinstance(action, ForgetContainer) for draft in self.drafts.values() for action in draft.actions):
             self._wake_waiting()  # somebody left room
-        place(self.world, self.drafts.values(), self.now_ms)
-        for draft in self.drafts.values():
+        place(self.world, self._lively(), self.now_ms)
+        for draft in self._lively():
             if any(map(rollout.lacks_room, draft.containers.values())):
                 rollout.arrange(draft)
 
+    def _lively(self) -> list[Draft]:
+        """Those in which there may be something to decide."""
+        return [draft for app_id, draft in self.drafts.items() if app_id in self._due or not draft.is_calm()]
+
     def finish(self) -> Step:
         apps = dict(self.world.apps)
+        lively = {draft.app.app_id for draft in self._lively()}
         for app_id, draft in self.drafts.items():
-            app = draft.finish(_wake_at_ms(draft))
+            # of a calm one only the load is another: its deadlines are as they were, or later
+            app = draft.finish(_wake_at_ms(draft) if app_id in lively else draft.app.wake_at_ms)
             apps[app_id] = apps[app_id] if app == apps[app_id] else app  # the same value stays the same object
             self.events += draft.events
         gone = [app_id for app_id, draft in self.drafts.items() if draft.app.yielded and draft.app.state is AppState.STOPPED]
