@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
 
 def main() -> int:
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs for a benchmark is taken down
     figures: list[report.Figure] = []
     notes: list[str] = []
     for name in arguments.only or BENCHMARKS:
