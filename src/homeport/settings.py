@@ -37,6 +37,8 @@ class Settings:
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
+    `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
+    TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
     `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
     `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
     """
@@ -46,6 +48,10 @@ class Settings:
     api_port: int = 7300
     http_bind: str = "0.0.0.0"
     http_port: int = 8080
+    tls_cert: str = ""
+    tls_key: str = ""
+    https_port: int = 8443
+    https_redirect: bool = False
     workspace: str = "home"
     domain: str = "localhost"
     routing_regions: tuple[str, ...] = ("us-east", "us-west", "eu-west", "ap-south")
@@ -67,7 +73,8 @@ class Settings:
 
     def server_url(self, host: str) -> str:
         """The URL of a host name that the router serves."""
-        return f"http://{host}" if self.http_port == 80 else f"http://{host}:{self.http_port}"
+        scheme, port, usual = ("https", self.https_port, 443) if self.tls_cert else ("http", self.http_port, 80)
+        return f"{scheme}://{host}" if port == usual else f"{scheme}://{host}:{port}"
 
 
 def load(data_dir: Path, chosen: Mapping[str, object]) -> Settings:
@@ -100,11 +107,12 @@ def _apply(settings: Settings, document: Mapping[str, object], origin: str) -> S
 
 
 def _check(settings: Settings, origin: str) -> None:
-    for name in ("api_port", "http_port"):
+    for name in ("api_port", "http_port", "https_port"):
         if not 1 <= getattr(settings, name) <= 65535:
             raise InvalidError(f"{origin}: {name} has to be between 1 and 65535, not {getattr(settings, name)}.")
     if settings.api_port == settings.http_port:
         raise InvalidError(f"{origin}: api_port and http_port are both {settings.api_port}; they have to differ.")
+    _check_tls(settings, origin)
     if not _LABEL.fullmatch(settings.workspace):
         raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
     if not _DOMAIN.fullmatch(settings.domain):
@@ -114,3 +122,15 @@ def _check(settings: Settings, origin: str) -> None:
     for name, least in _LEAST.items():
         if getattr(settings, name) < least:
             raise InvalidError(f"{origin}: {name} has to be at least {least}.")
+
+
+def _check_tls(settings: Settings, origin: str) -> None:
+    if settings.tls_key and not settings.tls_cert:
+        raise InvalidError(f"{origin}: tls_key without tls_cert; name the certificate too.")
+    if settings.https_redirect and not settings.tls_cert:
+        raise InvalidError(f"{origin}: https_redirect needs a certificate; set tls_cert.")
+    if settings.tls_cert and settings.https_port in (settings.api_port, settings.http_port):
+        raise InvalidError(f"{origin}: https_port {settings.https_port} has another use already; choose one that has none.")
+    for name in ("tls_cert", "tls_key"):
+        if getattr(settings, name) and not Path(getattr(settings, name)).is_absolute():
+            raise InvalidError(f"{origin}: {name} has to be an absolute path.")

@@ -7,6 +7,7 @@ from e2e_harness import Answer, Box, Load, wait_until
 from e2e_sources import server
 
 NEVER_OPENS = 'print("here I sit", flush=True)'
+SLOW = "[time.sleep(0.01) for _ in iter(lambda: os.path.exists('/tmp/go'), True)]; serve()"
 BREAKS = 'raise RuntimeError("no such model")'
 
 
@@ -14,13 +15,15 @@ def test_the_old_version_answers_until_a_slow_one_is_ready_and_then_only_the_new
     """Check 11.4. Check 11.36: without a limit of containers the replacement starts beside the old one, no 503."""
     url = box.deploy("slow-start", server("slow-start", "one"))
     old = box.container("slow-start")
-    path = box.write("slow-start.py", server("slow-start", "two", enter="time.sleep(2); serve()"))
+    path = box.write("slow-start.py", server("slow-start", "two", enter=SLOW))
     with Load(url) as load, box.begin("deploy", str(path)) as deploying:
         beside = wait_until(lambda: [c for c in box.containers("slow-start") if c["version"] == 2], "the replacement")
         assert beside[0]["state"] in ("pending", "starting")
         load.more()
         assert set(load.answers) == {"one"}
         assert old in box.containers("slow-start")
+        wait_until(lambda: box.containers_or_none("slow-start", "starting"), "the replacement to start")
+        box.ok("container", "exec", beside[0]["container_id"], "touch", "/tmp/go")
         load.until("two")
         deploying.communicate()
         load.answers.clear()
@@ -127,18 +130,21 @@ def test_no_request_reaches_a_container_before_its_port_opens(box: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "enter"),
-    [("never", NEVER_OPENS), ("loopback", 'serve("127.0.0.1"); print("here I sit", flush=True)')],
+    ("name", "enter", "likely"),
+    [
+        ("never", NEVER_OPENS, "; make sure that it listens on 0.0.0.0, at the Server's port."),
+        ("loopback", 'serve("127.0.0.1"); print("here I sit", flush=True)', "; let it listen on 0.0.0.0."),
+    ],
 )
-def test_a_port_that_never_opens_fails_the_deploy_and_leaves_nothing_running(box: Box, name: str, enter: str) -> None:
+def test_a_port_that_never_opens_fails_the_deploy_and_leaves_nothing_running(
+    box: Box, name: str, enter: str, likely: str
+) -> None:
     path = box.write(f"{name}.py", server(name, enter=enter, options="startup_timeout=2"))
     done = box.run("deploy", str(path))
     assert done.code == 1
     assert done.err.splitlines()[-1].startswith("Error: ")
-    assert done.err.splitlines()[-1].endswith(
-        "its container did not become ready within its startup_timeout of 2 s; "
-        "make sure that it listens on 0.0.0.0, at the Server's port."
-    )
+    assert "its container did not become ready within its startup_timeout of 2 s" in done.err.splitlines()[-1]
+    assert done.err.splitlines()[-1].endswith(likely)
     assert "    here I sit" in done.err.splitlines()
     wait_until(lambda: box.containers(name) == [], "the end of its containers")
     assert box.json("app", "history", name)[0]["outcome"] == "failed"

@@ -109,13 +109,13 @@ REFUSALS = {
 FRONTEND = """\
 frontend http
     bind {http_bind}:{http_port}
-    option idle-close-on-response
+{https}    option idle-close-on-response
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
     http-request deny deny_status 400 if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}
     http-request set-var(txn.host) req.hdr(host),host_only,lower
     http-request set-var(txn.path) path
     http-request set-var(txn.method) method
-
+{redirect}
     # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service"
     http-request set-var(txn.route) var(txn.host),map_str({hosts_map})
     acl known var(txn.route) -m found
@@ -164,6 +164,14 @@ frontend http
 {refuse_empty}
     use_backend %[var(txn.be)]
 
+"""
+
+HTTPS = """\
+    bind {http_bind}:{https_port} ssl crt {tls_pem} alpn h2,http/1.1 ssl-min-ver TLSv1.2
+"""
+# 308: the method and the body stay what they are.
+REDIRECT = """\
+    http-request redirect prefix https://%[var(txn.host)]{port} code 308 if !{{ ssl_fc }}
 """
 
 # `be_conn_free` walks over all containers, so it is asked only where there is a limit. The last rule: a request that waited
