@@ -13,7 +13,7 @@ from pathlib import Path
 
 POLL_S = 0.0005
 LIMIT_S = 30.0
-REQUEST = b"GET / HTTP/1.0\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 def python(version: str) -> str:
@@ -42,18 +42,18 @@ def cold_start_s(interpreter: str, folder: Path) -> float:
         return time.perf_counter() - begun
 
 
-def until_200(host: str, port: int) -> None:
+def until_200(host: str, port: int, limit_s: float = LIMIT_S) -> None:
     """Asks until the answer is 200. Raises TimeoutError."""
-    end = time.monotonic() + LIMIT_S
+    end = time.monotonic() + limit_s
     while time.monotonic() < end:
         try:
-            with socket.create_connection((host, port), timeout=LIMIT_S) as connection:
+            with socket.create_connection((host, port), timeout=limit_s) as connection:
                 connection.sendall(REQUEST)
                 if connection.recv(64).split(b" ", 2)[1:2] == [b"200"]:
                     return
         except OSError:
             time.sleep(POLL_S)
-    raise TimeoutError(f"{host}:{port} did not answer 200 within {LIMIT_S:.0f} s")
+    raise TimeoutError(f"{host}:{port} did not answer 200 within {limit_s:.0f} s")
 
 
 def free_ports(count: int) -> list[int]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import bare
 import machine
-from report import Figure, Target
+from report import Figure, Measured, Target
 
 from homeport.client import config
 from homeport.client.http import Client
@@ -28,6 +28,7 @@ from homeport.daemon.compose import Opened, image_settings
 from homeport.engine.local import LocalEngine
 from homeport.engine.probe import Boots
 from homeport.images.builder import BuildahImages
+from homeport.manifest.schema import AppManifest
 from homeport.runtime.spawner_link import SpawnerLink
 from homeport.sdk import load, ref
 from homeport.sdk.collect import collect
@@ -41,6 +42,7 @@ LIMIT_S = 60.0
 SOURCE_BYTES_MAX = 1 << 20
 TARGET = Target(1.3)
 
+Change = Callable[[AppManifest, Opened], AppManifest]
 F = TypeVar("F", ContainerStarted, ContainerReady, ContainerExited)
 
 # The second one is served by the process of the enter method itself.
@@ -72,16 +74,16 @@ KINDS = {
 }
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """One figure per kind. Needs root, crun and buildah."""
     ours, theirs = asyncio.run(_measure(work, rounds))
-    return [Figure.of((f"cold start: {name}", "ms", "bare process"), ours[name], theirs, TARGET) for name in KINDS]
+    return Measured([Figure.of((f"cold start: {name}", "ms", "bare process"), ours[name], theirs, TARGET) for name in KINDS])
 
 
 async def _measure(work: Path, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
     ours: dict[str, list[float]] = {name: [] for name in KINDS}
     theirs: list[float] = []
-    async with _bench(work / "data", work) as bench:
+    async with opened(work / "data", work) as bench:
         interpreter = bare.python(bench.python_version)
         for number in range(rounds + 1):
             await asyncio.to_thread(machine.wait_until_quiet)
@@ -143,9 +145,16 @@ class Bench:
         raise RuntimeError("the engine was closed")
 
 
+def _as_it_is(manifest: AppManifest, _: Opened) -> AppManifest:
+    return manifest
+
+
 @contextlib.asynccontextmanager
-async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
-    """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own."""
+async def opened(data_dir: Path, work: Path, change: Change = _as_it_is) -> AsyncIterator[Bench]:
+    """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own.
+
+    change: makes another manifest of it, and what that needs.
+    """
     directory = open_data_dir(data_dir)
     settings = Settings(data_dir=data_dir)
     kept = Opened.at(settings, directory)
@@ -161,7 +170,7 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     recipe = collected.manifest.servers[0].image
     image = await images.ensure(recipe, print)
     servers = tuple(replace(server, image_id=image.image_id) for server in collected.manifest.servers)
-    manifest = replace(collected.manifest, servers=servers)
+    manifest = change(replace(collected.manifest, servers=servers), kept)
     files = (kept.manifests, kept.sources, kept.trees)
     identity = Identity(platform_key(directory.keys, "container tokens"))
     inside_place = inside.place(data_dir)

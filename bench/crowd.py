@@ -19,9 +19,13 @@ TELL_EVERY = 20
 SETTINGS = "cpu_overcommit = 64\n"
 
 
-def deploy_all(here: Stage, count: int) -> None:
+def name(number: int) -> str:
+    return f"other-{number:03d}"
+
+
+def deploy_all(here: Stage, count: int, source: Path = SOURCE) -> None:
     """`count` Apps more, all live at the end. Raises what a deploy raises."""
-    app = load.load(ref.parse(str(SOURCE), False)).app
+    app = load.load(ref.parse(str(source), False)).app
     with here.client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
         running = [pool.submit(_one, client, app, number) for number in range(count)]
         try:
@@ -35,4 +39,4 @@ def deploy_all(here: Stage, count: int) -> None:
 
 
 def _one(client: Client, app: App, number: int) -> None:
-    deploy.publish(app, deploy.Options(name=f"other-{number:03d}"), client)
+    deploy.publish(app, deploy.Options(name=name(number)), client)

@@ -17,7 +17,7 @@ import bare
 import crowd
 import machine
 import stage
-from report import Figure, Target
+from report import Figure, Measured, Target
 from stage import Stage
 
 from homeport.sdk import deploy as sdk_deploy
@@ -77,7 +77,7 @@ NAMES = {
 AT_MOST_MS = {"noop": 300, "accepted": 750, "answered": 1500, "rollback": 1000}
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """Five figures of an App that is alone, and six beside others. Needs what a platform needs."""
     alone, beside = Rounds("alone"), Rounds("beside others")
     for first in range(0, rounds, ROUNDS_PER_PLATFORM):
@@ -90,7 +90,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
             crowd.deploy_all(here, OTHERS)
             _rounds(here, source, numbers, beside)
         print(f"  {numbers.stop} of {rounds} rounds", file=sys.stderr, flush=True)
-    return alone.figures() + beside.beside(alone)
+    return Measured(alone.figures() + beside.beside(alone))
 
 
 def _rounds(here: Stage, source: Path, numbers: range, done: Rounds) -> None:

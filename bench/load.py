@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+LONGEST_S = 20
+PATIENCE_S = 60
 _UNITS_US = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6}
-_LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
+_LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m) *$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +28,39 @@ class Result:
     def per_second(self) -> float:
         return self.requests / self.seconds
 
+    def costing(self, spent_s: float) -> Result:
+        """The same with this CPU time, in seconds, that the watched process spent on it."""
+        return replace(self, cpu_us=spent_s * 1e6 / max(1, self.requests))
+
+
+class NoAnswersError(RuntimeError):
+    """Nothing was answered in the time of a run: it was too short for what it met."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
     """One client thread on `core` (None: anywhere), for `seconds` per run."""
 
-    seconds: float
+    seconds: int
     core: int | None
 
     def run(self, url: str, connections: int, headers: Sequence[str] = (), watched: int = 0) -> Result:
-        """`watched`: the pid whose CPU time is counted. Raises RuntimeError when not every answer was a good one."""
-        argv = [
-            "wrk",
-            "-t1",
-            f"-c{connections}",
-            f"-d{self.seconds:g}s",
-            "--latency",
-            *(f"-H{header}" for header in headers),
-            url,
-        ]
+        """`watched`: the pid whose CPU time is counted. A run in which nothing was answered is made again, and longer.
+
+        Raises RuntimeError when not every answer was a good one, and NoAnswersError when there is none in `LONGEST_S`.
+        """
+        argv = ["wrk", "-t1", f"-c{connections}", f"--timeout={PATIENCE_S}s", "--latency"]
+        argv += [*(f"-H{header}" for header in headers), url]
+        seconds = self.seconds
+        while True:
+            try:
+                return self._once([*argv, f"-d{seconds}s"], watched)
+            except NoAnswersError:
+                if seconds >= LONGEST_S:
+                    raise
+                seconds = min(LONGEST_S, 4 * seconds)
+
+    def _once(self, argv: Sequence[str], watched: int) -> Result:
         before = cpu_s(watched) if watched else 0.0
         said = subprocess.run(pinned(argv, self.core), check=True, stdout=subprocess.PIPE, text=True).stdout
         spent_s = cpu_s(watched) - before if watched else 0.0
@@ -52,13 +68,18 @@ class Wrk:
 
 
 def parse(said: str, spent_s: float) -> Result:
-    """What wrk printed. `spent_s` is CPU time in seconds. Raises RuntimeError for answers other than 2xx and 3xx."""
+    """What wrk printed. `spent_s` is CPU time in seconds.
+
+    Raises RuntimeError for answers other than 2xx and 3xx, and NoAnswersError for none at all.
+    """
     total = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", said)
     if total is None or "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"wrk met errors:\n{said}")
     requests, seconds = int(total[1]), float(total[2]) * _UNITS_US[total[3]] / 1e6
     at = {percent: float(number) * _UNITS_US[unit] for percent, number, unit in _LATENCY.findall(said)}
-    return Result(requests, seconds, at["50"], at["99"], spent_s * 1e6 / max(1, requests))
+    if not requests or len(at) < 2:
+        raise NoAnswersError(f"wrk got no answers:\n{said}")
+    return Result(requests, seconds, at["50"], at["99"]).costing(spent_s)
 
 
 def pinned(argv: Sequence[str], core: int | None) -> list[str]:

@@ -15,15 +15,19 @@ Of = Literal["ratio", "value", "difference"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """At most this much: of the ratio to the companion, of the figure itself, or of what it is more than the companion."""
+    """At most this much, or at least: of the ratio to the companion, of the figure, or of what it is more than that."""
 
-    at_most: float
+    limit: float
     of: Of = "ratio"
+    at_least: bool = False
+
+    def met(self, measured: float) -> bool:
+        return measured >= self.limit if self.at_least else measured <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. `value` and `beside` are medians over `rounds`, in `unit`; `companion` is what was run beside it."""
+    """One line. `value` and `beside` are medians over `rounds`, in `unit`; `companion` is what ran beside it, if any."""
 
     name: str
     unit: str
@@ -43,6 +47,11 @@ class Figure:
         name, unit, companion = title
         return cls(name, unit, median(ours), median(theirs), companion, len(ours), target)
 
+    @classmethod
+    def alone(cls, name: str, unit: str, ours: Sequence[float], target: Target | None = None) -> Figure:
+        """With nothing beside it."""
+        return cls.of((name, unit, ""), ours, [0.0] * len(ours), target)
+
     @property
     def ratio(self) -> float | None:
         """None where the companion's figure is nothing, or less than that."""
@@ -54,7 +63,15 @@ class Figure:
         if self.target is None:
             return None
         measured = {"ratio": self.ratio, "value": self.value, "difference": self.value - self.beside}[self.target.of]
-        return measured is not None and measured <= self.target.at_most
+        return measured is not None and self.target.met(measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one benchmark found, and what it could not measure."""
+
+    figures: list[Figure]
+    notes: tuple[str, ...] = ()
 
 
 def table(figures: Sequence[Figure]) -> list[str]:
@@ -68,7 +85,7 @@ def table(figures: Sequence[Figure]) -> list[str]:
 
 def verdict(figures: Sequence[Figure]) -> str:
     aimed = [figure for figure in figures if figure.met is not None]
-    missed = [figure.name for figure in aimed if not figure.met]
+    missed = [" beside ".join(filter(None, (figure.name, figure.companion))) for figure in aimed if not figure.met]
     return f"{len(aimed) - len(missed)} of {len(aimed)} targets met" + (f"; missed: {'; '.join(missed)}" if missed else "")
 
 
@@ -83,7 +100,7 @@ def as_json(figures: Sequence[Figure], machine: dict[str, str], notes: Sequence[
 def _row(figure: Figure) -> tuple[str, ...]:
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
     sign = {None: "", True: "met", False: "MISSED"}[figure.met]
-    beside = f"{_number(figure.beside, figure.unit)} {figure.companion}"
+    beside = f"{_number(figure.beside, figure.unit)} {figure.companion}" if figure.companion else ""
     ours = _number(figure.value, figure.unit)
     return (figure.name, ours, beside, ratio, _aim(figure), sign, str(figure.rounds))
 
@@ -91,10 +108,11 @@ def _row(figure: Figure) -> tuple[str, ...]:
 def _aim(figure: Figure) -> str:
     if figure.target is None:
         return ""
+    sign = "≥" if figure.target.at_least else "≤"
     if figure.target.of == "ratio":
-        return f"≤ {figure.target.at_most:g} x"
+        return f"{sign} {figure.target.limit:g} x"
     more = "+" if figure.target.of == "difference" else ""
-    return f"≤ {more}{_number(figure.target.at_most, figure.unit)}"
+    return f"{sign} {more}{_number(figure.target.limit, figure.unit)}"
 
 
 def _number(value: float, unit: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import openloop
 import stage
 from openloop import Answers, Plan
-from report import Figure, Target
+from report import Figure, Measured, Target
 from stage import Stage, StageError
 
 SOURCE = Path(__file__).parent / "servers" / "steady.py"
@@ -42,7 +42,7 @@ class Run:
         return busy, quiet
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """Five figures per kind of connection. Needs what a platform needs."""
     figures: list[Figure] = []
     with stage.platform(work / "data") as here:
@@ -52,7 +52,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
         for name, keep_alive in WAYS.items():
             plan = Plan(here.http_port, here.host(APP, SERVER), RATE, keep_alive)
             figures += _figures(f"deploy at {RATE:,}/s, {name}", _run(here, source, plan, rounds))
-    return figures
+    return Measured(figures)
 
 
 def _run(here: Stage, source: Path, plan: Plan, rounds: int) -> Run:

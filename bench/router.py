@@ -1,177 +1,136 @@
-"""The router, with authentication and request log, beside a bare HAProxy and beside no proxy at all.
+"""The router, with authentication and request log, beside no proxy, a bare HAProxy, nginx, Envoy, Traefik and Caddy.
 
-Both proxies are the same binary with one thread on one core; nginx behind them and wrk before them share another one, so
-CPU time per request is the figure that means most: requests per second are bounded by the client.
+CPU time per request is the figure that means most: requests per second are bounded by client and server, which share a core.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import os
-import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from subprocess import SubprocessError
 
-import bare
 import load
 import machine
+import messages
+import ways
 from load import Result, Wrk
-from report import Figure, Target
+from proxies import OTHERS, Proxy
+from report import Figure, Measured, Target
+from ways import Way
 
-from homeport.core.routes import Route
-from homeport.core.routes import Target as Container
-from homeport.router.haproxy import HAProxyRouter
-from homeport.router.launch import find_binary
-from homeport.router.settings import RouterSettings
-
-SECONDS = 2.0
-CONNECTIONS = (64, 1)
-HOST = "bench.localhost"
-KEY, SECRET = "wk-bench", "ws-bench"
-HEADERS = (f"Host: {HOST}", f"Modal-Key: {KEY}", f"Modal-Secret: {SECRET}")
-WAYS = ("direct", "bare", "router")
-
-NGINX = """\
-daemon off;
-pid {work}/nginx.pid;
-error_log {work}/error.log;
-worker_processes 1;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok\\n"; }} }}
-}}
-"""
-BARE = """\
-global
-    nbthread 1
-    maxconn 2000
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 60s
-    timeout server 60s
-frontend http
-    bind 127.0.0.1:{port}
-    default_backend nginx
-backend nginx
-    server nginx 127.0.0.1:{upstream}
-"""
+SECONDS = 2
+ROUTER_RATIO_MAX = 1.5
+BARE, DIRECT, OURS = "bare HAProxy", "direct", "router"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How requests get to nginx; `pid` is the proxy's, 0 without one."""
+class Kind:
+    """One kind of traffic; `path` is nothing for WebSocket messages."""
 
-    port: int
-    pid: int = 0
+    name: str
+    connections: int
+    path: str = ""
+
+
+SMALL = Kind("small bodies, 64 connections", 64, "/")
+ONE = Kind("small bodies, 1 connection", 1, "/")
+LARGE = Kind("1 MiB bodies, 64 connections", 64, "/large")
+LARGE_ONE = Kind("1 MiB bodies, 1 connection", 1, "/large")
+MESSAGES = Kind("WebSocket messages, 64 connections", 64)
+REQUESTS = (SMALL, ONE, LARGE, LARGE_ONE)
 
 
 @dataclass
 class Runs:
-    results: dict[tuple[str, int], list[Result]] = field(default_factory=dict)
+    """`lost` says why a way was given up."""
 
-    def of(self, way: str, connections: int, what: str) -> list[float]:
-        return [float(getattr(result, what)) for result in self.results[way, connections]]
+    results: dict[tuple[str, Kind], list[Result]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
 
-    def added(self, way: str, connections: int, what: str) -> list[float]:
+    def add(self, way: str, kind: Kind, run: Callable[[], Result]) -> None:
+        """What `run` returns. A proxy beside us that fails is given up; without us and the plain ways there is no figure."""
+        if way in self.lost:
+            return
+        try:
+            result = run()
+        except (OSError, RuntimeError, SubprocessError) as error:
+            if way in (OURS, BARE, DIRECT):
+                raise
+            self.lost[way] = str(error).partition("\n")[0].rstrip(":")
+        else:
+            self.results.setdefault((way, kind), []).append(result)
+
+    def of(self, way: str, kind: Kind, what: str) -> list[float]:
+        return [float(getattr(result, what)) for result in self.results[way, kind]]
+
+    def added(self, way: str, kind: Kind, what: str) -> list[float]:
         """What this way adds to the latency of a direct request of the same round."""
-        pairs = zip(self.of(way, connections, what), self.of("direct", connections, what), strict=True)
+        pairs = zip(self.of(way, kind, what), self.of(DIRECT, kind, what), strict=True)
         return [through - direct for through, direct in pairs]
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
-    """Needs nginx and wrk. Raises MissingError without them."""
+def measure(work: Path, rounds: int) -> Measured:
+    """Needs nginx and wrk. Raises MissingError without them; other proxies that can't be had are said and left out."""
     machine.need("nginx", "wrk")
-    return _figures(asyncio.run(_measure(work, rounds)))
-
-
-async def _measure(work: Path, rounds: int) -> Runs:
+    notes: list[str] = []
+    others = ways.commands(work, notes)
     runs = Runs()
-    client_core, proxy_core = (1, 0) if (os.cpu_count() or 1) > 1 else (None, None)
-    wrk = Wrk(SECONDS, client_core)
-    upstream, plain, http_port = bare.free_ports(3)
-    settings = RouterSettings(work / "router", "127.0.0.1", http_port, slots=16, nbthread=1)
-    with _nginx(work, upstream, client_core):
-        async with _router(settings, upstream, proxy_core) as ours:
-            with _bare(work, settings, (plain, upstream), proxy_core) as theirs:
-                ways = dict(zip(WAYS, (Way(upstream), theirs, ours), strict=True))
-                for _ in range(rounds):
-                    await asyncio.to_thread(machine.wait_until_quiet)
-                    for connections in CONNECTIONS:
-                        for name, way in ways.items():
-                            url = f"http://127.0.0.1:{way.port}/"
-                            result = await asyncio.to_thread(wrk.run, url, connections, HEADERS, way.pid)
-                            runs.results.setdefault((name, connections), []).append(result)
-    return runs
+    asyncio.run(_measure(work, rounds, others, runs))
+    notes += [f"{way} was given up: {why}." for way, why in runs.lost.items()]
+    beside = [other.name for other in others if other.name not in runs.lost]
+    return Measured(figures(runs, [BARE, *beside]), tuple(notes))
 
 
-def _figures(runs: Runs) -> list[Figure]:
-    many, one = CONNECTIONS
-    cpu, rate = "cpu_us", "per_second"
-    figures = [
-        Figure.of(
-            ("router: CPU per request", "µs", "bare HAProxy"),
-            runs.of("router", many, cpu),
-            runs.of("bare", many, cpu),
-            Target(1.7),
-        )
-    ]
-    for connections in CONNECTIONS:
-        ours = runs.of("router", connections, rate)
-        name = f"router: requests, {connections} connection{'s' if connections > 1 else ''}"
-        figures += [Figure.of((name, "/s", way), ours, runs.of(key, connections, rate)) for key, way in _BESIDE.items()]
-    for percentile in ("p50", "p99"):
-        ours, theirs = (runs.added(way, one, f"{percentile}_us") for way in ("router", "bare"))
-        figures.append(Figure.of((f"router: added {percentile}, 1 connection", "µs", "bare HAProxy"), ours, theirs))
-    return figures
+async def _measure(work: Path, rounds: int, others: dict[Proxy, str], runs: Runs) -> None:
+    wrk = Wrk(SECONDS, ways.CLIENT_CORE)
+    with ways.nginx(work) as upstream, messages.echoing(ways.CLIENT_CORE) as echo:
+        async with (
+            ways.all_to(work / "requests", upstream, others) as to_nginx,
+            ways.all_to(work / "messages", echo, others) as to_echo,
+        ):
+            for number in range(rounds):
+                await asyncio.to_thread(machine.wait_until_quiet)
+                for kind in REQUESTS:
+                    for name, way in to_nginx.items():
+                        await asyncio.to_thread(runs.add, name, kind, partial(_requests, wrk, way, kind))
+                for name, way in to_echo.items():
+                    await asyncio.to_thread(runs.add, name, MESSAGES, partial(_messages, way))
+                print(f"  {number + 1} of {rounds} rounds", file=sys.stderr, flush=True)
 
 
-_BESIDE = {"bare": "bare HAProxy", "direct": "no proxy"}
+def _requests(wrk: Wrk, way: Way, kind: Kind) -> Result:
+    return wrk.run(f"http://127.0.0.1:{way.port}{kind.path}", kind.connections, ways.HEADERS, way.pid)
 
 
-@contextlib.contextmanager
-def _nginx(work: Path, port: int, core: int | None) -> Iterator[None]:
-    config = work / "nginx.conf"
-    config.write_text(NGINX.format(work=work, port=port))
-    with _process(load.pinned(["nginx", "-e", f"{work}/error.log", "-c", str(config)], core), port):
-        yield
+def _messages(way: Way) -> Result:
+    before = load.cpu_s(way.pid) if way.pid else 0.0
+    plan = messages.Plan(way.port, MESSAGES.connections, SECONDS, ways.HEADERS)
+    return messages.exchange(plan, ways.CLIENT_CORE).costing(load.cpu_s(way.pid) - before if way.pid else 0.0)
 
 
-@contextlib.contextmanager
-def _bare(work: Path, settings: RouterSettings, ports: tuple[int, int], core: int | None) -> Iterator[Way]:
-    config = work / "bare.cfg"
-    config.write_text(BARE.format(port=ports[0], upstream=ports[1]))
-    with _process(load.pinned([find_binary(settings), "-db", "-f", str(config)], core), ports[0]) as pid:
-        yield Way(ports[0], pid)
+def figures(runs: Runs, beside: Iterable[str]) -> list[Figure]:
+    """Of the router, beside each of these."""
+    limits = {BARE: ROUTER_RATIO_MAX, **{other.name: other.cpu_ratio_max for other in OTHERS}}
+    made: list[Figure] = []
+    for name in beside:
+        limit = limits[name]
+        for kind in (SMALL, LARGE, MESSAGES):
+            target = Target(limit) if limit is not None and kind is SMALL else None
+            made.append(_figure(runs, "CPU each", "µs", (kind, "cpu_us", name), target))
+    for name in (*beside, DIRECT):
+        made += [_figure(runs, "rate", "/s", (kind, "per_second", name)) for kind in (*REQUESTS, MESSAGES)]
+    for name in beside:
+        for percentile in ("p50", "p99"):
+            ours, theirs = (runs.added(way, ONE, f"{percentile}_us") for way in (OURS, name))
+            made.append(Figure.of((f"router: added {percentile}, {ONE.name}", "µs", name), ours, theirs))
+    return made
 
 
-@contextlib.asynccontextmanager
-async def _router(settings: RouterSettings, upstream: int, core: int | None) -> AsyncIterator[Way]:
-    router = HAProxyRouter(settings)
-    await router.start()
-    try:
-        container = Container("ta-bench", f"127.0.0.1:{upstream}")
-        await router.apply("ap-bench", (Route(HOST, "ap-bench", "fu-bench", "main", targets=(container,)),))
-        await router.set_tokens({hashlib.sha256(f"{KEY}:{SECRET}".encode()).hexdigest(): ("tk-bench", ("main",))})
-        worker = int(str((await router.status())["worker"]))
-        load.pin([worker], core)
-        yield Way(settings.http_port, worker)
-    finally:
-        await router.stop()
-
-
-@contextlib.contextmanager
-def _process(argv: Sequence[str], port: int) -> Iterator[int]:
-    """Its pid, once it answers on `port`; ended with the block."""
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        bare.until_200("127.0.0.1", port)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait()
+def _figure(runs: Runs, what: str, unit: str, of: tuple[Kind, str, str], target: Target | None = None) -> Figure:
+    kind, column, name = of
+    ours, theirs = runs.of(OURS, kind, column), runs.of(name, kind, column)
+    return Figure.of((f"router: {what}, {kind.name}", unit, name), ours, theirs, target)

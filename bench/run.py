@@ -12,29 +12,45 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import SubprocessError
 
 import cold_start
 import deploy
+import idle
 import machine
+import mounts
+import ray_serve
 import report
 import rollout
+import rules
 import stage
 import upload
+import zero
 
+import images
 import router
 from homeport import __version__
 from homeport.errors import Error
 from homeport.router.launch import find_binary
 from homeport.router.settings import RouterSettings
 
-Measure = Callable[[Path, int], list[report.Figure]]
+Measure = Callable[[Path, int], report.Measured]
 
 # rounds, and with --quick
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "deploy": (deploy.measure, 10, 3),
+    "images": (images.measure, 5, 1),
+    "mounts": (mounts.measure, 25, 3),
     "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
+    "router rules": (rules.measure, 1, 1),
+    "ray serve": (ray_serve.measure, 5, 2),
+    "zero to one": (zero.first_answer, 25, 5),
+    "many from zero": (zero.many, 5, 2),
+    "burst": (zero.burst, 5, 1),
+    "idle containers": (idle.containers, 3, 1),
+    "idle apps": (idle.apps, 5, 1),
     "upload": (upload.measure, 10, 2),
 }
 
@@ -49,7 +65,7 @@ def main() -> int:
     about = {"homeport": __version__, **machine.describe(find_binary(RouterSettings(Path())))}
     print("\n" + "\n".join(report.table(figures)))
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
-    print("Medians over interleaved rounds. " + " ".join([*notes, report.verdict(figures)]))
+    print("\n".join(["Medians over interleaved rounds.", *notes, report.verdict(figures)]))
     if arguments.json:
         arguments.json.write_text(json.dumps(report.as_json(figures, about, notes), indent=2) + "\n")
     return 0 if figures else 1
@@ -62,8 +78,10 @@ def _run(name: str, measure: Measure, rounds: int, notes: list[str]) -> list[rep
     try:
         if not machine.wait_until_quiet(machine.QUIET_WAIT_S):
             notes.append(f"The machine was busy before {name!r}.")
-        return measure(work, rounds)
-    except (Error, OSError, RuntimeError, machine.MissingError, stage.StageError) as error:
+        measured = measure(work, rounds)
+        notes.extend(measured.notes)
+        return measured.figures
+    except (Error, OSError, RuntimeError, SubprocessError, machine.MissingError, stage.StageError) as error:
         notes.append(f"No figures for {name!r}: {error}")
         return []
     finally:

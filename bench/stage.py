@@ -68,23 +68,34 @@ class Stage:
         """A connection to the platform, for what would cost more as a command."""
         return Client(find(Choice(data_dir=Path(self.env["HOMEPORT_DATA_DIR"]))))
 
+    def control_plane(self) -> int:
+        """Its pid."""
+        return int(self.ask("status")["control_plane"]["pid"])
+
     def host(self, app: str, server: str) -> str:
         """The host name under which the router knows this Server."""
         return urlsplit(str(self.ask("server", "info", f"{app}/{server}")["url"])).netloc
 
     def until_alone(self, app: str) -> None:
         """Until all of `app` that runs is one container that serves, so that rounds don't lean on each other."""
-        end = time.monotonic() + LIMIT_S
+        self.until_containers(app, 1)
+
+    def until_containers(self, app: str, count: int, limit_s: float = LIMIT_S) -> float:
+        """When (`time.perf_counter`) all of its containers were that many, and ready. Raises StageError."""
+        end = time.monotonic() + limit_s
+        states: list[str] = []
         with self.client() as client:
             while time.monotonic() < end:
-                if [container["state"] for container in client.containers("main", app)] == ["ready"]:
-                    return
+                states = [container["state"] for container in client.containers("main", app)]
+                if states == ["ready"] * count:
+                    return time.perf_counter()
                 time.sleep(SETTLE_S)
-        raise StageError(f"the version before of {app} did not go away")
+        found = f"{states.count('ready')} ready of {len(states)}"
+        raise StageError(f"{app} did not come to {count} containers within {limit_s:.0f} s: {found}")
 
-    def until_answer(self, host: str, text: str) -> float:
+    def until_answer(self, host: str, text: str, poll_s: float = POLL_S) -> float:
         """When (`time.perf_counter`) the Server at `host` first answered with `text`. Raises StageError."""
-        for _, answered_s, said in self._answers(host):
+        for _, answered_s, said in self._answers(host, poll_s):
             if said == text:
                 return answered_s
         raise StageError(f"{host} did not answer {text!r} within {LIMIT_S:.0f} s")
@@ -103,7 +114,7 @@ class Stage:
                 return since_s
         raise StageError(f"{host} did not answer {text!r} alone within {LIMIT_S:.0f} s")
 
-    def _answers(self, host: str) -> Iterator[tuple[float, float, str]]:
+    def _answers(self, host: str, poll_s: float = POLL_S) -> Iterator[tuple[float, float, str]]:
         """One request after the other, for as long as somebody wants to know: when it was sent, when answered, and how."""
         end = time.monotonic() + LIMIT_S
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=LIMIT_S)
@@ -117,7 +128,7 @@ class Stage:
                     connection.close()
                     said = str(error)
                 yield asked_s, time.perf_counter(), said
-                time.sleep(POLL_S)
+                time.sleep(poll_s)
 
 
 @contextlib.contextmanager

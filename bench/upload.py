@@ -13,7 +13,7 @@ from pathlib import Path
 
 import machine
 import stage
-from report import Figure, Target
+from report import Figure, Measured, Target
 from stage import Stage
 
 QUICK_ROUNDS = 2
@@ -46,7 +46,7 @@ class Rounds:
     large_rsync: list[float] = field(default_factory=list)
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """Three figures. Needs what a platform needs, and rsync."""
     if shutil.which("rsync") is None:
         raise machine.MissingError("rsync is not installed")
@@ -75,7 +75,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
             done.large_rsync.append(_rsync(large, work / f"large-copy{number}"))
             for left in (fresh, large, work / f"copy{number}", work / f"large-copy{number}"):
                 shutil.rmtree(left)
-    return _figures(done, files, large_mib)
+    return Measured(_figures(done, files, large_mib))
 
 
 def _figures(done: Rounds, files: int, large_mib: int) -> list[Figure]:

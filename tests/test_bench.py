@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -22,7 +22,7 @@ Running 2s test @ http://127.0.0.1:8000/
      50%    1.33ms
      75%    1.50ms
      90%    2.00ms
-     99%  785.00us
+     99%  785.00us\x20
   89096 requests in 2.00s, 12.00MB read
 Requests/sec:  44548.00
 Transfer/sec:      6.00MB
@@ -39,7 +39,13 @@ def bench(name: str) -> ModuleType:
     return module
 
 
-report, load, openloop = bench("report"), bench("load"), bench("openloop")
+report, load, openloop, proxies = bench("report"), bench("load"), bench("openloop"), bench("proxies")
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For files of bench/ that import each other."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "bench"))
 
 
 def figure(ours: list[float], theirs: list[float], target: object = None) -> object:
@@ -71,6 +77,12 @@ def test_a_target_is_of_the_ratio_or_of_the_figure_or_of_what_it_is_more(at_most
     assert figure([60], [50], report.Target(at_most, of)).met is met
 
 
+def test_a_target_may_be_the_least_there_has_to_be() -> None:
+    assert figure([60], [10], report.Target(6, at_least=True)).met is True
+    assert figure([59], [10], report.Target(6, at_least=True)).met is False
+    assert "≥ 6 x" in report.table([figure([60], [10], report.Target(6, at_least=True))])[2]
+
+
 def test_one_failed_request_misses_a_target_of_none() -> None:
     made = report.Figure("failed", "", 1, 1000, "sent", 3, report.Target(0, "value"))
     assert made.met is False
@@ -89,7 +101,7 @@ def test_the_table_has_one_aligned_row_per_figure_and_the_verdict_names_what_was
     assert len(lines) == 4
     assert len({len(line) for line in lines}) == 1
     assert "1,234 ms" in lines[3]
-    assert report.verdict(figures) == "0 of 1 targets met; missed: start"
+    assert report.verdict(figures) == "0 of 1 targets met; missed: start beside bare process"
 
 
 def test_the_json_has_what_the_table_says() -> None:
@@ -107,6 +119,74 @@ def test_what_wrk_says_becomes_a_value() -> None:
 def test_answers_that_are_errors_are_no_result() -> None:
     with pytest.raises(RuntimeError, match="met errors"):
         load.parse(f"{WRK}  Non-2xx or 3xx responses: 3\n", 1.0)
+
+
+def test_no_answers_are_no_result() -> None:
+    with pytest.raises(RuntimeError, match="no answers"):
+        load.parse("  0 requests in 2.00s, 0.00B read\n", 1.0)
+
+
+def test_a_run_without_an_answer_is_made_again_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run(argv: list[str], **_: object) -> object:
+        asked.append(next(word for word in argv if word.startswith("-d")))
+        return SimpleNamespace(stdout=WRK if len(asked) == 3 else "  0 requests in 2.00s, 0.00B read\n")
+
+    monkeypatch.setattr(load.subprocess, "run", run)
+    assert load.Wrk(2, None).run("http://x/", 1).requests == 89096
+    assert asked == ["-d2s", "-d8s", "-d20s"]
+
+
+@pytest.mark.usefixtures("together")
+def test_a_proxy_beside_the_router_that_fails_is_given_up_and_the_rest_goes_on() -> None:
+    router = bench("router")
+    runs = router.Runs()
+
+    def fails() -> object:
+        raise RuntimeError("wrk met errors:\nmany lines")
+
+    for way, run in (("Caddy", fails), ("router", lambda: load.parse(WRK, 1.0)), ("Caddy", fails)):
+        runs.add(way, router.SMALL, run)
+    assert runs.lost == {"Caddy": "wrk met errors"}
+    assert list(runs.results) == [("router", router.SMALL)]
+    with pytest.raises(RuntimeError):
+        runs.add("router", router.SMALL, fails)
+
+
+@pytest.mark.parametrize("proxy", proxies.OTHERS, ids=lambda proxy: str(proxy.name))
+def test_every_proxy_is_told_where_it_listens_and_what_is_behind_it(proxy: object, tmp_path: Path) -> None:
+    argv = proxy.prepare("/bin/it", tmp_path, (18080, 19090))
+    told = " ".join(argv) + next(tmp_path.iterdir()).read_text()
+    assert argv[0] == "/bin/it"
+    assert ("18080" in told, "19090" in told, "{" in told.replace("{", "", 1)) == (True, True, True)
+
+
+@pytest.mark.usefixtures("together")
+def test_every_part_of_the_routers_rules_is_found_in_its_configuration() -> None:
+    rules = bench("rules")
+    config = (Path(__file__).parent / "router" / "golden" / "haproxy.cfg").read_text()
+    for name, change in rules.PARTS.items():
+        changed = change(config)
+        assert changed != config, name
+        assert "\n    log-format" in changed, name
+
+
+@pytest.mark.usefixtures("together")
+def test_messages_come_back_over_websockets() -> None:
+    messages = bench("messages")
+    with messages.echoing(None) as port:
+        made = messages.exchange(messages.Plan(port, 2, 0.1, ("Host: x",)), None)
+    assert made.requests > 0
+
+
+@pytest.mark.usefixtures("together")
+def test_a_burst_is_split_where_its_first_good_answer_came() -> None:
+    zero = bench("zero")
+    refused = [openloop.Answer(100.0 + at, 0.0, 1.0, "status 503") for at in range(3)]
+    good = [openloop.Answer(103.0, 0.0, 1500.0), openloop.Answer(104.6, 0.0, 2.0), openloop.Answer(105.0, 0.0, 2.0, "reset")]
+    before, after = zero._split(openloop.Answers((*refused, *good)))
+    assert [len(before.all), len(after.all), after.failed] == [4, 2, 1]
 
 
 def answers(*done_ms: float) -> object:

@@ -10,7 +10,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n
 app = modal.App()
 
 
-@app.server(unauthenticated=True, memory=64)
+@app.server(unauthenticated=True, min_containers=1, memory=64)
 class Server:
     @modal.enter()
     def start(self) -> None:

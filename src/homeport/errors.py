@@ -16,7 +16,8 @@
     └── RemoteError             code on the other side failed
         └── ImageBuildError     an image could not be built
 
-Every message is one sentence or line: what happened, to what, and what to do next.
+Every message is one sentence or line: what happened, to what, and what to do next. Only that of an ImageBuildError has
+more: the last lines of what the build said.
 """
 
 from __future__ import annotations
@@ -85,12 +86,22 @@ class RemoteError(Error):
 
 
 class ImageBuildError(RemoteError):
+    """`image_id`: the build's (`im-…`), for `homeport image logs`; empty where none is known."""
+
     code = "image_build"
 
+    def __init__(self, message: str = "", image_id: str = "") -> None:
+        super().__init__(message)
+        self.image_id = image_id
 
-def from_code(code: str, message: str) -> Error:
-    """The error that stands for `code` on the wire (see `Error.code`); an unknown code gives a plain `Error`."""
-    return _by_code().get(code, Error)(message)
+
+def from_code(code: str, message: str, image_id: str = "") -> Error:
+    """The error that stands for `code` on the wire (see `Error.code`); an unknown code gives a plain `Error`.
+
+    image_id: of the build that failed, for an ImageBuildError.
+    """
+    kind = _by_code().get(code, Error)
+    return kind(message, image_id) if issubclass(kind, ImageBuildError) else kind(message)
 
 
 def _by_code() -> dict[str, type[Error]]:

@@ -21,6 +21,7 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 BACKENDS = ("auto", "crun")
 _LEAST = {
     "cpu_overcommit": 1,
+    "scaledown_window_s": 2,
     "versions_kept": 1,
     "days_after_stop": 0,
     "log_days": 0,
@@ -34,6 +35,7 @@ _LEAST = {
 class Settings:
     """Ports are TCP; `cpu_overcommit` is how many times the machine's cores may be promised to containers.
 
+    A Server that says no `scaledown_window` has `scaledown_window_s`.
     What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
@@ -57,6 +59,7 @@ class Settings:
     routing_regions: tuple[str, ...] = ("us-east", "us-west", "eu-west", "ap-south")
     compute_region: str = "us-east"
     cpu_overcommit: int = 1
+    scaledown_window_s: int = 60
     versions_kept: int = 20
     days_after_stop: int = 7
     log_days: int = 30

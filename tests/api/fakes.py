@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport.control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
+from homeport.manifest.schema import AppManifest, ImageRecipe
 from homeport.store.blobs import Blobs
 
 APP_ID = "ap-" + "1" * 22
@@ -107,12 +108,25 @@ ACT: dict[str, Any] = {
     "environment": "main",
     "version": 1,
     "container_id": None,
+    "object": None,
     "hash": "b" * 64,
 }
 VERDICT: dict[str, Any] = {"ok": False, "records": 9, "problem": "record 3 is missing"}
 
 
+class NoPlaces:
+    """Nothing is given to anything."""
+
+    def uses_of(self, manifest: AppManifest) -> tuple[()]:
+        return ()
+
+    def uses_of_image(self, recipe: ImageRecipe) -> tuple[()]:
+        return ()
+
+
 class FakePlatform:
+    places: Any = NoPlaces()
+
     def __init__(self, root: Path) -> None:
         self.blobs = Blobs(root / "blobs")
         self.asked: list[Any] = []

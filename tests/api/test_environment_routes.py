@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from control.people import People
 from control.plant import Plant
 from homeport.control.environments import Environments
 
@@ -35,6 +36,8 @@ def parts(platform: FakePlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     plant = Plant(tmp_path / "plant")
     found = plant.publisher.environments
     monkeypatch.setattr(platform, "environments", found, raising=False)
+    people = People(plant)
+    monkeypatch.setattr(platform, "proxy_tokens", people.proxy_tokens, raising=False)
     monkeypatch.setattr(platform, "collector", FakeCollector(), raising=False)
     yield found
     plant.database.close()

@@ -81,6 +81,7 @@ def test_a_build_that_fails_gives_no_name(client: Client, shelf: Shelf) -> None:
     *_, error = events(client.post("/v1/images/build", json={"recipe": recipe, "name": "tools"}).text)
     assert error[0] == "error"
     assert error[1]["code"] == "image_build"
+    assert error[1]["message"].splitlines()[0] == f"Image build for {error[1]['image_id']} failed."
     assert shelf.published == []
 
 

@@ -10,6 +10,8 @@ ENVIRONMENT = {
     "name": "dev",
     "web_suffix": "d",
     "apps": 2,
+    "restricted": False,
+    "default_role": "contributor",
     "created_at": "2026-11-21T10:00:00.000Z",
     "created_by": "ann",
 }
@@ -32,8 +34,8 @@ def test_create_sends_the_suffix_only_when_it_was_given(cli: Cli, platform: Fake
     assert cli("environment", "create", "dev").out == "✓ Environment created: dev (web suffix: d).\n"
     cli("environment", "create", "dev", "--web-suffix", "")
     assert [request.body for request in platform.asked] == [
-        {"name": "dev", "web_suffix": None},
-        {"name": "dev", "web_suffix": ""},
+        {"name": "dev", "web_suffix": None, "restricted": False, "default_role": None},
+        {"name": "dev", "web_suffix": "", "restricted": False, "default_role": None},
     ]
 
 
@@ -47,7 +49,7 @@ def test_update_changes_what_was_given(cli: Cli, platform: FakePlatform) -> None
 def test_update_of_nothing_is_a_usage_error(cli: Cli, platform: FakePlatform) -> None:
     result = cli("environment", "update", "dev")
     assert (result.code, platform.asked) == (2, [])
-    assert result.err == "Error: Nothing to change: give --set-name, --set-web-suffix, or both.\n"
+    assert result.err == "Error: Nothing to change: give --set-name, --set-web-suffix, or another of its options.\n"
 
 
 def test_delete_asks_first_and_needs_a_terminal_for_it(cli: Cli, platform: FakePlatform) -> None:

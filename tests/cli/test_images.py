@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from .conftest import FakePlatform, Result
@@ -41,6 +42,23 @@ def test_a_failed_build_is_one_error(cli: Cli, platform: FakePlatform) -> None:
     result = cli("image", "pull", "python", "-t", "x")
     assert (result.code, result.out) == (1, "")
     assert result.err == "Error: Image build failed.\n"
+
+
+def test_a_failed_build_shows_the_lines_that_its_step_said(cli: Cli, platform: FakePlatform) -> None:
+    message = f"Image build for {BUILD} failed.\n  step 2 of 2: RUN pip install nope\n  ERROR: No matching distribution"
+    platform.answers["POST /v1/images/build"] = [("error", {"code": "image_build", "message": message, "image_id": BUILD})]
+    assert cli("image", "pull", "python", "-t", "x").err == f"Error: {message}\n"
+
+
+def test_build_sends_the_folder_before_it_asks_for_the_image(cli: Cli, platform: FakePlatform, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python\nCOPY . /app\n")
+    (tmp_path / "data.txt").write_text("hello")
+    platform.answers["POST /v1/blobs/missing"] = {"missing": []}
+    platform.answers["POST /v1/images/build"] = BUILT
+    assert cli("image", "build", "-t", "tools:v1", str(tmp_path)).out == f"✓ Image tools:v1 is {BUILD}.\n"
+    assert platform.paths() == ["POST /v1/blobs/missing", "POST /v1/images/build"]
+    step = platform.asked[1].body["recipe"]["steps"][0]
+    assert step["contexts"][0] in platform.asked[0].body["digests"]
 
 
 def test_a_folder_without_a_dockerfile_is_said_before_anything_is_asked(cli: Cli, platform: FakePlatform) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.client.stream import Event, Parser, events
-from homeport.errors import ConnectionError, NotFoundError  # noqa: A004 - the public API's name for it
+from homeport.errors import ConnectionError, ImageBuildError, NotFoundError  # noqa: A004 - the public API's name for it
 
 values = st.dictionaries(st.text(max_size=5), st.text(max_size=10) | st.integers(), max_size=3)
 names = st.from_regex(r"[a-z]{1,8}", fullmatch=True).filter(lambda name: name != "error")
@@ -67,6 +67,12 @@ def test_a_stream_that_is_cut_says_so() -> None:
 def test_an_error_in_the_stream_is_raised_as_the_error_that_it_is() -> None:
     with pytest.raises(NotFoundError, match="No App with name 'x'"):
         list(events([b'event: error\ndata: {"code": "not_found", "message": "No App with name \'x\'"}\n\n'], last))
+
+
+def test_a_failed_build_in_the_stream_keeps_its_lines_and_the_id_of_its_log() -> None:
+    with pytest.raises(ImageBuildError) as failed:
+        list(events([b'event: error\ndata: {"code": "image_build", "message": "a\\n  b", "image_id": "im-1"}\n\n'], last))
+    assert (failed.value.message, failed.value.image_id) == ("a\n  b", "im-1")
 
 
 @pytest.mark.parametrize("data", [b"<html>", b"[1]", b"null"])

@@ -65,6 +65,8 @@ def test_an_empty_pool_answers_503_at_once_and_tells_the_demand() -> None:
         assert (answer.status_code, answer.text) == (503, "modal-http: no container is ready\n")
         assert answer.headers["retry-after"] == "1"
         assert await told.get() == ("ap-1", "fu-ap-1")
+        await bench.serve(retry_after_s=7)
+        assert (await bench.get()).headers["retry-after"] == "7"
         await bench.serve("ta-1")
         assert (await bench.get()).text == "ta-1"
 
@@ -96,9 +98,12 @@ def test_credentials_are_checked_before_the_pool_and_never_reach_the_container()
         )
         await bench.serve(authenticated=True)
         pair = {"modal_key": "wk-one", "modal_secret": "ws-one"}
-        assert (await bench.get()).text == "modal-http: missing or invalid credentials\n"
-        wrong = [{**pair, "modal_secret": "ws-x"}, {"modal_key": "wk-one"}, {"authorization": "Bearer wk-one.ws-x"}]
-        assert [(await bench.get(**headers)).status_code for headers in wrong] == [401, 401, 401]
+        half = [{}, {"modal_key": "wk-one"}, {"modal_secret": "ws-one"}, {"authorization": "Bearer other"}]
+        missing = "modal-http: missing credentials for proxy authorization\n"
+        assert [await said(bench, **headers) for headers in half] == [(401, missing)] * 4
+        wrong = [{**pair, "modal_secret": "ws-x"}, {"authorization": "Bearer wk-one.ws-x"}]
+        invalid = "modal-http: invalid credentials for proxy authorization\n"
+        assert [await said(bench, **headers) for headers in wrong] == [(401, invalid)] * 2
         assert (await bench.get(modal_key="wk-prod", modal_secret="ws-prod")).status_code == 403
         assert told == [], "refused requests are no demand"
         assert (await bench.get(**pair)).status_code == 503
@@ -111,6 +116,11 @@ def test_credentials_are_checked_before_the_pool_and_never_reach_the_container()
         assert (await bench.get(**pair)).status_code == 401
 
     play(scenario)
+
+
+async def said(bench: HAProxyBench, **headers: str) -> tuple[int, str]:
+    answer = await bench.get(**headers)
+    return answer.status_code, answer.text
 
 
 def test_a_public_route_passes_headers_on_and_says_who_asked() -> None:
@@ -336,6 +346,34 @@ def test_every_request_is_recorded() -> None:
 
         await until(all_there, "301 records")
         assert set(seen) == {(f"/n{n}", 200, "ta-1", "") for n in range(300)} | {("/id", 404, "", "nohost")}
+
+    play(scenario)
+
+
+def test_a_record_says_what_was_asked_and_by_whom_also_where_it_was_refused() -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        seen: list[tuple[int, str, str, str, str]] = []
+        bench.real.on_request = lambda records: seen.extend(
+            (r.status, r.method, r.host, r.path, r.token_id) for r in records
+        )
+        granted, foreign = (hashlib.sha256(f"wk-{name}:ws".encode()).hexdigest() for name in ("granted", "foreign"))
+        await bench.real.set_tokens({granted: ("tk-1", ("main",)), foreign: ("tk-2", ("other",))})
+        await bench.serve("ta-1", authenticated=True)
+        for name in ("granted", "foreign", "unknown"):
+            await bench.get('/a%20"b#c?d', modal_key=f"wk-{name}", modal_secret="ws")
+        await bench.get(host="unknown")
+
+        async def all_there() -> bool:
+            return len(seen) == 4
+
+        await until(all_there, "4 records")
+        path = "/a%20%22b"
+        assert seen == [
+            (200, "GET", "a.localhost", path, "tk-1"),
+            (403, "GET", "a.localhost", path, "tk-2"),
+            (401, "GET", "a.localhost", path, ""),
+            (404, "GET", "unknown", "/id", ""),
+        ]
 
     play(scenario)
 

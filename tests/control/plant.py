@@ -43,6 +43,7 @@ from homeport.testing.engine import FakeEngine
 from homeport.testing.images import FakeImages
 from homeport.testing.router import FakeRouter
 
+DEBIAN = ImageRecipe("debian_slim", "3.13")
 ROOM = CapacityKnown(cpu_milli=64_000, memory_mib=64_000)
 
 
@@ -86,9 +87,8 @@ class Plant:
         """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
         self.asked += 1
         source = self.tree({"web.py": text})
-        recipe = ImageRecipe("debian_slim", "3.13")
         more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
-        spec = ServerSpec(server, Entry("web", "Web", "web.py"), recipe, port=8000, **more)
+        spec = ServerSpec(server, Entry("web", "Web", "web.py"), DEBIAN, port=8000, **more)
         manifest = AppManifest("shop", (spec,), source)
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
         return (await self.watch(self.publisher.deploy(request, True)))[-1].data

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .plant import Plant, running
+from .plant import DEBIAN, Plant, running
 from .waiting import until
 
 
@@ -26,7 +26,7 @@ def play(tmp_path: Path) -> Callable[[Callable[[Plant], Awaitable[None]]], None]
 
 def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., None]) -> None:
     async def story(plant: Plant) -> None:
-        plant.images.gate.clear()
+        plant.images.held.add(DEBIAN)
         deploying = asyncio.create_task(plant.deploy("one"))
         await until(lambda: bool(plant.publisher.preparing))
         (request_id,) = plant.publisher.preparing
@@ -34,7 +34,7 @@ def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., Non
         with pytest.raises(asyncio.CancelledError):
             await deploying
         assert (plant.loop.world.apps, plant.publisher.preparing) == ({}, {})
-        plant.images.gate.set()
+        plant.images.held.clear()
         assert (await plant.deploy("one"))["version"] == 1
 
     play(story)

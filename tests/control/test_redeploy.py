@@ -73,7 +73,7 @@ def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]
         await plant.deploy("one")
         await plant.rollover(request_id="again")
         events = await plant.rollover(request_id="again")
-        assert (events[-1].name, events[-1].data["noop"], events[-1].data["version"]) == ("published", True, 2)
+        assert (events[-1].name, events[-1].data["state"], events[-1].data["version"]) == ("settled", "live", 2)
         assert len(plant.rows()) == 2
 
     play(story)

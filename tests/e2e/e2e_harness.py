@@ -64,6 +64,9 @@ class Box:
         self.root = root
         self.data_dir = (root / "data").absolute()
         self.api_port, self.http_port = free_ports(2)
+        self.data_dir.mkdir(mode=0o700, parents=True)
+        # Tests find the containers that they left, unless their Servers ask for less.
+        (self.data_dir / "settings.toml").write_text("scaledown_window_s = 3600\n")
 
     # the command line
 
@@ -142,6 +145,10 @@ class Box:
         """Its URL. The file is called after the App."""
         published = json.loads(self.ok("deploy", str(self.write(f"{name}.py", text)), "--json", *options))
         return str(published["servers"][0]["url"])
+
+    def let_go(self, container_id: str) -> None:
+        """Whatever waits in `held()` there goes on."""
+        self.ok("container", "exec", container_id, "touch", "/tmp/go")
 
     def containers(self, app: str, *options: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("container", "list", "--app", app, *options)
@@ -256,7 +263,7 @@ class HeldRequest:
 
     def let_go(self) -> Answer | str:
         """How it ended, after its container let go of it."""
-        self.box.ok("container", "exec", self.container_id, "touch", "/tmp/go")
+        self.box.let_go(self.container_id)
         return wait_until(lambda: self.end, "the end of the held request")
 
 
@@ -323,9 +330,9 @@ class Load:
         connection.close()
 
 
-def connect(url: str) -> http.client.HTTPConnection:
+def connect(url: str, timeout_s: float = REQUEST_LIMIT_S) -> http.client.HTTPConnection:
     """To the address itself, so that `*.localhost` needs no resolver."""
-    return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=REQUEST_LIMIT_S)
+    return http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=timeout_s)
 
 
 def ask(

@@ -40,8 +40,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1)
         if self.path == "/hold":
             print("holding a request", flush=True)
-            while not os.path.exists("/tmp/go"):
-                time.sleep(0.01)
+            held()
         if self.path == "/leave":
             os._exit(3)
         if self.path == "/eat":
@@ -56,11 +55,17 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer.request_queue_size = 128  # as servers have it; 5 would overflow with a handful of clients
+def held():
+    while not os.path.exists("/tmp/go"):
+        time.sleep(0.01)
+
+
+class Patient(ThreadingHTTPServer):
+    request_queue_size = 128  # its 5 drop connections when several people come at once
 
 
 def serve(host="0.0.0.0"):
-    server = ThreadingHTTPServer((host, 8000), Handler)
+    server = Patient((host, 8000), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

@@ -6,9 +6,10 @@ import json
 import threading
 from collections.abc import Iterator
 from queue import Empty
+from urllib.parse import urlsplit
 
 import pytest
-from e2e_harness import Box, wait_until
+from e2e_harness import Box, connect, wait_until
 
 from homeport.client.config import Choice, find
 from homeport.client.http import Client
@@ -63,11 +64,7 @@ def deploy(box: Box, name: str, *options: str) -> str:
 
 def run(url: str, program: str) -> object:
     """What the program left in `out`, inside the container."""
-    from urllib.parse import urlsplit
-
-    from e2e_harness import connect
-
-    connection = connect(url)
+    connection = connect(url, timeout_s=100)
     try:
         connection.request("POST", "/", program.encode(), {"Host": urlsplit(url).netloc})
         return json.loads(connection.getresponse().read())
@@ -146,7 +143,7 @@ def test_what_was_acknowledged_survives_the_control_plane_and_who_waits_goes_on(
     url = deploy(box, "survivor")
     run(url, 'modal.Dict.from_name("kept", create_if_missing=True)["a"] = 1')
     found: list[object] = []
-    program = 'out = modal.Queue.from_name("restart", create_if_missing=True).get(timeout=40)'
+    program = 'out = modal.Queue.from_name("restart", create_if_missing=True).get(timeout=100)'
     waiting = threading.Thread(target=lambda: found.append(run(url, program)))
     waiting.start()
     wait_until(lambda: box.json("queue", "list"), "the Queue")
@@ -154,7 +151,7 @@ def test_what_was_acknowledged_survives_the_control_plane_and_who_waits_goes_on(
     box.up()
     with Client(find(Choice(data_dir=box.data_dir), environ={}, home=box.root)) as again:
         Queue.from_name("restart", client=again).put("after")
-        waiting.join(40)
+        waiting.join(100)
         assert found == ["after"]
         assert Dict.from_name("kept", client=again)["a"] == 1
     assert run(url, 'out = modal.Dict.from_name("kept")["a"]') == 1

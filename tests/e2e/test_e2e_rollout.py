@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from e2e_harness import Answer, Box, Load, wait_until
 from e2e_sources import server
 
 NEVER_OPENS = 'print("here I sit", flush=True)'
-SLOW = "[time.sleep(0.01) for _ in iter(lambda: os.path.exists('/tmp/go'), True)]; serve()"
 BREAKS = 'raise RuntimeError("no such model")'
 
 
@@ -15,15 +16,14 @@ def test_the_old_version_answers_until_a_slow_one_is_ready_and_then_only_the_new
     """Check 11.4. Check 11.36: without a limit of containers the replacement starts beside the old one, no 503."""
     url = box.deploy("slow-start", server("slow-start", "one"))
     old = box.container("slow-start")
-    path = box.write("slow-start.py", server("slow-start", "two", enter=SLOW))
+    path = box.write("slow-start.py", server("slow-start", "two", enter="held(); serve()"))
     with Load(url) as load, box.begin("deploy", str(path)) as deploying:
         beside = wait_until(lambda: [c for c in box.containers("slow-start") if c["version"] == 2], "the replacement")
         assert beside[0]["state"] in ("pending", "starting")
         load.more()
         assert set(load.answers) == {"one"}
         assert old in box.containers("slow-start")
-        wait_until(lambda: box.containers_or_none("slow-start", "starting"), "the replacement to start")
-        box.ok("container", "exec", beside[0]["container_id"], "touch", "/tmp/go")
+        let_go_when_started(box, "slow-start", 2)
         load.until("two")
         deploying.communicate()
         load.answers.clear()
@@ -116,14 +116,14 @@ def test_recreate_answers_with_the_new_version_alone(box: Box) -> None:
 
 
 def test_no_request_reaches_a_container_before_its_port_opens(box: Box) -> None:
-    later = "threading.Thread(target=lambda: (time.sleep(1.5), serve()), daemon=True).start()"
+    later = "threading.Thread(target=lambda: (held(), serve()), daemon=True).start()"
     path = box.write("later.py", server("later", enter=later))
     url = f"http://home--later-server.us-east.localhost:{box.http_port}"
     with box.begin("deploy", str(path)) as deploying:
         wait_until(lambda: box.get(url).status == 503, "a 503 while it starts")
         seen = {box.get(url).status for _ in range(20)}
         assert seen == {503}
-        assert box.containers("later")[0]["state"] == "starting"
+        let_go_when_started(box, "later", 1)
         deploying.communicate()
     assert deploying.returncode == 0
     assert box.get(url) == Answer(200, "one")
@@ -189,3 +189,12 @@ def test_a_module_that_only_breaks_in_the_container_shows_the_users_lines(box: B
     assert "import nothing_of_that_name" in done.err
     assert "ModuleNotFoundError" in done.err
     assert "homeport/guest" not in done.err
+
+
+def let_go_when_started(box: Box, app: str, version: int) -> None:
+    """Ends the wait in `held()` of the container of this version, which is there but not ready."""
+
+    def started() -> list[dict[str, Any]]:
+        return [c for c in box.containers(app) if (c["version"], c["state"]) == (version, "starting")]
+
+    box.let_go(wait_until(started, "its start")[0]["container_id"])

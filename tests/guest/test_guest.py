@@ -38,6 +38,29 @@ class Server(Base):
     assert guest.run(code)[:2] == (0, "snap\nzebra\nown shared\nlast\n")
 
 
+def test_what_an_image_lacks_ends_the_servers_that_run_with_it_and_no_others(guest: Guest) -> None:
+    code = """
+import homeport, sys
+one = homeport.Image.debian_slim()
+two = one.pip_install("not-there")
+with one.imports():
+    import json
+with two.imports():
+    import there_is_no_such_module
+app = homeport.App("x", image={default})
+@app.server(image={own})
+class Server:
+    @homeport.enter()
+    def up(self): print(json.dumps("up")); sys.exit(0)
+"""
+    assert guest.run(code.format(default="two", own="one"))[:2] == (0, '"up"\n')
+    for default, own in (("one", "two  "), ("two", "None")):  # of another size each: byte code is kept by size and second
+        exit_code, _, err = guest.run(code.format(default=default, own=own))
+        assert exit_code == 1
+        assert "import there_is_no_such_module" in err
+        assert "No module named 'there_is_no_such_module'" in err
+
+
 def test_exit_methods_run_on_sigterm_and_the_container_ends_with_0(guest: Guest) -> None:
     code = """
 import homeport

@@ -106,6 +106,16 @@ def test_arguments_end_with_their_step() -> None:
     assert [(each.first, each.end) for each in found] == [(0, 1), (1, 2), (2, 3), (3, 5)]
 
 
+def test_whether_there_are_arguments_is_known() -> None:
+    for steps, expected in (
+        ([step("RUN a")], False),
+        ([step("ARG X", "RUN a")], True),
+        ([step("RUN a", build_args=(("X", "1"),))], True),
+    ):
+        (segment,) = planning.segments(steps, 0, whole_file=False)
+        assert segment.has_arguments() is expected
+
+
 def test_copy_takes_from_the_steps_own_files_and_add_gets_a_dockerfile_of_its_own() -> None:
     steps = [step("COPY a /a", contexts=(TREE,)), step("ADD b.tar /b", contexts=(TREE,))]
     first, second = planning.segments(steps, 0, whole_file=False)
@@ -130,6 +140,8 @@ def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
         ("ADD https://a/x https://b/y /d/", "ADD takes one URL"),
         ("ADD git@github.com:a/b.git /d", "git repository"),
         ("FROM python", "can't have FROM"),
+        ("RUN x\nFROM scratch", "can't have FROM"),
+        ("RUN x\necho y", "`echo y` is not an instruction"),
         ("COPY --from=context1 a /a", "context1, which is not there"),
         ("# escape=`\nRUN x", "escape="),
     ],

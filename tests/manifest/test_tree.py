@@ -34,6 +34,14 @@ def test_a_legal_tree_is_read_back_from_its_bytes_and_an_illegal_one_never(entri
         assert Tree.of(reversed(entries)).digest == made.digest
 
 
+@given(st.text(), st.text(), st.integers(), st.booleans())
+def test_its_bytes_are_json_as_python_writes_it(path: str, target: str, size_bytes: int, executable: bool) -> None:
+    made = Tree((Folder(path), File(path, target, size_bytes, executable), Link(path, target)))
+    kind = "exec" if executable else "file"
+    document = {"entries": [["dir", path], [kind, path, target, size_bytes], ["link", path, target]], "tree": 1}
+    assert made.content == json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 @given(links=st.lists(st.builds(Link, PATHS, TARGETS), min_size=1, max_size=5))
 def test_no_link_of_a_legal_tree_leads_out_whatever_it_goes_through(
     tmp_path_factory: pytest.TempPathFactory, links: list[Link]

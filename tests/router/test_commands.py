@@ -105,8 +105,8 @@ def test_an_old_worker_is_told_nothing_of_slots_it_lacks() -> None:
 def test_a_grant_is_there_before_its_token_and_gone_after_it() -> None:
     key = "a" * 64
     added = commands.token_changes(("T", "G"), {key: ("tk-1", ("main",))}, ({}, {}))
-    assert texts(added) == [f"add map G {key}|main 1", f"add map T {key} tk-1"]
-    removed = commands.token_changes(("T", "G"), {}, ({key: "tk-1"}, {f"{key}|main": "1"}))
+    assert texts(added) == [f"add map G {key}|main tk-1", f"add map T {key} tk-1"]
+    removed = commands.token_changes(("T", "G"), {}, ({key: "tk-1"}, {f"{key}|main": "tk-1"}))
     assert texts(removed) == [f"del map T {key}", f"del map G {key}|main"]
 
 

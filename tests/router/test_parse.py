@@ -67,8 +67,8 @@ def test_processes_tell_the_live_worker_from_old_ones() -> None:
 
 
 def test_a_map_is_read_with_the_first_value_of_a_key() -> None:
-    text = "0x55d0 a.localhost be0000|main|1|0|0|0|ap-1|fu-1\n0x55d1 a.localhost other\n"
-    assert parse.table_map(text) == {"a.localhost": "be0000|main|1|0|0|0|ap-1|fu-1"}
+    text = "0x55d0 a.localhost be0000|main|1|0|0|0|ap-1|fu-1|1\n0x55d1 a.localhost other\n"
+    assert parse.table_map(text) == {"a.localhost": "be0000|main|1|0|0|0|ap-1|fu-1|1"}
 
 
 def test_info_and_environment_lines_are_read() -> None:

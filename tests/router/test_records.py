@@ -9,7 +9,7 @@ import pytest
 from homeport.router.events import DEMAND_PAUSE_S, Demand, EmptyPool, Frames
 from homeport.router.records import RequestRecord, parse
 
-ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1"
+ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1|1"
 FIELDS = [
     "1795259039.422",
     ROUTE,
@@ -52,12 +52,24 @@ def test_an_unknown_host_has_no_route_and_no_container() -> None:
 
 
 def test_escaped_paths_are_read_as_the_client_sent_them() -> None:
-    found = parse(line(path='/a\\"b\\tc\\u00e9'))
+    found = parse(line(path="/a#22b#23c%20%d"))
     assert found is not None
-    assert found.path == '/a"b\tcé'
+    assert found.path == '/a"b#c%20%d'
 
 
-@pytest.mark.parametrize("text", [b"Server be0000/ta-1 is DOWN\n", b"\t" * 18, line((3, "x")), line(path="\\q")])
+def test_a_host_that_is_unknown_is_read_as_the_client_sent_it() -> None:
+    found = parse(line((16, 'x\\"y\\tz')))
+    assert found is not None
+    assert found.host == 'x"y\tz'
+
+
+def test_a_request_that_could_not_be_read_has_no_path_and_no_method() -> None:
+    found = parse(line((3, "400"), (15, "<BADREQ>"), path="<BADREQ>"))
+    assert found is not None
+    assert (found.status, found.method, found.path) == (400, "", "")
+
+
+@pytest.mark.parametrize("text", [b"Server be0000/ta-1 is DOWN\n", b"\t" * 18, line((3, "x")), line((16, "\\q"))])
 def test_a_line_that_is_no_record_is_none(text: bytes) -> None:
     assert parse(text) is None
 

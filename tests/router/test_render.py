@@ -72,7 +72,7 @@ def test_connections_are_bounded_by_open_files(wanted: int, files_max: int, got:
 def test_grants_are_pairs_of_token_and_environment() -> None:
     tokens = {KEY: ("tk-1", ("main", "*"))}
     assert render.tokens_map(tokens) == f"{KEY} tk-1\n"
-    assert render.grants_map(tokens) == f"{KEY}|* 1\n{KEY}|main 1\n"
+    assert render.grants_map(tokens) == f"{KEY}|* tk-1\n{KEY}|main tk-1\n"
 
 
 @pytest.mark.parametrize("tokens", [{"short": ("tk-1", ())}, {KEY: ("tk 1", ())}, {KEY: ("tk-1", ("a\nb",))}])

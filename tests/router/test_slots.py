@@ -131,7 +131,7 @@ def test_what_a_surviving_data_plane_serves_is_adopted_with_its_ids() -> None:
 
 
 def test_a_host_entry_is_read_as_it_was_written() -> None:
-    entry = HostEntry("be0007", "staging", False, 12, True, True, "ap-1", "fu-1")
+    entry = HostEntry("be0007", "staging", False, 12, True, True, "ap-1", "fu-1", 7)
     assert HostEntry.parse(entry.text) == entry
     assert HostEntry.parse("be0001|main") is None
 

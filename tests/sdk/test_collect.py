@@ -37,6 +37,16 @@ def test_a_file_is_its_own_source(loading: Load, project: Path) -> None:
     assert found.folder == project
 
 
+def test_local_files_of_an_image_are_told_as_mounts(
+    loading: Load, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(EverythingThere, "tree", lambda *_: "a" * 64)
+    (project / "conf").mkdir()
+    image = "modal.Image.debian_slim('3.11').add_local_dir('conf', '/etc/app')"
+    found = collected(loading("hello.py", SERVER.replace("unauthenticated=True", f"image={image}")).app)
+    assert found.mounts[1:] == (LocalMount(str(project / "conf"), "/etc/app"),)
+
+
 def test_a_module_brings_its_whole_top_package(loading: Load, project: Path) -> None:
     (project / "pkgc/sub").mkdir(parents=True)
     for path in ("pkgc/__init__.py", "pkgc/helper.py", "pkgc/sub/__init__.py"):

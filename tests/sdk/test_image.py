@@ -42,6 +42,11 @@ def lines(image: modal.Image) -> list[str]:
             ["RUN python3 -m pip install a --index-url https://x/simple --pre --no-deps"],
         ),
         (SLIM.run_commands("echo a", ["echo b"]), ["RUN echo a", "RUN echo b"]),
+        (SLIM.run_commands("echo a && \\\n  echo b"), ["RUN echo a &&   echo b"]),
+        (
+            SLIM.run_commands("\n  cd /tmp\n  echo 'x' > y\n"),
+            ["RUN set -e; eval \"$(printf '%s\\n' 'cd /tmp' '  echo '\"'\"'x'\"'\"' > y')\""],
+        ),
         (SLIM.env({"A": 'x "y" $z'}), ['ENV A="x \\"y\\" \\$z"']),
         (SLIM.workdir("/work"), ["WORKDIR /work"]),
         (SLIM.entrypoint([]), ["ENTRYPOINT []"]),
@@ -226,8 +231,7 @@ def test_inside_a_container_a_definition_costs_and_does_nothing(monkeypatch: pyt
     monkeypatch.setenv("MODAL_IS_REMOTE", "1")
     image = modal.Image.from_dockerfile("/none").pip_install("x").add_local_dir("/none", "/x").run_commands("y")
     assert image._layers == ()
-    with pytest.raises(ImportError), image.imports():
-        raise ImportError("missing")
+    assert image.pip_install("z") is not image
 
 
 def test_imports_may_fail_on_this_machine_only() -> None:
@@ -239,3 +243,20 @@ def test_imports_may_fail_on_this_machine_only() -> None:
 
 def test_pipe_passes_the_image_on() -> None:
     assert SLIM.pipe(lambda image, name: image.pip_install(name), "six") == SLIM.pip_install("six")
+
+
+def test_a_secret_that_is_named_twice_needs_all_its_keys_and_stands_where_it_is_last() -> None:
+    one, other = modal.Secret.from_name("one", required_keys=["A"]), modal.Secret.from_name("other")
+    again = modal.Secret.from_name("one", required_keys=["B", "A"])
+    (step,) = steps(SLIM.run_commands("make", secrets=[one, other, again]))
+    assert step.secrets == (SecretRef("st-other", "other"), SecretRef("st-one", "one", ("A", "B")))
+    (step,) = steps(SLIM.run_commands("make", secrets=[one, other, one]))
+    assert [ref.name for ref in step.secrets] == ["other", "one"]
+
+
+def test_an_image_with_attached_files_is_not_published(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(InvalidError, match="copy=True"):
+        SLIM.add_local_file(tmp_path / "a.txt", "/a").publish("base")
+    with pytest.raises(InvalidError, match="is named like"):
+        SLIM.publish("not a name")

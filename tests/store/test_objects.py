@@ -157,7 +157,7 @@ acts = st.lists(
 
 
 @given(acts)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40)
 def test_a_queue_is_what_a_deque_for_each_partition_would_be(
     file: ObjectFile, told: list[tuple[str, str, list[bytes]]]
 ) -> None:

@@ -1,19 +1,23 @@
 """The HTTP API as one ASGI application. Owns which routes there are and what stands before them; does nothing itself.
 
-request -> AnswerUnexpected -> RequireToken -> LimitBody -> route -> Platform
+request -> AnswerUnexpected -> RequireToken -> LimitBody -> rules.require -> route -> Platform
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
 from starlette.middleware import Middleware
 
+from ..control.access import Person
+from ..control.members import OWNER
 from ..store.tokens import TokenStore
 from . import (
     apps,
     audit,
+    autoscaler,
     blobs,
     containers,
     deployments,
@@ -21,17 +25,20 @@ from . import (
     environments,
     garbage,
     images,
+    members,
     problems,
     queues,
     redeployments,
     registry,
+    rules,
     secrets,
     servers,
     status,
+    tokens,
     volume_files,
     volumes,
 )
-from .auth import BEARER, RequireToken
+from .auth import BEARER, Doorman, RequireToken
 from .limits import LimitBody
 from .platform_port import Platform
 
@@ -45,6 +52,7 @@ ROUTERS = (
     redeployments.router,
     containers.router,
     servers.router,
+    autoscaler.router,
     environments.router,
     secrets.router,
     dicts.router,
@@ -53,12 +61,24 @@ ROUTERS = (
     volumes.router,
     volume_files.router,
     audit.router,
+    tokens.router,
+    members.router,
     images.router,
 )
 
 
-def create_app(platform: Platform, tokens: TokenStore) -> FastAPI:
-    """The API of `platform`, for those who hold one of `tokens`."""
+@dataclass(frozen=True, slots=True)
+class Admins:
+    """The doorman of a platform without members: only the admin gets in."""
+
+    tokens: TokenStore
+
+    def who(self, token_id: str, secret: str) -> Person | None:
+        return OWNER if self.tokens.verify(token_id, secret) is not None else None
+
+
+def create_app(platform: Platform, admins: TokenStore, doorman: Doorman | None = None) -> FastAPI:
+    """The API of `platform`, for those whom `doorman` lets in; without one for holders of the `admins`' token."""
     app = FastAPI(
         title="homeport",
         version=version("homeport"),
@@ -68,14 +88,15 @@ def create_app(platform: Platform, tokens: TokenStore) -> FastAPI:
         responses=problems.DECLARED,
         middleware=[
             Middleware(problems.AnswerUnexpected),
-            Middleware(RequireToken, tokens=tokens),
+            Middleware(RequireToken, doorman=doorman or Admins(admins)),
             Middleware(LimitBody),
         ],
         redirect_slashes=False,
     )
     app.state.platform = platform
+    app.state.rules = rules.by_endpoint(ROUTERS, PREFIX)
     app.include_router(status.open_router, prefix=PREFIX)
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX, dependencies=[Security(BEARER)])
+        app.include_router(router, prefix=PREFIX, dependencies=[Security(BEARER), Depends(rules.require)])
     problems.install(app)
     return app

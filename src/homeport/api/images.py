@@ -6,10 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from ..control.access import demand_uses
 from ..errors import InvalidError
 from ..manifest import checks, codec
 from . import models
-from .auth import Actor
+from .auth import Caller
 from .context import PlatformHere
 from .sse import EventStream
 
@@ -17,12 +18,13 @@ router = APIRouter(prefix="/images", tags=["images"])
 
 
 @router.post("/build", response_class=EventStream)
-async def build(body: models.ImageBuildRequest, platform: PlatformHere, actor: Actor) -> EventStream:
+async def build(body: models.ImageBuildRequest, platform: PlatformHere, caller: Caller) -> EventStream:
     """Events `build` and `built`. A client that disconnects ends the build, unless somebody else waits for it too."""
     recipe = codec.recipe_from_json(body.recipe)
     if problems := checks.recipe_problems(recipe):
         raise InvalidError(problems[0])
-    return await EventStream.of(platform.builds.build(recipe, body.name, actor))
+    demand_uses(caller, None, platform.places.uses_of_image(recipe))
+    return await EventStream.of(platform.builds.build(recipe, body.name, caller.name))
 
 
 @router.get("/names", response_model=models.ImageNames)

@@ -24,7 +24,7 @@ class LimitBody:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._bytes_max:
-            await answer(self._refusal())(scope, receive, send)
+            await answer(self._refusal(scope["path"]))(scope, receive, send)
             return
         seen = 0
 
@@ -33,10 +33,14 @@ class LimitBody:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._bytes_max:
-                raise self._refusal()
+                raise self._refusal(scope["path"])
             return message
 
         await self._app(scope, counted, send)
 
-    def _refusal(self) -> ResourceExhaustedError:
+    def _refusal(self, path: str) -> ResourceExhaustedError:
+        if path.startswith("/v1/deployments"):  # semantics 1.4.15
+            return ResourceExhaustedError(
+                f"An App whose definition has more than {self._bytes_max} bytes is too large to deploy"
+            )
         return ResourceExhaustedError(f"The request is too large: its body may have at most {self._bytes_max} bytes.")

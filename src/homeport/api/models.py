@@ -98,6 +98,7 @@ class _Answer(BaseModel):
 class ProblemBody(_Answer):
     code: str
     message: str
+    image_id: str | None = Field(None, description="Of a build that failed (code image_build)")
 
 
 class Problem(_Answer):
@@ -299,6 +300,7 @@ class AuditEntry(_Answer):
     environment: str | None
     version: int | None
     container_id: str | None
+    object: str | None
     hash: str
 
 
@@ -315,17 +317,23 @@ class AuditVerdict(_Answer):
 class EnvironmentRequest(_Request):
     name: str
     web_suffix: str | None = None
+    restricted: bool = False
+    default_role: str | None = None
 
 
 class EnvironmentUpdate(_Request):
     name: str | None = None
     web_suffix: str | None = None
+    restricted: bool | None = None
+    default_role: str | None = None
 
 
 class EnvironmentInfo(_Answer):
     name: str
     web_suffix: str
     apps: int
+    restricted: bool
+    default_role: str
     created_at: str
     created_by: str
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from ..control.autoscaler import Autoscaler
 from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.members import Members
 from ..control.objects import Objects
+from ..control.places import Places
+from ..control.proxytokens import ProxyTokens
 from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..control.secrets import Secrets
@@ -29,6 +33,9 @@ class Platform(Protocol):
 
     @property
     def environments(self) -> Environments: ...
+
+    @property
+    def autoscaler(self) -> Autoscaler: ...
 
     @property
     def volumes(self) -> Volumes: ...
@@ -58,6 +65,18 @@ class Platform(Protocol):
 
     @property
     def collector(self) -> Collector: ...
+
+    @property
+    def workspace(self) -> str: ...
+
+    @property
+    def members(self) -> Members: ...
+
+    @property
+    def proxy_tokens(self) -> ProxyTokens: ...
+
+    @property
+    def places(self) -> Places: ...
 
     async def status(self) -> Answer: ...
 

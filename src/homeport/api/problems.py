@@ -40,6 +40,7 @@ DISK_FULL_STATUS = 507
 DECLARED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "What was sent is not valid"},
     401: {"model": Problem, "description": "No token, or one that is not good"},
+    403: {"model": Problem, "description": "A good token without the right"},
     404: {"model": Problem, "description": "What was named does not exist"},
     409: {"model": Problem, "description": "Its state forbids it, or somebody else is changing it"},
     413: {"model": Problem, "description": "Too large"},
@@ -85,6 +86,9 @@ def answer(error: errors.Error) -> JSONResponse:
 
 
 def as_data(error: errors.Error) -> dict[str, object]:
+    if isinstance(error, errors.ImageBuildError):  # the last lines of what it said are for people, as they are
+        of_build = {"image_id": error.image_id} if error.image_id else {}
+        return {"code": error.code, "message": error.message, **of_build}
     return {"code": error.code, "message": " ".join(error.message.split())}
 
 

@@ -139,7 +139,7 @@ class _Show:
             case e.Mounted():
                 self.mounts.append(event)
             case e.Uploading():
-                self.progress.part(_uploading(event), event.bytes_sent, event.size_bytes)
+                self.progress.part(uploading(event), event.bytes_sent, event.size_bytes)
             case e.Warned(message):
                 self.progress.line(f"Warning: {message}", "yellow")
             case e.Progress("terminate", _) if not self.request.as_json:
@@ -219,7 +219,8 @@ def _sign(line: str) -> None:
     render.out(line, "green" if line.startswith("✓") else "")
 
 
-def _uploading(now: Uploading) -> str:
+def uploading(now: Uploading) -> str:
+    """How far it is, for the moving line."""
     size = _size(now.size_bytes)
     sent = f"{_size(now.bytes_sent)} of {size}" if now.bytes_sent else size
     return f"Uploading {now.files} file{'s' if now.files > 1 else ''} ({sent})..."

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import errors
 from . import render, text
 from .connect import connected
+from .deploy import uploading
 from .options import Environment, Json
 
 if TYPE_CHECKING:
     from ..client.http import Client
-    from ..client.stream import Event
-    from ..manifest.schema import ImageRecipe
+    from ..sdk.image import Image
 
 group = typer.Typer(help="Images: build, name and look into them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -61,15 +60,12 @@ def build(
 ) -> None:
     """Build the Dockerfile of a folder, with the folder as its context, and give the image a name."""
     from ..sdk.image import Image
-    from ..sdk.resolve import PlatformResolver
 
     dockerfile = directory / "Dockerfile"
     if not dockerfile.is_file():
         raise errors.InvalidError(f"There is no Dockerfile in {directory}.")
     with connected(context, environment) as client:
-        resolver = PlatformResolver(client, client.target.environment)
-        recipe = Image.from_dockerfile(dockerfile, context_dir=directory)._recipe(resolver)
-        _build(client, recipe, tag)
+        _build(client, Image.from_dockerfile(dockerfile, context_dir=directory), tag)
 
 
 @group.command("pull", epilog="Example: homeport image pull python:3.12-slim -t base")
@@ -79,26 +75,24 @@ def pull(
     tag: OptionalTag = None,
 ) -> None:
     """Pull an image from a registry, anew if it is there, and give it a name."""
-    from ..manifest.schema import ImageRecipe
+    from ..sdk.image import Image
 
-    recipe = ImageRecipe(base="registry", reference=reference, cache="force")
+    image = Image.from_registry(reference, force_build=True)
     with connected(context) as client:
-        _build(client, recipe, tag or reference.partition("@")[0].rpartition("/")[2])
+        _build(client, image, tag or reference.partition("@")[0].rpartition("/")[2])
 
 
-def _build(client: Client, recipe: ImageRecipe, name: str) -> None:
-    from ..manifest import codec
+def _build(client: Client, image: Image, name: str) -> None:
+    from ..sdk import events, image_build
 
     with render.Progress() as progress:
         progress.now("Building")
-        built = _follow(client.build_image(codec.recipe_to_json(recipe), name), progress)
-    render.out(f"✓ Image {built['name']} is {built['image_id']}.", "green")
-
-
-def _follow(events: Iterable[Event], progress: render.Progress) -> Any:
-    for event in events:
-        if event.name == "build":
-            progress.line(str(event.data["line"]))
-        if event.name == "built":
-            return event.data
-    raise errors.ConnectionError("The platform ended the build without a word; look at its log.")
+        for event in image_build.follow(image, name, client.environment, client):
+            match event:
+                case events.Uploading():
+                    progress.part(uploading(event), event.bytes_sent, event.size_bytes)
+                case events.BuildLine(line):
+                    progress.line(line)
+                case events.Built(image_id, published):
+                    progress.stop()
+                    render.out(f"✓ Image {published} is {image_id}.", "green")

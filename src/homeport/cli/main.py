@@ -30,8 +30,10 @@ from . import (
     render,
     secrets,
     servers,
+    tokens,
     volume_transfer,
     volumes,
+    workspace,
 )
 from .options import DataDir, Globals, Profile, with_profile
 
@@ -60,6 +62,8 @@ app.add_typer(images.group, name="image")
 app.add_typer(secrets.group, name="secret")
 app.add_typer(dicts.group, name="dict")
 app.add_typer(queues.group, name="queue")
+app.add_typer(workspace.group, name="workspace")
+app.add_typer(tokens.group, name="token")
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

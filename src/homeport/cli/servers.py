@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from .. import errors
-from . import render, text
+from . import autoscaler, render, text
 from .connect import connected
 from .options import Environment, Json
+from .refs import ServerArgument, parse_server
 
 group = typer.Typer(help="Servers of deployed Apps.", no_args_is_help=True, rich_markup_mode=None)
+group.add_typer(autoscaler.group, name="autoscaler")
 
 
 @group.callback()
@@ -23,12 +24,12 @@ def servers() -> None:
 @group.command("info", epilog="Example: homeport server info hello-server/Server")
 def info(
     context: typer.Context,
-    server: Annotated[str, typer.Argument(metavar="APP/SERVER", help="The App's name or id, and the Server's name.")],
+    server: ServerArgument,
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
     """Show a Server: its URL and the settings of its live version."""
-    app, name = parse_ref(server)
+    app, name = parse_server(server)
     with connected(context, env) as client:
         answer = client.server(app, name, client.target.environment)
     if as_json:
@@ -36,14 +37,6 @@ def info(
         return
     for line in info_lines(answer):
         render.out(line)
-
-
-def parse_ref(ref: str) -> tuple[str, str]:
-    """App and Server of `APP/SERVER`. Raises UsageError for anything else."""
-    app, separator, name = ref.partition("/")
-    if not (app and separator and name) or "/" in name:
-        raise errors.UsageError(f"Name a Server as APP/SERVER, as in hello-server/Server, not {ref!r}.")
-    return app, name
 
 
 def info_lines(answer: Mapping[str, Any]) -> list[str]:

@@ -128,6 +128,7 @@ class AuditEntry(TypedDict):
     environment: str | None
     version: int | None
     container_id: str | None
+    subject: str | None
     hash: str
 
 
@@ -141,6 +142,8 @@ class EnvironmentInfo(TypedDict):
     name: str
     web_suffix: str
     apps: int
+    restricted: bool
+    default_role: str
     created_at: str
     created_by: str
 

@@ -27,7 +27,7 @@ def unreachable(target: Target, error: httpx.TransportError) -> Error:
 
 def refused(target: Target, response: httpx.Response) -> Error:
     """The platform, or whatever listens there, answered with an error, or with something that is no answer."""
-    code, message = _reported(response)
+    code, message, image_id = _reported(response)
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         said = f" ({message.rstrip('.')})" if message else ""
         return AuthError(
@@ -35,19 +35,19 @@ def refused(target: Target, response: httpx.Response) -> Error:
             f"from {target.token_origin}{said}. Set another one there."
         )
     if message:
-        return from_code(code, message)
+        return from_code(code, message, image_id)
     return ConnectionError(
         f"{target.server_url} answers, but not as homeport does (HTTP {response.status_code}); "
         "is something else on this port?"
     )
 
 
-def _reported(response: httpx.Response) -> tuple[str, str]:
+def _reported(response: httpx.Response) -> tuple[str, str, str]:
     try:
         error = response.json()["error"]
-        return str(error["code"]), str(error["message"])
-    except (ValueError, KeyError, TypeError):
-        return "error", ""
+        return str(error["code"]), str(error["message"]), str(error.get("image_id") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "error", "", ""
 
 
 def _why(error: httpx.TransportError) -> str:

@@ -194,14 +194,16 @@ class Client:
     def environments(self) -> list[EnvironmentInfo]:
         return cast(list[EnvironmentInfo], self._get("/environments")["environments"])
 
-    def create_environment(self, name: str, web_suffix: str | None = None) -> EnvironmentInfo:
-        """web_suffix: None makes it from the name."""
-        return cast(EnvironmentInfo, self._post("/environments", {"name": name, "web_suffix": web_suffix}))
+    def create_environment(
+        self, name: str, web_suffix: str | None = None, *, restricted: bool = False, default_role: str | None = None
+    ) -> EnvironmentInfo:
+        """web_suffix: None makes it from the name. default_role: None follows from `restricted`."""
+        access = {"restricted": restricted, "default_role": default_role}
+        return cast(EnvironmentInfo, self._post("/environments", {"name": name, "web_suffix": web_suffix, **access}))
 
-    def update_environment(self, name: str, new_name: str | None, web_suffix: str | None) -> EnvironmentInfo:
-        """None: stays as it is."""
-        body = {"name": new_name, "web_suffix": web_suffix}
-        return cast(EnvironmentInfo, self._call("PATCH", f"/environments/{_part(name)}", json=body))
+    def update_environment(self, name: str, changes: Mapping[str, Any]) -> EnvironmentInfo:
+        """changes: name, web_suffix, restricted, default_role; what is not there stays as it is."""
+        return cast(EnvironmentInfo, self._call("PATCH", f"/environments/{_part(name)}", json=dict(changes)))
 
     def delete_environment(self, name: str) -> None:
         self._call("DELETE", f"/environments/{_part(name)}")

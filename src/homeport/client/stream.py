@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConnectionError, from_code  # noqa: A004 - the public API's name for it
+from ..errors import ConnectionError, Error, from_code  # noqa: A004 - the public API's name for it
 
 LINE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -75,13 +75,16 @@ def events(chunks: Iterable[bytes], is_last: Callable[[Event], bool]) -> Iterato
         for name, data in parser.feed(chunk):
             event = Event(name, _object(data))
             if name == "error":
-                raise from_code(
-                    str(event.data.get("code", "error")), str(event.data.get("message", "The platform reported an error."))
-                )
+                raise _reported(event.data)
             yield event
             if is_last(event):
                 return
     raise ConnectionError("The stream from the platform was cut before its end; what it reported on may still be going on.")
+
+
+def _reported(data: dict[str, Any]) -> Error:
+    message = str(data.get("message", "The platform reported an error."))
+    return from_code(str(data.get("code", "error")), message, str(data.get("image_id") or ""))
 
 
 def _object(data: str) -> dict[str, Any]:

@@ -61,8 +61,10 @@ def _line(row: AuditRow, apps: dict[str, AppRow]) -> Json:
 
 
 def _object(row: AuditRow) -> str | None:
-    """What it was done to, where that is neither App nor container: a Secret with its keys."""
-    if not row.kind.startswith("secret.") or "secret_id" not in row.body:
-        return None
-    keys = ", ".join(str(key) for key in row.body.get("keys") or ())
-    return f"{row.body.get('name') or row.body['secret_id']} ({keys})"
+    """What it was done to, where that is neither App nor container: a Secret with its keys, a member with the new role."""
+    if row.kind.startswith("secret.") and "secret_id" in row.body:
+        keys = ", ".join(str(key) for key in row.body.get("keys") or ())
+        return f"{row.body.get('name') or row.body['secret_id']} ({keys})"
+    named = " ".join(str(row.body[key]) for key in ("member", "token_name", "token_id", "key") if row.body.get(key))
+    given = row.body.get("role") or row.body.get("value")
+    return f"{named}: {given}" if named and given else named or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..core.events import AppMoved, ContainerMoved, DeploymentMoved, Event
+from ..core.events import AppMoved, AutoscalerChanged, ContainerMoved, DeploymentMoved, Event, Scaled
 from ..core.facts import AppStopRequested, ContainerStopRequested, DeployRequested, Fact
 from ..core.states import AppState, ContainerState, DeploymentState
 from ..ports import Record
@@ -46,6 +46,10 @@ def chronicle(inputs: Sequence[Input], events: Iterable[Event], now_ms: int) -> 
                 lines.append(records.app_stop(app_id, stoppers.get(app_id, "")))
             case AppMoved(app_id, _, _, AppState.STOPPED):
                 lines.append(records.app_stopped(app_id))
+            case Scaled(app_id, service, before, count, why):
+                lines.append(records.service_scaled(app_id, service, before, count, why))
+            case AutoscalerChanged(app_id, service, changes, actor):
+                lines.append(records.autoscaler_update(app_id, service, changes, actor))
             case _:
                 pass
     return lines

@@ -17,6 +17,7 @@ from ..manifest import names
 from ..store import records
 from ..store.environments import EnvironmentRow, EnvironmentTable
 from ..store.history import History
+from .access import Place, Role, parse_role
 from .loop import ControlLoop
 from .views import Json, iso
 
@@ -31,6 +32,25 @@ class Update:
 
     name: str | None = None
     web_suffix: str | None = None
+    restricted: bool | None = None
+    default_role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A restricted environment is closed to other environments' Apps, and to members without a role of their own there.
+
+    `default_role` None: no-access if restricted, else contributor (semantics 6.4.5, 6.4.6).
+    """
+
+    restricted: bool = False
+    default_role: str | None = None
+
+    def as_data(self) -> dict[str, object]:
+        """Raises InvalidError for an unknown role."""
+        usual = Role.NO_ACCESS if self.restricted else Role.CONTRIBUTOR
+        role = usual if self.default_role is None else parse_role(self.default_role)
+        return {"restricted": self.restricted, "default_role": role.value}
 
 
 class Environments:
@@ -71,7 +91,16 @@ class Environments:
     def lines(self) -> list[Json]:
         return [self._line(row) for row in self._rows()]
 
-    def create(self, name: str, web_suffix: str | None, actor: str) -> Json:
+    def rows(self) -> list[EnvironmentRow]:
+        """All that there are, in order of creation."""
+        return self._rows()
+
+    def place(self, name: str) -> Place:
+        """What roles are judged by. Raises as `find`."""
+        row = self.find(name)
+        return Place(row.environment_id, row.name, row.default_role, row.restricted)
+
+    def create(self, name: str, web_suffix: str | None, actor: str, access: Access = Access()) -> Json:
         """`web_suffix` None: made from the name.
 
         Raises InvalidError for what is not legal, AlreadyExistsError for a name or suffix that is taken,
@@ -85,24 +114,21 @@ class Environments:
         if web_suffix is None and not suffix:
             raise InvalidError(f"No web suffix can be made from the name {name!r}: choose one with --web-suffix.")
         refuse_suffix(suffix, rows)
-        return self._line(self._write_new(name, suffix, actor))
+        return self._line(self._write_new(name, suffix, actor, access))
 
     def update(self, name: str, wanted: Update, actor: str) -> Json:
         """Raises as `create`; NotFoundError; ConflictError while an App in it has not stopped."""
         row = self.find(name)
         new_name = row.name if wanted.name is None else wanted.name
         suffix = row.web_suffix if wanted.web_suffix is None else wanted.web_suffix
-        if (new_name, suffix) == (row.name, row.web_suffix):
+        access = _access(row, wanted).as_data()
+        same_place = (new_name, suffix) == (row.name, row.web_suffix)
+        if same_place and access == {"restricted": row.restricted, "default_role": row.default_role}:
             return self._line(row)
-        others = [other for other in self._rows() if other is not row]
-        if new_name != row.name:
-            if row.name == MAIN:
-                raise InvalidError(f"The environment {MAIN!r} can't be renamed: it is where everybody looks by default.")
-            refuse_name(new_name, others)
-        if suffix != row.web_suffix:
-            refuse_suffix(suffix, others)
-        self._refuse_in_use(row.name, "changed: its name and web suffix are in the URLs and containers of what runs there")
-        self._loop.note(records.environment_updated(row.environment_id, row.name, new_name, suffix, actor=actor))
+        if not same_place:
+            self._refuse_move(row, new_name, suffix)
+        now = {"name": new_name, "web_suffix": suffix, **access}
+        self._loop.note(records.environment_updated(row.environment_id, row.name, now, actor))
         self._ever = self._table.rows()
         return self._line(self.find(new_name))
 
@@ -124,9 +150,19 @@ class Environments:
     def _rows(self) -> list[EnvironmentRow]:
         return [row for row in self._ever if row.deleted_at_ms is None]
 
-    def _write_new(self, name: str, suffix: str, actor: str) -> EnvironmentRow:
+    def _refuse_move(self, row: EnvironmentRow, name: str, suffix: str) -> None:
+        others = [other for other in self._rows() if other is not row]
+        if name != row.name:
+            if row.name == MAIN:
+                raise InvalidError(f"The environment {MAIN!r} can't be renamed: it is where everybody looks by default.")
+            refuse_name(name, others)
+        if suffix != row.web_suffix:
+            refuse_suffix(suffix, others)
+        self._refuse_in_use(row.name, "changed: its name and web suffix are in the URLs and containers of what runs there")
+
+    def _write_new(self, name: str, suffix: str, actor: str, access: Access = Access()) -> EnvironmentRow:
         environment_id = ids.environment_id(self._loop.world.tag, len(self._ever) + 1)
-        self._loop.note(records.environment_created(environment_id, name, suffix, actor))
+        self._loop.note(records.environment_created(environment_id, name, suffix, actor, access.as_data()))
         self._ever = self._table.rows()
         return self._ever[-1]
 
@@ -135,6 +171,8 @@ class Environments:
             "name": row.name,
             "web_suffix": row.web_suffix,
             "apps": len(self._apps(row.name)),
+            "restricted": row.restricted,
+            "default_role": row.default_role,
             "created_at": iso(row.created_at_ms),
             "created_by": row.created_by,
         }
@@ -152,6 +190,14 @@ class Environments:
                 f"The environment {name!r} can't be {what}. Stop {', '.join(apps[:APPS_NAMED])}{more} first "
                 f"(`homeport app stop {apps[0]} -e {name}`)."
             )
+
+
+def _access(row: EnvironmentRow, wanted: Update) -> Access:
+    """A role that was chosen stays; one that followed from `restricted` follows its change."""
+    if wanted.restricted is None or wanted.restricted == row.restricted:
+        return Access(row.restricted, wanted.default_role or row.default_role)
+    usual = Access(row.restricted).as_data()["default_role"] == row.default_role
+    return Access(wanted.restricted, wanted.default_role or (None if usual else row.default_role))
 
 
 def refuse_name(name: str, others: Sequence[EnvironmentRow]) -> None:

@@ -12,11 +12,13 @@ from dataclasses import replace
 from ..core import reconcile
 from ..core.actions import Action
 from ..core.facts import DURABLE
-from ..core.model import App, World
+from ..core.model import App, Load, World
 from ..core.reconcile import Step
 from ..core.states import AppState
 from ..ports import Journal, Record
 from .chronicle import Input, chronicle
+
+NO_LOAD = Load()
 
 
 class Kernel:
@@ -58,11 +60,20 @@ def _changed(before: World, after: World) -> list[App]:
     changed = [app for app, old in touched if app is not old and lasting(app) != lasting(old)]
     gone = [app for app in before.apps.values() if app.app_id not in after.apps]
     dropped = [replace(app, state=AppState.STOPPED, deployments=(), containers=()) for app in gone]
-    return [*dropped, *changed]
+    return [*dropped, *map(_without_load, changed)]
 
 
 def lasting(app: App | None) -> App | None:
     """Without what samples say: that comes again by itself."""
-    if app is None or not any(container.failures for container in app.containers):
-        return app if app is None else replace(app, wake_at_ms=0)
-    return replace(app, wake_at_ms=0, containers=tuple(replace(c, failures=0) for c in app.containers))
+    if app is None:
+        return None
+    app = replace(_without_load(app), wake_at_ms=0)
+    if not any(container.failures for container in app.containers):
+        return app
+    return replace(app, containers=tuple(replace(c, failures=0) for c in app.containers))
+
+
+def _without_load(app: App) -> App:
+    if all(service.load == NO_LOAD for service in app.services):
+        return app
+    return replace(app, services=tuple(replace(service, load=NO_LOAD) for service in app.services))

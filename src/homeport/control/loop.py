@@ -49,6 +49,11 @@ class ControlLoop:
     def world(self) -> World:
         return self.kernel.world
 
+    @property
+    def now_ms(self) -> int:
+        """The time that the kernel is given."""
+        return self._clock.now_ms()
+
     async def start(self, capacity: CapacityKnown) -> None:
         """Adopts: what runs is compared with what should run, and everything is said again. Raises OSError."""
         await self._router.retain(self.world.apps)

@@ -11,7 +11,7 @@ from ..errors import ExecutionError, InvalidError, NotFoundError
 from ..manifest import checks, digest, placing
 from ..manifest.schema import AppManifest
 from ..manifest.tree import Tree
-from . import plan, views
+from . import app_images, plan, views
 from .plan import Change, Kind
 from .publish import Publisher
 from .requests import DeployRequest
@@ -33,7 +33,7 @@ class Planner:
         source = self._tree(request, request.manifest.source)
         if source is not None and (problems := checks.source_problems(request.manifest, source)):
             raise InvalidError(" ".join(problems[:3]))
-        request = replace(request, manifest=await publisher.with_images(request.manifest))
+        request = replace(request, manifest=await app_images.known(publisher.images, request.manifest))
         manifest = request.manifest
         manifest_digest = digest.of(manifest)
         app = current(publisher.loop.world, request.environment, manifest.name)

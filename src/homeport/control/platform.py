@@ -28,6 +28,7 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
+from .autoscaler import Autoscaler
 from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
@@ -35,8 +36,11 @@ from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .members import Members
 from .objects import Objects
+from .places import Places
 from .planner import Planner
+from .proxytokens import ProxyTokens
 from .publish import Publisher
 from .queues import Queues
 from .redeploy import Redeployer
@@ -72,6 +76,8 @@ class Parts:
     collector: Collector
     builds: Builds
     audit: Audit
+    members: Members
+    proxy_tokens: ProxyTokens
     volumes: Volumes
     volume_keeper: VolumeKeeper
     kept: Kept
@@ -110,6 +116,28 @@ class Platform:
     @property
     def environments(self) -> Environments:
         return self._parts.publisher.environments
+
+    @property
+    def workspace(self) -> str:
+        return self._parts.settings.workspace
+
+    @property
+    def members(self) -> Members:
+        return self._parts.members
+
+    @property
+    def proxy_tokens(self) -> ProxyTokens:
+        return self._parts.proxy_tokens
+
+    @property
+    def places(self) -> Places:
+        parts = self._parts
+        table, under_way = parts.publisher.vault.table, parts.publisher.under_way
+        return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
+
+    @property
+    def autoscaler(self) -> Autoscaler:
+        return Autoscaler(self._parts.publisher, self._find)
 
     @property
     def volumes(self) -> Volumes:

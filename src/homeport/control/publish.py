@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
 from ..core.events import Event as Happening
@@ -28,13 +28,13 @@ from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.trees import Trees, paths_in_words
 from ..store.volumes import VolumeTable
-from . import views
+from . import app_images, views
 from .chronicle import Input, Origin
 from .environments import Environments
 from .feasible import Machine, refusals
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
-from .requests import DeployRequest, Event
+from .requests import DeployRequest, Event, progress
 from .vault import Vault, secrets_of
 from .volume_mounts import refuse_missing
 from .watch import Watchers
@@ -42,6 +42,14 @@ from .watch import Watchers
 LOG_TAIL_LINES = 20
 LAID_OUT_AT_ONCE = 2_000  # entries of a tree
 RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """A deploy that can still be cancelled."""
+
+    task: asyncio.Task[object]
+    environment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +66,14 @@ class Publisher:
     volumes: VolumeTable
     vault: Vault
     recreate_wait_s: float = RECREATE_WAIT_S
-    preparing: dict[str, asyncio.Task[object]] = field(default_factory=dict)  # by request id, until it is published
+    preparing: dict[str, Preparing] = field(default_factory=dict)  # by request id, until it is published
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
         built: dict[ImageRecipe, Image] = {}
         async for event in self._cancellable(request, self._prepare(request, built)):
             yield event
-        manifest = _with_images(request.manifest, built)
+        manifest = app_images.with_images(request.manifest, built)
         manifest_digest = digest.of(manifest)
         if self._is_new(request, manifest_digest):
             await asyncio.to_thread(self.lay_out, manifest)
@@ -76,8 +84,13 @@ class Publisher:
 
     def cancel(self, request_id: str) -> bool:
         """End a deploy that is not published yet, its builds included. Returns False where it is too late, or never was."""
-        task = self.preparing.pop(request_id, None)
-        return task is not None and task.cancel()
+        found = self.preparing.pop(request_id, None)
+        return found is not None and found.task.cancel()
+
+    def under_way(self, request_id: str) -> str | None:
+        """The environment of a deploy that is not published yet."""
+        found = self.preparing.get(request_id)
+        return found.environment if found else None
 
     async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
         """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
@@ -93,16 +106,18 @@ class Publisher:
             raise not_deployed(fact.app_name, fact.environment)
         unchanged = next((e for e in step.events if isinstance(e, DeployUnchanged)), None)
         app = unchanged.app if unchanged else _published_app(list(step.world.apps.values()), fact)
+        asked_for = next((d for d in app.deployments if d.request_id == fact.request_id), None)
+        deployment = asked_for or _target(app)
         with self.watchers.of_app(app.app_id) as happenings:
-            yield Event("published", self._published(app, fact, noop=unchanged is not None))
-            if wait and unchanged is None:
-                async for event in self._follow(app, happenings):
+            yield Event("published", self._published(app, deployment, fact, noop=asked_for is None))
+            if wait and asked_for is not None:
+                async for event in self._follow(app, deployment, happenings):
                     yield event
 
     async def _cancellable(self, request: DeployRequest, stream: AsyncIterator[Event]) -> AsyncIterator[Event]:
         task = asyncio.current_task()
         assert task is not None
-        self.preparing[request.request_id] = task
+        self.preparing[request.request_id] = Preparing(task, request.environment)
         try:
             async for event in stream:
                 yield event
@@ -112,7 +127,7 @@ class Publisher:
     async def _prepare(self, request: DeployRequest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
         yield progress("check", f"Checking {request.manifest.name}")
         await asyncio.to_thread(self.check, request)
-        async for event in self._build(request.manifest, built):
+        async for event in app_images.ensure(self.images, request.manifest, built):
             yield event
 
     def service_host(self, app_name: str, environment: str, server: ServerSpec) -> str:
@@ -198,32 +213,6 @@ class Publisher:
             for deployment in app.deployments
         )
 
-    async def with_images(self, manifest: AppManifest) -> AppManifest:
-        """With the ids of the images that its recipes stand for now; empty for what is to be built."""
-        found = {recipe: await self.images.get(recipe) for recipe in {server.image for server in manifest.servers}}
-        return _with_images(manifest, {recipe: image for recipe, image in found.items() if image})
-
-    async def _build(self, manifest: AppManifest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
-        """All images, one after the other, into `built`; each line of a build as it comes."""
-        for recipe in dict.fromkeys(server.image for server in manifest.servers):
-            if (found := await self.images.get(recipe)) is not None:
-                built[recipe] = found
-                continue
-            yield progress("image", f"Building image {recipe.base} (python {recipe.python_version})")
-            async for line in self._build_one(recipe, built):
-                yield Event("build", {"line": line})
-
-    async def _build_one(self, recipe: ImageRecipe, built: dict[ImageRecipe, Image]) -> AsyncIterator[str]:
-        lines: asyncio.Queue[str | None] = asyncio.Queue()
-        build = asyncio.create_task(self.images.ensure(recipe, lines.put_nowait))
-        build.add_done_callback(lambda _: lines.put_nowait(None))
-        try:
-            while (line := await lines.get()) is not None:
-                yield line
-            built[recipe] = await build
-        finally:
-            build.cancel()
-
     def fact(self, request: DeployRequest, manifest_digest: str) -> DeployRequested:
         manifest = request.manifest
         self.environments.find(request.environment)
@@ -232,19 +221,19 @@ class Publisher:
             app_name=manifest.name,
             manifest_digest=manifest_digest,
             services=tuple(
-                _service(server, self.service_host(manifest.name, request.environment, server))
+                _service(server, self.service_host(manifest.name, request.environment, server), self.settings)
                 for server in manifest.servers
             ),
             strategy=request.strategy,
             request_id=request.request_id,
         )
 
-    def _published(self, app: App, fact: DeployRequested, noop: bool) -> dict[str, object]:
+    def _published(self, app: App, deployment: Deployment, fact: DeployRequested, noop: bool) -> dict[str, object]:
         ids = {service.name: service.service_id for service in app.services}
         return {
             "app_id": app.app_id,
             "app_name": app.name,
-            "version": app.version if not noop else _target(app).version,
+            "version": deployment.version,
             "noop": noop,
             "type": fact.kind.value,
             "rollback_version": fact.of_version or None,
@@ -255,8 +244,7 @@ class Publisher:
             ],
         }
 
-    async def _follow(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
-        deployment = _target(app)
+    async def _follow(self, app: App, deployment: Deployment, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
         began_ms = deployment.published_at_ms
         recreate = deployment.strategy is Strategy.RECREATE
         if recreate and self._older(app):
@@ -267,7 +255,7 @@ class Publisher:
             event = await happenings.get()
             if isinstance(event, ContainerMoved):
                 yield Event("container", views.container_event(event.container, event.service))
-            elif isinstance(event, DeploymentMoved) and event.deployment.version == app.version:
+            elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
                 deployment = event.deployment
         settled = await self._settled(app.app_id, deployment, began_ms)
         if recreate and deployment.state is DeploymentState.LIVE:
@@ -310,22 +298,6 @@ class Publisher:
         }
 
 
-def _with_images(manifest: AppManifest, images: Mapping[ImageRecipe, Image]) -> AppManifest:
-    ids = {recipe: image.image_id for recipe, image in images.items()}
-    servers = (replace(s, image=_plain(s.image), image_id=ids.get(s.image, "")) for s in manifest.servers)
-    return replace(manifest, servers=tuple(servers))
-
-
-def _plain(recipe: ImageRecipe) -> ImageRecipe:
-    """The recipe without what it says about building it anew, which is over by now."""
-    steps = tuple(replace(step, force=False) for step in recipe.steps)
-    return replace(recipe, steps=steps, cache="")
-
-
-def progress(stage: str, message: str) -> Event:
-    return Event("progress", {"stage": stage, "message": message})
-
-
 def not_deployed(app_name: str, environment: str) -> InvalidError:
     """Semantics 1.6.3."""
     return InvalidError(f"App {app_name!r} is not deployed in the {environment!r} environment.")
@@ -340,7 +312,7 @@ def _refuse_taken(hosts: dict[str, str], app: App, deployment: Deployment) -> No
             )
 
 
-def _service(server: ServerSpec, host: str) -> ServiceSpec:
+def _service(server: ServerSpec, host: str, settings: Settings) -> ServiceSpec:
     scale = server.scale
     return ServiceSpec(
         name=server.name,
@@ -350,6 +322,10 @@ def _service(server: ServerSpec, host: str) -> ServiceSpec:
         max_concurrency=scale.max_concurrency or 0,
         min_containers=scale.min_containers or 0,
         max_containers=scale.max_containers or 0,
+        buffer_containers=scale.buffer_containers or 0,
+        target_concurrency_centi=scale.target_concurrency_centi or 0,
+        scaleup_window_s=scale.scaleup_window_s or 0,
+        scaledown_window_s=scale.scaledown_window_s or settings.scaledown_window_s,
         cpu_milli=server.resources.cpu_milli,
         memory_mib=server.resources.memory_mib,
         startup_timeout_ms=server.startup_timeout_ms,

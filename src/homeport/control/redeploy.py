@@ -17,8 +17,8 @@ from ..manifest.schema import AppManifest
 from ..store.history import AppRow, DeploymentRow, History
 from ..store.trees import paths_in_words
 from .chronicle import Input, Origin
-from .publish import Publisher, not_deployed, progress
-from .requests import DeployRequest, Event, RedeployRequest
+from .publish import Publisher, not_deployed
+from .requests import DeployRequest, Event, RedeployRequest, progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,11 @@ class Event(NamedTuple):
     data: dict[str, object]
 
 
+def progress(stage: str, message: str) -> Event:
+    """What is done now, in words."""
+    return Event("progress", {"stage": stage, "message": message})
+
+
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
     """A valid manifest to be published. `request_id` is the client's: the same id again is the same deploy.

@@ -5,7 +5,7 @@ Owns the order in which Secrets override each other (semantics 6.1.1), and the w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ExecutionError, NotFoundError
@@ -49,14 +49,13 @@ class Vault:
 
 def secrets_of(manifest: AppManifest) -> tuple[SecretRef, ...]:
     """Everything that a manifest names: for containers, for build steps, and for registries."""
-    found = dict.fromkeys(ref for server in manifest.servers for ref in (*server.secrets, *_of_image(server.image)))
+    found = dict.fromkeys(ref for server in manifest.servers for ref in (*server.secrets, *secrets_of_image(server.image)))
     return tuple(found)
 
 
-def _of_image(recipe: ImageRecipe) -> Iterator[SecretRef]:
-    yield from (ref for step in recipe.steps for ref in step.secrets)
-    if recipe.registry_secret is not None:
-        yield recipe.registry_secret
+def secrets_of_image(recipe: ImageRecipe) -> tuple[SecretRef, ...]:
+    of_steps = (ref for step in recipe.steps for ref in step.secrets)
+    return (*of_steps, recipe.registry_secret) if recipe.registry_secret is not None else tuple(of_steps)
 
 
 def _ref_problem(ref: SecretRef, row: SecretRow | None) -> str | None:

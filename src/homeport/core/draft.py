@@ -12,20 +12,23 @@ from typing import Any
 
 from . import ids
 from .actions import Action, ForgetContainer, StopContainer
-from .events import AppMoved, ContainerMoved, DeploymentMoved, Event
-from .model import App, Container, Deployment, Service, ServiceSpec
+from .events import AppMoved, ContainerMoved, DeploymentMoved, Event, Scaled
+from .model import App, Container, Deployment, LoadSeen, Service, ServiceSpec
+from .overrides import spec_of
 from .states import AppState, ContainerState, DeploymentState, move
 
 # SIGTERM, then this long for processes and exit handlers, then SIGKILL (semantics 2.3.5).
 KILL_AFTER_MS = 30_000
+NEVER = LoadSeen()
 ACTIVE = (ContainerState.PENDING, ContainerState.STARTING, ContainerState.READY)
 
 
 class Draft:
     """Made from an App, ends as an App (`finish`). `actions` and `events` collect what the moves bring about."""
 
-    def __init__(self, app: App, now_ms: int) -> None:
+    def __init__(self, app: App, now_ms: int, seen: LoadSeen = NEVER) -> None:
         self._was = app
+        self.seen = seen
         self.app = app
         self.now_ms = now_ms
         self.services = {service.service_id: service for service in app.services}
@@ -36,6 +39,7 @@ class Draft:
 
     def finish(self, wake_at_ms: int) -> App:
         """The App as it is now. Deployments that nothing needs any more are left out."""
+        was = self._was.containers  # the same value stays the same object
         needed = {container.version for container in self.containers.values()}
         last = max(self.deployments, default=0)
         kept = tuple(
@@ -48,8 +52,8 @@ class Draft:
         return replace(
             self.app,
             services=tuple(self.services.values()),
-            deployments=kept,
-            containers=tuple(self.containers.values()),
+            deployments=self._was.deployments if kept == self._was.deployments else kept,
+            containers=was if _same(self.containers, was) else tuple(self.containers.values()),
             wake_at_ms=wake_at_ms,
         )
 
@@ -74,12 +78,18 @@ class Draft:
         name = self.services[container.service_id].name
         return next(s for s in self.deployments[container.version].services if s.name == name)
 
+    def current_spec(self, service_id: str) -> ServiceSpec | None:
+        """What holds for a service now: of the live version, else of the one that rolls; None if neither has it."""
+        name = self.services[service_id].name if service_id in self.services else ""
+        found = (spec_of(self.in_state(state), name) for state in (DeploymentState.LIVE, DeploymentState.ROLLING))
+        return next((spec for spec in found if spec is not None), None)
+
     def service_named(self, name: str) -> Service:
         """The lasting object behind a name; made when the App never had one (semantics 1.1.12)."""
         for service in self.services.values():
             if service.name == name:
                 return service
-        service = Service(ids.service_id(self.app.app_id, len(self.services) + 1), name)
+        service = Service(ids.service_id(self.app.app_id, len(self.services) + 1), name, count=0)
         self.services[service.service_id] = service
         return service
 
@@ -101,6 +111,15 @@ class Draft:
         )
         self.deployments[version] = new
         self.events.append(DeploymentMoved(self.app.app_id, new))
+
+    def scale(self, new: Service) -> None:
+        """What is known of a service's load is `new` from now on."""
+        old = self.services[new.service_id]
+        if new is old:
+            return
+        self.services[new.service_id] = new
+        if new.count != old.count:
+            self.events.append(Scaled(self.app.app_id, new.name, old.count, new.count, new.why))
 
     def create(self, service_id: str, version: int) -> None:
         number = self.app.next_container
@@ -126,6 +145,7 @@ class Draft:
             deadline_ms=deadline_ms,
             reason=reason,
             failures=0,
+            placed_at_ms=self.now_ms if state is ContainerState.STARTING else container.placed_at_ms,
         )
         self.containers[new.container_id] = new
         self._tell(new)

@@ -42,6 +42,27 @@ class DeployRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscalerChanged:
+    """Settings of a Server are other ones from now on, because `actor` wanted it."""
+
+    app_id: str
+    service: str
+    changes: tuple[tuple[str, int], ...]
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A service needs another number of containers than before, and why."""
+
+    app_id: str
+    service: str
+    before: int
+    count: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerMoved:
     app_id: str
     container: Container
@@ -50,4 +71,4 @@ class ContainerMoved:
     detail: str = ""
 
 
-Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | ContainerMoved
+Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | AutoscalerChanged | Scaled | ContainerMoved

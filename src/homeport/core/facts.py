@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .model import ServiceSpec, Strategy
+from .model import Busy, ServiceSpec, Strategy
 
 
 class ExitReason(StrEnum):
@@ -56,6 +56,19 @@ class AppForgotten:
     """An App was stopped so long ago that its URLs need not answer for it any more. Others it does not concern."""
 
     app_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerUpdated:
+    """Somebody changed autoscaler settings of the version that runs, and of the one that rolls out if there is one.
+
+    `changes` are pairs of a setting (one of `overrides.SETTINGS`) and its value; what is not mentioned stays.
+    """
+
+    app_id: str
+    service: str  # the Server's name
+    changes: tuple[tuple[str, int], ...]
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +149,52 @@ class CapacityKnown:
     memory_mib: int
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceLoad:
+    """One service in a sample: requests in flight on average over its time, and where they are at its end."""
+
+    app_id: str
+    service_id: str
+    in_flight_centi: int  # above 0 if there was any request
+    busy: tuple[Busy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSampled:
+    """Sample: all services that had a request between these times; whoever is not in it had none."""
+
+    from_ms: int
+    to_ms: int
+    loads: tuple[ServiceLoad, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DemandSeen:
+    """Sample: at `at_ms` a request found no container of this service (semantics 2.2.3)."""
+
+    app_id: str
+    service_id: str
+    at_ms: int
+
+
 Durable = (
     DeployRequested
     | AppStopRequested
     | AppForgotten
+    | AutoscalerUpdated
     | ContainerStopRequested
     | ContainerStarted
     | ContainerReady
     | ContainerExited
 )
-Sample = ContainerProbed | ContainerUnreachable | ContainerDrained | EngineListed | CapacityKnown
+Sample = ContainerProbed | ContainerUnreachable | ContainerDrained | EngineListed | CapacityKnown | LoadSampled | DemandSeen
 Fact = Durable | Sample
 
 DURABLE: tuple[type, ...] = (
     DeployRequested,
     AppStopRequested,
     AppForgotten,
+    AutoscalerUpdated,
     ContainerStopRequested,
     ContainerStarted,
     ContainerReady,

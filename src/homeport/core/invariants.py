@@ -8,6 +8,7 @@ of a step are in `consistency.py`; `broken` asks all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from . import consistency
 from .model import App, Container, Deployment, ServiceSpec, Strategy, World
@@ -107,7 +108,7 @@ def live_means_serving(old: App | None, app: App) -> Iterator[str]:
     for deployment in app.deployments:
         before = was.get(deployment.version)
         newly = deployment.state is DeploymentState.LIVE and (before is None or before.state is not DeploymentState.LIVE)
-        for spec in deployment.services if newly else ():
+        for spec in _specs(deployment).values() if newly else ():
             mine = [c for c in _of_service(app, spec.name) if c.version == deployment.version]
             if sum(map(_serves, mine)) < _floor(spec):
                 yield f"v{deployment.version} became live with {[c.state.value for c in mine]} for {spec.name}"
@@ -124,7 +125,7 @@ def a_rollout_takes_nothing_away(old: App | None, app: App) -> Iterator[str]:
         specs = [named[name] for named in (floors, targets) if name in named]
         was = {c.container_id for c in _of_service(old, name) if _serves(c)}
         now = {c.container_id: c for c in _of_service(app, name)}
-        least = min(*map(_floor, specs), _beside(targets.get(name)), len(was))
+        least = min(*(_need(app, spec) for spec in specs), _beside(targets.get(name)), len(was))
         taken = [c for c in sorted(was & now.keys()) if now[c].state is not ContainerState.READY and not _excused(now[c])]
         serving = sum(map(_serves, now.values()))
         if taken and serving < least:
@@ -140,7 +141,7 @@ def the_live_version_is_kept_up(_old: App | None, app: App) -> Iterator[str]:
     for name, floor in _specs(live).items():
         mine = _of_service(app, name)
         there = [c for c in mine if _serves(c) or (c.version == live.version and c.state in ACTIVE)]
-        least = min(_floor(floor), _beside(targets.get(name)))
+        least = min(_need(app, floor), _beside(targets.get(name)))
         if len(there) < least:
             yield f"{name} has {len(there)} containers that serve or will, and v{live.version} wants {least}"
 
@@ -194,11 +195,32 @@ def recreate_ends_the_old_at_once(_old: App | None, app: App) -> Iterator[str]:
             yield f"{container.container_id} is {container.state.value} while v{rolling.version} recreates"
 
 
+def an_override_goes_with_its_version(_old: App | None, app: App) -> Iterator[str]:
+    """Semantics 1.1.14: what was changed before a version was published is no setting of it; and no setting is twice."""
+    for deployment in app.deployments:
+        if any(o.at_ms < deployment.published_at_ms for o in deployment.overrides):
+            yield f"v{deployment.version} has settings of the version before it"
+        names = [(o.service, o.setting) for o in deployment.overrides]
+        if len(set(names)) != len(names):
+            yield f"v{deployment.version} has one setting twice: {names}"
+
+
+def a_count_is_no_less_than_its_load(old: App | None, app: App) -> Iterator[str]:
+    """No service falls below what a sample of its last window needed; and it never gives way to less than nothing."""
+    was = {s.service_id: s for s in old.services} if old else {}
+    for service in app.services:
+        before = was.get(service.service_id)
+        if service.count < 0:
+            yield f"{service.name} needs {service.count}"
+        if before and service.count < before.count and any(p.count > service.count for p in service.load.peaks):
+            yield f"{service.name} fell to {service.count} with {service.load.peaks}"
+
+
 def a_cap_is_kept(_old: App | None, app: App) -> Iterator[str]:
     """`max_containers`: of one version always, and of all together while a version rolls out (semantics 1.1.9)."""
     rolling = _in_state(app, DeploymentState.ROLLING)
     target = rolling or _in_state(app, DeploymentState.LIVE)
-    for spec in target.services if target else ():
+    for spec in _specs(target).values():
         active = [c for c in _of_service(app, spec.name) if c.state in ACTIVE]
         counted = active if rolling else [c for c in active if target and c.version == target.version]
         if spec.max_containers and len(counted) > spec.max_containers:
@@ -231,6 +253,8 @@ LAWS: Sequence[Law] = (
     what_boots_is_wanted,
     what_is_replaced_drains,
     recreate_ends_the_old_at_once,
+    an_override_goes_with_its_version,
+    a_count_is_no_less_than_its_load,
     a_cap_is_kept,
     every_wait_has_an_end,
 )
@@ -264,7 +288,11 @@ def _spec(app: App, container: Container) -> ServiceSpec:
 
 
 def _specs(deployment: Deployment | None) -> dict[str, ServiceSpec]:
-    return {s.name: s for s in deployment.services} if deployment else {}
+    """By name, with what was changed since it was published."""
+    found = {s.name: s for s in deployment.services} if deployment else {}
+    for override in deployment.overrides if deployment else ():
+        found[override.service] = replace(found[override.service], **{override.setting: override.value})  # type: ignore[arg-type]  # all of them are numbers
+    return found
 
 
 def _beside(target: ServiceSpec | None) -> int:
@@ -275,6 +303,13 @@ def _beside(target: ServiceSpec | None) -> int:
 def _floor(spec: ServiceSpec) -> int:
     """At least one, at least `min_containers`; both bow to the cap."""
     return min(max(1, spec.min_containers), spec.max_containers or max(1, spec.min_containers))
+
+
+def _need(app: App, spec: ServiceSpec) -> int:
+    """At least one while it has load, at least `min_containers`; both bow to the cap."""
+    count = next(s.count for s in app.services if s.name == spec.name)
+    need = max(min(count, 1), spec.min_containers)
+    return min(need, spec.max_containers or need)
 
 
 def _excused(container: Container) -> bool:

@@ -29,10 +29,50 @@ class ServiceSpec:
     max_concurrency: int = 0
     min_containers: int = 0
     max_containers: int = 0  # 0: no limit
+    buffer_containers: int = 0  # idle ones beside those that work, while any works
+    target_concurrency_centi: int = 0  # hundredths of a request per container; 0: load does not scale it
+    scaleup_window_s: int = 0  # so long the load has to last before containers are added; 0: none
+    scaledown_window_s: int = 60
     cpu_milli: int = 125
     memory_mib: int = 128
     startup_timeout_ms: int = 30_000
     exit_grace_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """So many containers were needed until then."""
+
+    at_ms: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Requests in flight in one container, at the end of a sample."""
+
+    container_id: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What samples said of one service. Not written down: it comes again by itself."""
+
+    in_flight_centi: int = 0  # on average over the last sample that had any
+    seen_at_ms: int = 0
+    busy: tuple[Busy, ...] = ()
+    peaks: tuple[Peak, ...] = ()  # later ones are lower
+    rising_since_ms: int = 0  # since then it needed more than it has without a pause; 0: it doesn't
+    rising_count: int = 0  # the fewest that it needed since then
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSeen:
+    """The loads of all services are known from `since_ms` to `until_ms` without a gap; 0: never seen."""
+
+    since_ms: int = 0
+    until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +83,27 @@ class Service:
     name: str
     failures: int = 0  # consecutive containers that ended by themselves before they were stable
     retry_at_ms: int = 0  # not before this may the next one start
+    count: int = 1  # containers that its load needs, before minimum, maximum and buffer; 0: it is idle
+    scaled_at_ms: int = 0  # when that was decided; 0: with its first deployment
+    why: str = ""  # in words
+    starts_ms: tuple[int, ...] = ()  # how long its last containers took to get ready, oldest first
+    load: Load = Load()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """An autoscaler setting that somebody changed while its version runs (semantics 7.8). It goes with that version."""
+
+    service: str  # the Server's name
+    setting: str  # one of `overrides.SETTINGS`
+    value: int  # 0 is none, as in `ServiceSpec`
+    at_ms: int
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One version of an App."""
+    """One version of an App. `services` is what was published; what holds now is `overrides.effective`."""
 
     version: int
     manifest_digest: str
@@ -60,6 +116,7 @@ class Deployment:
     reason: str = ""  # why it failed, in words
     culprit: str = ""  # the container whose log tells more
     failures: int = 0  # containers of it that ended by themselves while it was rolling
+    overrides: tuple[Override, ...] = ()  # sorted by service and setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +131,7 @@ class Container:
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
+    placed_at_ms: int = 0  # when there was room for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +168,5 @@ class World:
     tag: str
     apps: dict[str, App] = field(default_factory=dict)  # by app id, in order of creation
     next_app: int = 1
+    load_seen: LoadSeen = LoadSeen()
     capacity: Capacity | None = None  # None: not known yet, nothing is refused

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from . import scale
 from .backoff import STABLE_MS, delay_ms
 from .draft import Draft
-from .events import DeploymentMoved
+from .events import AutoscalerChanged, DeploymentMoved
 from .facts import (
+    AppForgotten,
+    AppStopRequested,
+    AutoscalerUpdated,
     ContainerDrained,
     ContainerExited,
     ContainerProbed,
@@ -19,13 +23,17 @@ from .facts import (
     ContainerStarted,
     ContainerStopRequested,
     ContainerUnreachable,
+    DemandSeen,
     DeployRequested,
     EngineListed,
     ExitReason,
+    ServiceLoad,
 )
-from .model import Container, Deployment
+from .model import Container, Deployment, Load, Override
+from .overrides import added, spec_of
 from .states import AppState, ContainerState, DeploymentState
 
+AppFact = AppStopRequested | AppForgotten | AutoscalerUpdated | DemandSeen
 ContainerFact = (
     ContainerStopRequested
     | ContainerStarted
@@ -38,6 +46,7 @@ ContainerFact = (
 
 # An unready container is given this long to be accepted by the engine, on top of its startup timeout.
 ACCEPT_MS = 60_000
+DEMAND_AGE_MS_MAX = 30_000
 # A client that did not hear the answer asks again, with the same id. So many are known again, whatever came after them.
 REQUESTS_KEPT = 16
 
@@ -61,10 +70,26 @@ def published(draft: Draft, fact: DeployRequested) -> None:
     draft.app = replace(draft.app, version=version, request_ids=request_ids)
     draft.deployments[version] = deployment
     draft.events.append(DeploymentMoved(draft.app.app_id, deployment, created=version == 1))
+    live = draft.in_state(DeploymentState.LIVE)
     for spec in fact.services:
-        draft.service_named(spec.name)
+        service = draft.service_named(spec.name)
+        if spec_of(live, spec.name) is None:  # what it needed long ago says nothing about now
+            draft.services[service.service_id] = replace(service, count=0, load=Load(), scaled_at_ms=0, why="")
     for service in list(draft.services.values()):
         draft.services[service.service_id] = replace(service, failures=0, retry_at_ms=0)
+
+
+def of_app(draft: Draft, fact: AppFact) -> None:
+    """Whatever it is, to whom it concerns."""
+    match fact:
+        case AppStopRequested():
+            stop_requested(draft)
+        case AppForgotten():
+            forgotten(draft)
+        case AutoscalerUpdated():
+            autoscaler_updated(draft, fact)
+        case DemandSeen():
+            demanded(draft, fact)
 
 
 def stop_requested(draft: Draft) -> None:
@@ -81,6 +106,33 @@ def forgotten(draft: Draft) -> None:
     """As if another App had taken its URLs over. One that is not stopped is remembered for what it runs."""
     if draft.app.state is AppState.STOPPED:
         draft.app = replace(draft.app, yielded=True)
+
+
+def autoscaler_updated(draft: Draft, fact: AutoscalerUpdated) -> None:
+    """For every version that has this service and is current; the next deployment begins without (semantics 1.1.14)."""
+    new = [Override(fact.service, name, value, draft.now_ms, fact.actor) for name, value in fact.changes]
+    for deployment in (draft.in_state(DeploymentState.LIVE), draft.in_state(DeploymentState.ROLLING)):
+        if deployment is not None and any(spec.name == fact.service for spec in deployment.services):
+            overrides = added(deployment.overrides, new)
+            draft.deployments[deployment.version] = replace(deployment, overrides=overrides)
+            changed = AutoscalerChanged(draft.app.app_id, fact.service, fact.changes, fact.actor)
+            if changed not in draft.events:
+                draft.events.append(changed)
+
+
+def loaded(draft: Draft, fact: ServiceLoad) -> None:
+    """A sample of one service that had requests."""
+    service, spec = draft.services.get(fact.service_id), draft.current_spec(fact.service_id)
+    if service is not None and spec is not None:
+        load = Load(fact.in_flight_centi, draft.now_ms, fact.busy)
+        draft.scale(scale.loaded(service, spec, load, draft.now_ms))
+
+
+def demanded(draft: Draft, fact: DemandSeen) -> None:
+    """A request found no container. One that is told too late is no demand any more: its sender has asked again."""
+    service, spec = draft.services.get(fact.service_id), draft.current_spec(fact.service_id)
+    if service is not None and spec is not None and draft.now_ms - fact.at_ms <= DEMAND_AGE_MS_MAX:
+        draft.scale(scale.needed(service, spec, draft.now_ms, "a request found no container"))
 
 
 def of_container(draft: Draft, fact: ContainerFact) -> None:
@@ -124,6 +176,8 @@ def ready(draft: Draft, fact: ContainerReady) -> None:
     container = draft.containers.get(fact.container_id)
     if container is not None and container.state is ContainerState.STARTING and container.address:
         draft.move(container, ContainerState.READY)
+        service = draft.services[container.service_id]
+        draft.services[container.service_id] = scale.timed(service, draft.now_ms - container.placed_at_ms)
 
 
 def probed(draft: Draft, fact: ContainerProbed) -> None:

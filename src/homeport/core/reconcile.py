@@ -1,7 +1,7 @@
 """`step`: facts in, actions out. The whole of what homeport decides, in the order in which it decides it.
 
-    observe (fold each fact) -> expire (deadlines) -> settle (rollouts) -> arrange (create, retire) -> place (start)
-    -> arrange (who lacks room may be given some) -> routes (what the data plane shall serve)
+    observe (fold each fact) -> expire (deadlines) -> scale down -> settle (rollouts) -> arrange (create, retire)
+    -> place (start) -> arrange (who lacks room may be given some) -> routes (what the data plane shall serve)
 
 Pure, synchronous and deterministic: time is passed in, ids come from counters, nothing depends on the order of a set.
 Only the Apps that a fact or a due deadline touches are looked at; cost follows change, not size.
@@ -19,14 +19,18 @@ from .events import DeployRefused, DeployUnchanged, Event
 from .facts import (
     AppForgotten,
     AppStopRequested,
+    AutoscalerUpdated,
     CapacityKnown,
+    DemandSeen,
     DeployKind,
     DeployRequested,
     EngineListed,
     Fact,
+    LoadSampled,
 )
-from .model import App, Capacity, World
+from .model import App, Capacity, LoadSeen, World
 from .place import place
+from .scale import is_known, lowers_at_ms
 from .states import AppState, ContainerState, DeploymentState
 
 
@@ -99,7 +103,7 @@ class _Work:
             app = self.world.apps.get(app_id)
             if app is None:
                 return None
-            self.drafts[app_id] = Draft(app, self.now_ms)
+            self.drafts[app_id] = Draft(app, self.now_ms, self.world.load_seen)
         return self.drafts[app_id]
 
     def look_at(self, app_id: str) -> None:
@@ -115,12 +119,11 @@ class _Work:
                 self._wake_waiting()
             case EngineListed():
                 self._listed(fact)
-            case AppStopRequested(app_id):
-                if draft := self.draft(app_id):
-                    observe.stop_requested(draft)
-            case AppForgotten(app_id):
-                if draft := self.draft(app_id):
-                    observe.forgotten(draft)
+            case LoadSampled():
+                self._sampled(fact)
+            case AppStopRequested() | AppForgotten() | AutoscalerUpdated() | DemandSeen():
+                if draft := self.draft(fact.app_id):
+                    observe.of_app(draft, fact)
             case _:
                 if draft := self.draft(ids.app_of(fact.container_id)):
                     observe.of_container(draft, fact)
@@ -208,6 +211,25 @@ class _Work:
                 assert draft is not None, app.app_id
                 observe.listed(draft, fact)
 
+    def _sampled(self, fact: LoadSampled) -> None:
+        """One that was overtaken says nothing. After a gap, all that was needed before it counts as needed just now."""
+        seen = self.world.load_seen
+        if fact.to_ms <= seen.until_ms:
+            return
+        gap = not seen.until_ms or fact.from_ms > seen.until_ms
+        was_known = is_known(seen, self.now_ms)
+        seen = LoadSeen(fact.from_ms if gap else seen.since_ms, fact.to_ms)
+        self.world = replace(self.world, load_seen=seen)
+        for touched in self.drafts.values():
+            touched.seen = seen
+        if gap or not was_known:
+            for app in self.world.apps.values():
+                if any(service.count for service in app.services):
+                    self.look_at(app.app_id)
+        for load in fact.loads:
+            if draft := self.draft(load.app_id):
+                observe.loaded(draft, load)
+
     def _wake_waiting(self) -> None:
         for app in self.world.apps.values():
             if any(c.state is ContainerState.PENDING for c in app.containers):
@@ -221,13 +243,19 @@ class _Work:
         changed = []
         for app_id, draft in self.drafts.items():
             old = self.before.apps.get(app_id)
-            if old is apps[app_id]:
+            if old is apps[app_id] or (old is not None and _has_same_pools(old, apps[app_id])):
                 continue
             before = routing.table(old) if old is not None else ()
             after = routing.table(apps[app_id])
             if after != before or app_id in gone:
                 changed.append((not draft.app.yielded, SetRoutes(app_id, after)))
         return [action for _, action in sorted(changed, key=lambda pair: pair[0])]
+
+
+def _has_same_pools(old: App, new: App) -> bool:
+    """Only what is known of its load is another: no route can differ."""
+    same = old.containers is new.containers and old.deployments is new.deployments
+    return same and (old.state, old.yielded) == (new.state, new.yielded)
 
 
 def _find_app(apps: Iterable[App], environment: str, name: str) -> App | None:
@@ -260,6 +288,7 @@ def _decide(draft: Draft) -> None:
     if draft.app.state is AppState.STOPPED:
         return
     if draft.app.state is not AppState.STOPPING:
+        rollout.scale_down(draft)
         rollout.settle(draft)
     if draft.app.state is AppState.STOPPING:
         retire.stop_all(draft)
@@ -282,4 +311,8 @@ def _wake_at_ms(draft: Draft) -> int:
         retry_at_ms = draft.services[container.service_id].retry_at_ms
         if container.state is ContainerState.PENDING and retry_at_ms > draft.now_ms:
             times.append(retry_at_ms)
-    return min(times, default=0)
+    if draft.app.state in (AppState.INITIALIZING, AppState.DEPLOYED):
+        for service_id, service in draft.services.items():
+            if spec := draft.current_spec(service_id):
+                times.append(lowers_at_ms(service, spec, draft.seen, draft.now_ms))
+    return min(filter(None, times), default=0)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from . import rollout
 from .backoff import delay_ms
 from .draft import Draft
-from .model import Container, Service
+from .model import Container
+from .place import ROOM_WAIT_MS
 from .states import AppState, ContainerState, DeploymentState
 
 # More consecutive failed health checks than this, and the container is replaced (semantics 2.3.4).
@@ -40,6 +41,9 @@ def stop_all(draft: Draft) -> None:
 
 def _never_placed(draft: Draft, container: Container) -> None:
     deployment = draft.deployments[container.version]
+    if deployment.state is DeploymentState.ROLLING and rollout.has_least(draft, container):
+        draft.amend(replace(container, deadline_ms=draft.now_ms + ROOM_WAIT_MS))
+        return
     draft.amend(replace(container, deadline_ms=0))
     if deployment.state is DeploymentState.ROLLING:
         name = draft.services[container.service_id].name
@@ -59,4 +63,4 @@ def _never_ready(draft: Draft, container: Container) -> None:
         rollout.fail(draft, deployment, f"Server {service.name}: its container {reason}{likely}", container.container_id)
     failures = service.failures + 1
     retry_at_ms = draft.now_ms + delay_ms(failures)
-    draft.services[service.service_id] = Service(service.service_id, service.name, failures, retry_at_ms)
+    draft.services[service.service_id] = replace(service, failures=failures, retry_at_ms=retry_at_ms)

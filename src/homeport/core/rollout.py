@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from .backoff import ROLLOUT_TRIES
 from .draft import ACTIVE, Draft
 from .model import Container, Deployment, ServiceSpec, Strategy
+from .overrides import effective, spec_of
 from .place import NO_ROOM
-from .scale import wanted
+from .scale import least, lowered, needed, wanted
 from .states import AppState, ContainerState, DeploymentState
 
 # What a redeployment leaves to requests in flight where the Server asks for no grace period of its own: old containers
@@ -39,8 +40,25 @@ def settle(draft: Draft) -> None:
         return
     if rolling.failures >= ROLLOUT_TRIES:
         fail(draft, rolling, f"{rolling.reason} ({rolling.failures} tries)")
-    elif all(_serving(draft, rolling, spec) >= wanted(spec) for spec in rolling.services):
+    elif all(_is_up(draft, rolling, effective(rolling, spec)) for spec in rolling.services):
         _go_live(draft, rolling)
+
+
+def has_least(draft: Draft, container: Container) -> bool:
+    """Enough of this container's version and service run or boot without it: the rollout can do without more room."""
+    name = draft.services[container.service_id].name
+    spec = spec_of(draft.deployments[container.version], name)
+    mine = (c for c in draft.of_service(container.service_id) if c.version == container.version)
+    placed = sum(c.state in (ContainerState.STARTING, ContainerState.READY) for c in mine)
+    return spec is not None and placed >= least(spec)
+
+
+def scale_down(draft: Draft) -> None:
+    """Whatever the load needed once and does not any more."""
+    for service_id, service in list(draft.services.items()):
+        spec = draft.current_spec(service_id)
+        if spec is not None:
+            draft.scale(lowered(service, spec, draft.seen, draft.now_ms))
 
 
 def fail(draft: Draft, deployment: Deployment, reason: str, culprit: str = "") -> None:
@@ -73,6 +91,10 @@ def _go_live(draft: Draft, rolling: Deployment) -> None:
     if live is not None:
         draft.move_deployment(live.version, DeploymentState.SUPERSEDED, reason=f"superseded by v{rolling.version}")
     draft.move_deployment(rolling.version, DeploymentState.LIVE)
+    for spec in rolling.services:  # as if a request had just come: people look at what they deployed
+        service = draft.service_named(spec.name)
+        draft.scale(needed(service, effective(rolling, spec), draft.now_ms, f"v{rolling.version} went live"))
+    scale_down(draft)  # its windows hold from now on
     if draft.app.state is AppState.INITIALIZING:
         draft.move_app(AppState.DEPLOYED)
 
@@ -87,24 +109,28 @@ def _cut_drains(draft: Draft) -> None:
             draft.retire(container, _reason(draft))
 
 
-def _serving(draft: Draft, deployment: Deployment, spec: ServiceSpec) -> int:
+def _is_up(draft: Draft, rolling: Deployment, spec: ServiceSpec) -> bool:
+    """As many as the load needs now; those beyond the least for which there is no room are not waited for."""
     service = draft.service_named(spec.name)
-    return sum(c.version == deployment.version and is_serving(c) for c in draft.of_service(service.service_id))
+    mine = [c for c in draft.of_service(service.service_id) if c.version == rolling.version]
+    without_room = sum(map(lacks_room, mine))
+    return sum(map(is_serving, mine)) >= max(least(spec), wanted(spec, max(1, service.count)) - without_room)
 
 
 def _sides(draft: Draft, service_id: str, name: str) -> Sides:
     rolling, live = draft.in_state(DeploymentState.ROLLING), draft.in_state(DeploymentState.LIVE)
+    count = draft.services[service_id].count
     recreate = rolling is not None and rolling.strategy is Strategy.RECREATE
     target = rolling or live
     base = live if rolling is not None and not recreate else None
-    spec, base_spec = _spec(target, name), _spec(base, name)
+    spec, base_spec = spec_of(target, name), spec_of(base, name)
     if target is None or spec is None:
-        return Sides(None, base if base_spec else None, 0, wanted(base_spec))
+        return Sides(None, base if base_spec else None, 0, wanted(base_spec, count))
     serving = sum(c.version == target.version and is_serving(c) for c in draft.of_service(service_id))
-    want = wanted(spec)
+    want = wanted(spec, max(1, count) if rolling is not None else count)
     if recreate:
         return Sides(target, None, want, 0)
-    others = max(0, wanted(base_spec or spec) - serving)
+    others = max(0, wanted(base_spec or spec, count) - serving)
     if rolling is None:  # what failed or was overtaken serves for the live version, but keeps no room from it
         others = max(0, others - sum(map(lacks_room, draft.of_service(service_id))))
     if spec.max_containers and rolling is not None:
@@ -118,12 +144,6 @@ def _sides(draft: Draft, service_id: str, name: str) -> Sides:
 def _ready_of_others(draft: Draft, service_id: str, target: Deployment) -> int:
     others = (c for c in draft.of_service(service_id) if c.version != target.version)
     return sum(c.state is ContainerState.READY for c in others)
-
-
-def _spec(deployment: Deployment | None, name: str) -> ServiceSpec | None:
-    if deployment is None:
-        return None
-    return next((s for s in deployment.services if s.name == name), None)
 
 
 def _dead_but_ready(draft: Draft, service_id: str, sides: Sides) -> int:
@@ -163,12 +183,13 @@ def _grace_ms(draft: Draft, container: Container) -> int:
 
 
 def _resize(draft: Draft, service_id: str, deployment: Deployment | None, count: int) -> None:
-    """Makes the active containers of this version `count`; of those too many, the youngest and least ready go."""
+    """Makes the active containers of this version `count`; of those too many, the least ready, busy and old go."""
     if deployment is None:
         return
     active = [c for c in draft.of_service(service_id) if c.state in ACTIVE and c.version == deployment.version]
     order = {ContainerState.PENDING: 0, ContainerState.STARTING: 1, ContainerState.READY: 2}
-    active.sort(key=lambda c: (order[c.state], -c.created_at_ms, c.container_id))
+    busy = {each.container_id: each.in_flight for each in draft.services[service_id].load.busy}
+    active.sort(key=lambda c: (order[c.state], busy.get(c.container_id, 0), -c.created_at_ms, c.container_id))
     for container in active[: max(0, len(active) - count)]:
         draft.retire(container, "no longer wanted", _grace_ms(draft, container))
     for _ in range(count - len(active)):

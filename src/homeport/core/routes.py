@@ -26,4 +26,5 @@ class Route:
     h2: bool = False  # cleartext HTTP/2 towards the container
     max_concurrency: int = 0  # per container; 0 is no limit (429 beyond it, semantics 2.1.6)
     stopped: bool = False  # the App was stopped: 404 in words (semantics 1.8.5)
+    retry_after_s: int = 1  # told to whom no container could take; it tells how long starts take
     targets: tuple[Target, ...] = ()  # sorted by container id

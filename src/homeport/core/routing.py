@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from .model import App, Container, Deployment, ServiceSpec
 from .rollout import is_serving
 from .routes import Route, Target
+from .scale import retry_after_s
 from .states import AppState, ContainerState, DeploymentState
 
 
@@ -29,9 +30,9 @@ def _route(app: App, specs: list[ServiceSpec]) -> Route:
 
     While both serve, the stricter rule holds: no request reaches a container without the check that its version asks for.
     """
-    service_id = next(s.service_id for s in app.services if s.name == specs[0].name)
+    service = next(s for s in app.services if s.name == specs[0].name)
     by_version = {d.version: d for d in app.deployments}
-    pool = [c for c in app.containers if c.service_id == service_id]
+    pool = [c for c in app.containers if c.service_id == service.service_id]
     serving = [c for c in pool if is_serving(c) and _host(by_version[c.version], specs[0].name) == specs[0].host]
     draining = [c for c in pool if _finishes(c)]
     current = specs[-1] if any(by_version[c.version].state is DeploymentState.ROLLING for c in serving) else specs[0]
@@ -40,11 +41,12 @@ def _route(app: App, specs: list[ServiceSpec]) -> Route:
     return Route(
         host=current.host,
         app_id=app.app_id,
-        service_id=service_id,
+        service_id=service.service_id,
         environment=app.environment,
         authenticated=any(spec.authenticated for spec in specs),
         h2=current.h2,
         max_concurrency=current.max_concurrency,
+        retry_after_s=retry_after_s(service),
         targets=tuple(sorted(targets, key=lambda t: t.container_id)),
     )
 

@@ -28,11 +28,14 @@ from ..control.kernel import Kernel
 from ..control.logbook import Logbook
 from ..control.loop import ControlLoop, machine_capacity
 from ..control.materials import PlatformMaterials
+from ..control.members import Members
 from ..control.objects import Objects
 from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
+from ..control.proxytokens import ProxyTokens
 from ..control.publish import Publisher
 from ..control.queues import Queues
+from ..control.sampler import Sampler
 from ..control.secrets import Secrets
 from ..control.stock import Stores
 from ..control.vault import Vault
@@ -61,7 +64,9 @@ from ..store.journal import SqlJournal
 from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
 from ..store.lock import Lock
 from ..store.manifests import Manifests
+from ..store.members import MemberTable
 from ..store.objects import ObjectFile
+from ..store.proxytokens import ProxyTokenTable
 from ..store.secrets import SecretTable
 from ..store.sources import Sources
 from ..store.tokens import TokenStore
@@ -91,10 +96,9 @@ async def serve(settings: Settings, ready: asyncio.Event) -> None:
         exits.callback(listener.close)
         tokens = TokenStore(directory.keys)
         tokens.ensure_admin()
-        platform = await exits.enter_async_context(_platform(settings, directory))
-        config = uvicorn.Config(
-            create_app(platform, tokens), log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S
-        )
+        platform = await exits.enter_async_context(_platform(settings, directory, tokens))
+        app = create_app(platform, tokens, platform.members)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_LIMIT_S)
         server = uvicorn.Server(config)
         _announce(settings)
         exits.callback(_withdraw, settings)
@@ -142,7 +146,7 @@ class Opened:
 
 
 @contextlib.asynccontextmanager
-async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Platform]:
+async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) -> AsyncIterator[Platform]:
     clock = SystemClock()
     kept = Opened.at(settings, directory)
     files = (kept.manifests, kept.sources, kept.trees)
@@ -159,11 +163,16 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
     environments = Environments(EnvironmentTable(kept.database), kept.history, loop)
+    members = Members(MemberTable(kept.database), environments, loop, admins)
+    proxy_tokens = ProxyTokens(ProxyTokenTable(kept.database), environments, loop, router.set_tokens)
+    await proxy_tokens.push()
     volumes = Volumes(kept.volumes, environments, loop)
     keeper = VolumeKeeper(settings.data_dir, volumes, loop)
     secret_names = Secrets(kept.vault.table, environments, clock, platform_key(directory.keys, "ids of values"))
     secret_names.finish_rotation()
     objects = Objects(kept.objects, environments, clock)
+    sampler = Sampler(loop, router)
+    router.on_request, router.on_empty = sampler.on_request, sampler.on_empty
     spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
     stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names)
     parts = Parts(
@@ -179,11 +188,14 @@ async def _platform(settings: Settings, directory: DataDir) -> AsyncIterator[Pla
         collector=Collector(stores),
         builds=Builds(images),
         audit=Audit(kept.journal, kept.database),
+        members=members,
+        proxy_tokens=proxy_tokens,
         volumes=volumes,
         volume_keeper=keeper,
         kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
     )
-    chores = [asyncio.create_task(chore) for chore in (parts.collector.run(), keeper.run(), objects.sweep())]
+    running = (sampler.run(), parts.collector.run(), keeper.run(), objects.sweep())
+    chores = [asyncio.create_task(chore) for chore in running]
     try:
         platform = Platform(parts)
         async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):

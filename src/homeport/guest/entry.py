@@ -43,8 +43,13 @@ class Entry:
         sys.argv = [file or self.module]
 
     def load(self) -> type:
-        """Imports the user's module and returns the class. Raises whatever the user's code raises, or AttributeError."""
+        """Imports the user's module and returns the class. Raises whatever the user's code raises, also what
+        `with image.imports()` kept if that image is the Server's, or AttributeError.
+        """
         found = self.find()
+        image = getattr(found, "_image", None)
+        for error in getattr(image, "_failed_imports", ()):
+            raise error
         wrapped = found if isinstance(found, type) else getattr(found, "_user_cls", None)
         if not isinstance(wrapped, type):
             raise AttributeError(f"{self.qualname} in {self.path or self.module} is not the class of a Server")

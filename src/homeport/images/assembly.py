@@ -112,8 +112,9 @@ class Assembly:
             context=contexts[planning.context_name(segment.main)] if segment.main else None,
             contexts=contexts,
             build_args=segment.build_args,
-            # What a step alone sees is no part of buildah's cache key, so its cache must not be asked then.
-            cached=segment.whole_file and not (anew or step.env or step.secrets or step.volumes),
+            # What a step alone sees, and the values of arguments, are no part of buildah's cache key, so its cache must
+            # not be asked then.
+            cached=segment.whole_file and not (anew or step.env or step.secrets or step.volumes or segment.has_arguments()),
             pulls=segment.whole_file,
             auth_file=auth_file,
             plain_http=bool(self._job.pulled) and all(map(registry.is_loopback, self._job.pulled)),

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from ..errors import Error, InvalidError, NotFoundError
+from ..errors import Error, ImageBuildError, InvalidError, NotFoundError
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images, Progress
 from . import addpython, chain, collecting, dockerfile, failures, keptlog
@@ -172,6 +172,8 @@ class BuildahImages(Images):
                 raise
             except (Error, OSError) as error:
                 log.write(job.redactor(str(error)))
+                if isinstance(error, ImageBuildError):
+                    error.image_id = error.image_id or links.name
                 raise
 
     @asynccontextmanager

@@ -38,7 +38,7 @@ def as_error(failure: BuildFailed, name: str) -> Error:
         first = f"Image build for {name} failed with the exception:"
     else:
         first = f"Image build for {name} failed."
-    return ImageBuildError("\n".join(["\n  ".join([first, *failure.lines]), hint]))
+    return ImageBuildError("\n".join(["\n  ".join([first, *failure.lines]), hint]), name)
 
 
 def shut_down(name: str) -> str:

@@ -44,6 +44,9 @@ class Segment:
         lines = [] if self.whole_file else [f"FROM {base}"]
         return "\n".join([*lines, *(each.instruction.text for each in self.instructions), ""])
 
+    def has_arguments(self) -> bool:
+        return bool(self.build_args) or any(each.instruction.word == "ARG" for each in self.instructions)
+
     def runs(self) -> list[int]:
         """The step of each RUN, in order."""
         return [each.step for each in self.instructions if each.instruction.word == "RUN"]

@@ -51,7 +51,7 @@ def setting_problems(server: ServerSpec) -> list[str]:
         names.region_problem(server.routing_region) or "",
         *_image(server.image),
         *_limits(server),
-        *_scale(server.scale),
+        *scale_problems(server.scale),
         *_resources(server.resources),
         *_environment(server),
     )
@@ -135,7 +135,8 @@ def _limits(server: ServerSpec) -> Iterator[str]:
         yield "The `exit_grace_period` argument must not exceed 3600 seconds (1 hour)."
 
 
-def _scale(scale: ScalePolicy) -> Iterator[str]:
+def scale_problems(scale: ScalePolicy) -> Iterator[str]:
+    """What is wrong with autoscaler settings, from the code or changed later, as sentences."""
     target, most = scale.target_concurrency_centi, scale.max_concurrency
     if target is not None and not 100 <= target <= COUNT_MAX * 100:
         yield f"The `target_concurrency` argument must be between 1 and {COUNT_MAX}."

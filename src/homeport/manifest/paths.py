@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 PATH_MAX_BYTES = 4096
@@ -14,9 +15,15 @@ _PART = r"(?!\.{1,2}(?:/|\Z))[ -.0-~]{1,255}"
 _FINE = re.compile(rf"{_PART}(?:/{_PART})*")
 
 
+def not_plainly_fine(paths: Iterable[str]) -> list[str]:
+    """Those that have to be looked at one by one, by `relative_problem`."""
+    fine = _FINE.fullmatch
+    return [path for path in paths if len(path) > PATH_MAX_BYTES or fine(path) is None]
+
+
 def relative_problem(path: str) -> str | None:
     """None, or what is wrong with `path` as one that is relative, normalised and stays below its folder."""
-    if len(path) <= PATH_MAX_BYTES and _FINE.fullmatch(path):
+    if not not_plainly_fine((path,)):
         return None
     if not path:
         return "is empty"
@@ -56,21 +63,14 @@ def files_target_problem(path: str) -> str | None:
 
 def clashes(paths: Iterable[str]) -> list[str]:
     """Each path that is given twice, or that is a file and, for another path, also a folder; sorted."""
-    seen: set[str] = set()
-    found: set[str] = set()
-    for path in paths:
-        if path in seen:
-            found.add(path)
-        seen.add(path)
-    looked: set[str] = set()
-    for path in seen:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in looked:
-            looked.add(folder)
-            if folder in seen:
-                found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return sorted(found)
+    given = list(paths)
+    seen = set(given)
+    found = {path for path, times in Counter(given).items() if times > 1} if len(seen) < len(given) else set()
+    folders = {path.rpartition("/")[0] for path in seen}
+    todo = folders
+    while todo := {folder.rpartition("/")[0] for folder in todo} - folders:
+        folders |= todo
+    return sorted(found | (folders - {""}) & seen)
 
 
 def _size(text: str) -> int:

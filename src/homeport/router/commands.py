@@ -71,7 +71,7 @@ def token_changes(
     """Lines for the maps of tokens and of grants. Grants come before the token that needs them, and go after it."""
     tokens_file, grants_file = files
     wanted_tokens = {key: token_id for key, (token_id, _) in tokens.items()}
-    wanted_grants = dict.fromkeys(grants(tokens), "1")
+    wanted_grants = grants(tokens)
     lines = map_changes(grants_file, wanted_grants, observed[1]) + map_changes(tokens_file, wanted_tokens, observed[0])
     lines += [Command(f"del map {tokens_file} {key}", True) for key in sorted(observed[0]) if key not in wanted_tokens]
     lines += [Command(f"del map {grants_file} {key}", True) for key in sorted(observed[1]) if key not in wanted_grants]

@@ -114,17 +114,20 @@ class HAProxyRouter:
     async def set_tokens(self, tokens: Tokens) -> None:
         """These are all tokens: sha256 of "key:secret" in hex -> (token id, environments; "*" is any). Idempotent.
 
-        Raises InvalidError for a name that could not stand in a map, DataPlaneError as `apply` does.
+        When it returns, the files say so (durably: a restart boots from them) and every worker follows, old ones too. Raises
+        InvalidError for a name that could not stand in a map; OSError when one of these failed: then it is tried again.
         """
         check_tokens(tokens)
         async with self._lock:
             self._tokens = dict(tokens)
             try:
-                await self._converge_tokens()
-                self._store.due()
-            except DataPlaneError:
+                try:
+                    await self._store.write_tokens()
+                finally:  # a full disk must not keep a revoked token alive
+                    await self._converge_tokens()
+            except OSError:
                 self._stale = True
-                await self._store.write()
+                self._look_now.set()
                 raise
 
     async def status(self) -> dict[str, object]:
@@ -200,8 +203,15 @@ class HAProxyRouter:
                 log.warning("old HAProxy worker %d does not follow: %s", pid, error)
 
     async def _converge_tokens(self) -> None:
+        """An old worker goes on with connections it has, so it follows as well; one that can't be told is no success."""
+        await self._plane.processes()
         files = (str(self._settings.tokens_map), str(self._settings.grants_map))
-        await self._plane.send(commands.token_changes(files, self._tokens, await self._plane.token_maps()))
+        for pid in (None, *self._plane.old):
+            try:
+                await self._plane.send(commands.token_changes(files, self._tokens, await self._plane.token_maps(pid)), pid)
+            except DataPlaneError:
+                if pid is None or pid in (await self._plane.processes()).old:
+                    raise
 
     async def _reload(self) -> None:
         await self._store.write(reloaded=True)
@@ -241,6 +251,7 @@ class HAProxyRouter:
         if self._stale or worker != self._worker:
             await self._converge(list(self._table.slots()))
             await self._converge_tokens()
+            self._store.due()
             log.info("the router's data plane is followed (worker %d)", worker)
             self._worker, self._stale = worker, False
             self._drains.wake()

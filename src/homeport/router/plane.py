@@ -58,9 +58,10 @@ class DataPlane:
         rows = {(row.slot, row.name): row for row in parse.servers_state(states)}
         return Observed(parse.table_map(hosts), rows, parse.backends(backends))
 
-    async def token_maps(self) -> tuple[dict[str, str], dict[str, str]]:
+    async def token_maps(self, pid: int | None = None) -> tuple[dict[str, str], dict[str, str]]:
+        """Those of the live worker, or of the old worker `pid`."""
         lines = [f"show map {self._settings.tokens_map}", f"show map {self._settings.grants_map}"]
-        tokens, grants = await self._changes.run(lines)
+        tokens, grants = await self._ask(lines, pid)
         return parse.table_map(tokens), parse.table_map(grants)
 
     async def send(self, commands: Sequence[Command], pid: int | None = None) -> None:

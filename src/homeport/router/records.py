@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from .slots import HostEntry
 
 _FIELDS = 19
+BAD_REQUEST = "<BADREQ>"  # no request line that could be read
 EMPTY = "empty"  # `why` of a request that found no container: demand
 
 
@@ -53,8 +55,8 @@ def parse(line: bytes) -> RequestRecord | None:
         return RequestRecord(
             at_ms=int(seconds) * 1000 + int(millis),
             host=_text(f[16]),
-            method=_dash(f[15]),
-            path=_text(f[17]),
+            method=_request(f[15]),
+            path=_request(f[17]),
             status=int(f[3]),
             app_id=route.app_id if route else "",
             service_id=route.service_id if route else "",
@@ -79,6 +81,13 @@ def parse(line: bytes) -> RequestRecord | None:
 
 def _dash(field: str) -> str:
     return "" if field == "-" else field
+
+
+def _request(field: str) -> str:
+    """A part of the request line. HAProxy writes what can't stand in a log as `#` and its byte in hex."""
+    if field == BAD_REQUEST:
+        return ""
+    return unquote(field.replace("%", "%25").replace("#", "%")) if "#" in field else field
 
 
 def _text(field: str) -> str:

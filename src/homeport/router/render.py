@@ -62,12 +62,13 @@ def tokens_map(tokens: Tokens) -> str:
 
 
 def grants_map(tokens: Tokens) -> str:
-    return "".join(f"{grant} 1\n" for grant in grants(tokens))
+    return "".join(f"{grant} {token_id}\n" for grant, token_id in grants(tokens).items())
 
 
-def grants(tokens: Tokens) -> list[str]:
-    """Every pair of a token and an environment it is valid for, as the data plane looks it up."""
-    return sorted(f"{key}|{environment}" for key, (_, environments) in tokens.items() for environment in environments)
+def grants(tokens: Tokens) -> dict[str, str]:
+    """Every pair of a token and an environment it is valid for, as the data plane looks it up, with the token's id."""
+    found = {f"{key}|{name}": token_id for key, (token_id, environments) in tokens.items() for name in environments}
+    return dict(sorted(found.items()))
 
 
 def check_tokens(tokens: Tokens) -> None:
@@ -119,6 +120,7 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
         hosts_map=settings.hosts_map,
         tokens_map=settings.tokens_map,
         grants_map=settings.grants_map,
+        hash=template.HASH,
         **_REFUSALS,
     )
     defaults = template.DEFAULTS.format(log_format=template.LOG_FORMAT, errors=template.ERRORS)

@@ -70,6 +70,7 @@ class HostEntry:
     stopped: bool
     app_id: str
     service_id: str
+    retry_after_s: int = 1
 
     @classmethod
     def of(cls, route: Route, slot: str) -> HostEntry:
@@ -82,21 +83,22 @@ class HostEntry:
             route.stopped,
             route.app_id,
             route.service_id,
+            route.retry_after_s,
         )
 
     @classmethod
     def parse(cls, text: str) -> HostEntry | None:
         """The reverse of `text`; None for a line that is not ours."""
         part = text.split("|")
-        if len(part) != 8 or not part[3].isdigit():
+        if len(part) != 9 or not (part[3] + part[8]).isdigit():
             return None
-        slot, environment, auth, limit, h2, stopped, app_id, service_id = part
-        return cls(slot, environment, auth == "1", int(limit), h2 == "1", stopped == "1", app_id, service_id)
+        slot, environment, auth, limit, h2, stopped, app_id, service_id, retry = part
+        return cls(slot, environment, auth == "1", int(limit), h2 == "1", stopped == "1", app_id, service_id, int(retry))
 
     @property
     def text(self) -> str:
         flags = f"{self.authenticated:d}|{self.max_concurrency}|{self.h2:d}|{self.stopped:d}"
-        return f"{self.slot}|{self.environment}|{flags}|{self.app_id}|{self.service_id}"
+        return f"{self.slot}|{self.environment}|{flags}|{self.app_id}|{self.service_id}|{self.retry_after_s}"
 
 
 class NoFreeSlot(Exception):
@@ -181,6 +183,7 @@ class SlotTable:
             h2=entry.h2,
             max_concurrency=entry.max_concurrency,
             stopped=entry.stopped,
+            retry_after_s=entry.retry_after_s,
             targets=tuple(Target(s.container_id, s.address, s.state is not ServerState.SERVING) for s in found),
         )
         self._routes[entry.app_id] = (*self._routes.get(entry.app_id, ()), route)

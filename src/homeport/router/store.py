@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from .settings import RouterSettings
 from .slots import SlotTable
 
 DELAY_S = 0.15
+RETRY_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,12 @@ class FileStore:
         while True:
             await self._due.wait()
             await asyncio.sleep(DELAY_S)
-            await self.write()
+            try:
+                await self.write()
+            except OSError as error:
+                log.error("the router's files can't be written: %s", error)
+                await asyncio.sleep(RETRY_S)
+                self._due.set()
 
     async def flush(self) -> None:
         if self._due.is_set():
@@ -66,6 +75,19 @@ class FileStore:
                 settings.hosts_map: render.hosts_map(table.hosts()),
                 settings.tokens_map: render.tokens_map(tokens),
                 settings.grants_map: render.grants_map(tokens),
+            }
+            await asyncio.to_thread(lambda: [files.write_if_changed(path, text) for path, text in texts.items()])
+
+    async def write_tokens(self) -> None:
+        """Write the maps of tokens and grants now. Raises as `write`.
+
+        What lets somebody in comes last: a restart between the two finds a token without its grants, never the opposite.
+        """
+        async with self._lock:
+            _, tokens = self._wish()
+            texts = {
+                self._settings.grants_map: render.grants_map(tokens),
+                self._settings.tokens_map: render.tokens_map(tokens),
             }
             await asyncio.to_thread(lambda: [files.write_if_changed(path, text) for path, text in texts.items()])
 

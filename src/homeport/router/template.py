@@ -83,85 +83,108 @@ ERRORS = "".join(
 )
 
 
+REFUSED = "{ var(txn.why) -m found }"
+
+
 def refuse(why: str, status: int, condition: str, text: str, header: str = "") -> str:
-    """Rules that answer in the container's place. `why` goes to the request log, `text` to the client."""
+    """Rules that answer in the container's place. `why` goes to the request log, `text` to the client.
+
+    The condition is asked once, for each costs every request: `why` is found by the rule that has just set it, because the
+    ones before have answered.
+    """
     head = f"hdr {header} " if header else ""
     return (
         f"    http-request set-var(txn.why) str({why}) if {condition}\n"
         f"    http-request return status {status} content-type text/plain {head}"
-        f'lf-string "modal-http: {text}\\n" if {condition}'
+        f'lf-string "modal-http: {text}\\n" if {REFUSED}'
     )
 
 
+HASH = "concat(:,txn.secret),sha2(256),hex,lower"
+NOT_GRANTED = "!granted !public"  # asked twice: also with no memory left for a variable, nobody gets past it
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
+CHALLENGE = 'WWW-Authenticate "Modal-Key"'
+JUDGED = "%[str(),concat(,txn.hash),length,bool,iif(invalid,missing)]"  # no hash: no pair of credentials was sent
+RETRY_AFTER = "Retry-After %[var(txn.route),field(9,|)]"
+FOREIGN = "this token is not valid for the environment of this app"
 REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
-    "auth": refuse("auth", 401, "!public !known_token", "missing or invalid credentials", 'WWW-Authenticate "Modal-Key"'),
-    "env": refuse("env", 403, "!public !granted", "this token is not valid for the environment of this app"),
-    "empty": refuse("empty", 503, "empty", "no container is ready", "Retry-After 1"),
-    "full": refuse("full", 429, "{ var(txn.free) -m int 0 }", "all containers are at max_concurrency"),
+    "auth": refuse("auth", 401, f"{NOT_GRANTED} !foreign", f"{JUDGED} credentials for proxy authorization", CHALLENGE),
+    "env": refuse("env", 403, NOT_GRANTED, FOREIGN).replace(REFUSED, NOT_GRANTED),
+    "empty": refuse("empty", 503, "{ var(txn.be),nbsrv eq 0 }", "no container is ready", RETRY_AFTER),
+    "full": refuse("full", 429, "limited { be_conn_free eq 0 }", "all containers are at max_concurrency"),
 }
 
 # Order of the checks: host, stopped, credentials (so that refused requests are no demand), then the pool (semantics 2.2.4).
 # Only hashes of credentials are on disk or in memory. Sticky keys become 32 bytes whatever the client sends.
 # `idle-close-on-response`: without it a reload resets idle keep-alive clients.
+# `restrict-req-hdr-names`: CGI and WSGI take `X_Forwarded_For` for `X-Forwarded-For`, so such names don't get through.
 FRONTEND = """\
 frontend http
     bind {http_bind}:{http_port}
 {https}    option idle-close-on-response
+    option http-restrict-req-hdr-names delete
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
     http-request deny deny_status 400 if HTTP_1.0 {{ req.hdr_cnt(transfer-encoding) gt 0 }}
     http-request set-var(txn.host) req.hdr(host),host_only,lower
-    http-request set-var(txn.path) path
-    http-request set-var(txn.method) method
-{redirect}
-    # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service"
+
+    # host -> "slot|environment|authenticated|max_concurrency|h2|stopped|app|service|retry_after_s"
     http-request set-var(txn.route) var(txn.host),map_str({hosts_map})
     acl known var(txn.route) -m found
+    http-request set-var(txn.host) var(txn.host),json(utf8s) if !known
 {refuse_nohost}
-    http-request set-var(txn.be) var(txn.route),field(1,|)
+{redirect}    http-request set-var(txn.be) var(txn.route),field(1,|)
     http-request set-var(txn.env) var(txn.route),field(2,|)
     acl stopped var(txn.route),field(6,|) -m str 1
 {refuse_stopped}
 
-    # sha256("key:secret") -> token id; "hash|environment" -> grant
-    acl public var(txn.route),field(3,|) -m str 0
+    # sha256("key:secret") and environment, or "*" -> token id. A token that is not granted is looked up by its hash alone.
+    http-request set-var(txn.public) bool(true) if {{ var(txn.route),field(3,|) -m str 0 }}
+    acl public var(txn.public) -m found
     acl bearer req.fhdr(authorization) -m reg -i ^bearer\\ +wk-[^.]+\\.ws-
     acl pair req.fhdr_cnt(modal-key) eq 1
     http-request set-var(txn.secret) req.fhdr(modal-secret) if !public pair {{ req.fhdr_cnt(modal-secret) eq 1 }}
-    http-request set-var(txn.key) req.fhdr(modal-key) if {{ var(txn.secret) -m found }}
-    http-request set-var(txn.bearer) req.fhdr(authorization),word(2,\\ ) if !public bearer !{{ var(txn.key) -m found }}
-    http-request set-var(txn.key) var(txn.bearer),field(1,.) if {{ var(txn.bearer) -m found }}
+    http-request set-var(txn.hash) req.fhdr(modal-key),{hash} if {{ var(txn.secret) -m found }}
+    acl tried var(txn.hash) -m found
+    http-request set-var(txn.bearer) req.fhdr(authorization),word(2,\\ ) if !tried !public bearer
     http-request set-var(txn.secret) var(txn.bearer),field(2,.) if {{ var(txn.bearer) -m found }}
-    http-request set-var(txn.hash) var(txn.key),concat(:,txn.secret),sha2(256),hex,lower if {{ var(txn.key) -m found }}
-    http-request set-var(txn.token) var(txn.hash),map_str({tokens_map}) if {{ var(txn.hash) -m found }}
+    http-request set-var(txn.hash) var(txn.bearer),field(1,.),{hash} if {{ var(txn.bearer) -m found }}
     http-request unset-var(txn.secret)
     http-request unset-var(txn.bearer)
-    acl known_token var(txn.token) -m found
+    acl granted var(txn.token) -m found
+    acl ungranted var(txn.any) -m found
+    http-request set-var(txn.token) var(txn.hash),concat(|,txn.env),map_str({grants_map}) if tried
+    http-request set-var(txn.any) str(*) if !granted !public
+    http-request set-var(txn.token) var(txn.hash),concat(|,txn.any),map_str({grants_map}) if ungranted
+    http-request set-var(txn.foreign) var(txn.hash),map_str({tokens_map}) if ungranted !granted
+    acl foreign var(txn.foreign) -m found
 {refuse_auth}
-    http-request set-var(txn.grant) var(txn.hash),concat(|,txn.env),map_str({grants_map}) if !public
-    http-request set-var(txn.any) str(*) if !public !{{ var(txn.grant) -m found }}
-    http-request set-var(txn.grant) var(txn.hash),concat(|,txn.any),map_str({grants_map}) if {{ var(txn.any) -m found }}
-    acl granted var(txn.grant) -m found
 {refuse_env}
     http-request del-header modal-secret
     http-request del-header modal-key
     http-request del-header authorization if !public bearer
 
     # sticky key: sha256("slot|key")
-    http-request set-var(txn.sid) req.fhdr(modal-session-id) if {{ req.fhdr_cnt(modal-session-id) ge 1 }}
-    http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key) if {{ req.fhdr_cnt(modal-routing-affinity-key) ge 1 }}
+    http-request set-var(txn.sid) req.fhdr(modal-session-id)
+    http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key)
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }}
 
+    # who asked and how, we alone say; `Connection` could name headers for the container to drop
+    http-request del-header x-forwarded- -m beg
+    http-request del-header forwarded
+    http-request del-header x-real-ip
+    http-request del-header proxy
+    http-request del-header connection if !{{ req.fhdr(upgrade) -m found }}
+    http-request set-header Connection Upgrade if {{ req.fhdr(upgrade) -m found }}
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
 
     # an empty pool answers at once; the level sends this record to ring "events" as well (semantics 2.2.3)
-    acl empty var(txn.be),nbsrv eq 0
-    http-request set-log-level notice if empty
+    http-request set-log-level notice if {{ var(txn.be),nbsrv eq 0 }}
 {refuse_empty}
+    http-after-response set-var(txn.token) var(txn.foreign) if foreign
     use_backend %[var(txn.be)]
 
 """
@@ -182,10 +205,9 @@ backend {slot}
     acl limited var(txn.route),field(4,|) -m int gt 0
     http-request lua.place if {{ var(txn.skey) -m found }} !{{ var(txn.skey),in_table(homeport/sessions) }}
     stick on var(txn.skey) table homeport/sessions if {{ var(txn.skey) -m found }}
-    http-request set-var(txn.free) be_conn_free if limited
 {refuse_full}
     use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
-    http-response set-var(txn.answered) bool(true)
+    http-response set-var(txn.answered) bool(true) if {{ status 503 }}
     http-after-response set-status 429 if {{ status 503 }} limited !{{ var(txn.answered) -m bool }} !{{ bc_err -m found }}
 """
 
@@ -211,9 +233,9 @@ LOG_FORMAT = "\\t".join(
         "%[var(txn.why)]",
         "%[var(txn.token)]",
         "%HV",
-        "%[var(txn.method)]",
-        "%[var(txn.host),json(utf8s)]",
-        "%[var(txn.path),json(utf8s)]",
+        "%HM",
+        "%[var(txn.host)]",
+        "%HPO",
         "%ci",
     ]
 )

@@ -12,6 +12,7 @@ from .twins import class_twin, twin
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from ..client.http import Client
     from .image import Image
@@ -57,12 +58,12 @@ class App:
         self._servers: dict[str, Server] = {}
         self._deployed: Deployed | None = None
         self._included: list[App] = []
-        self._defaults: dict[str, object] = {}
+        self._defaults: dict[str, object] = {"image": image}
         self._tags: dict[str, str] = dict(tags or {})
         if is_local():
             from .options import check_app
 
-            self._defaults = {"image": image, "secrets": secrets, "volumes": volumes or {}, "include_source": include_source}
+            self._defaults |= {"secrets": secrets, "volumes": volumes or {}, "include_source": include_source}
             check_app(name, self._tags, self._defaults)
 
     @property
@@ -126,11 +127,17 @@ class App:
         if misused is not None:
             raise _invalid("Write `@app.server()` with its parentheses.")
         if not is_local():
-            return lambda user_cls: self._add(Server._of_class(_class(user_cls), None))
+            return lambda user_cls: self._add(self._inside(user_cls, image))
         from .options import ServerOptions
 
         options = ServerOptions.of(settings, self._defaults)
         return lambda user_cls: self._add(_checked(_class(user_cls), options))
+
+    def _inside(self, user_cls: type, image: Image | None) -> Server:
+        made = Server._of_class(_class(user_cls), None)
+        chosen: Any = image if image is not None else self._defaults["image"]
+        made._image = chosen
+        return made
 
     def include(self, other: App, inherit_tags: bool = True) -> App:
         """Takes over the Servers of `other`, and its tags unless told otherwise; returns itself. Own ones win over tags."""

@@ -59,7 +59,15 @@ def collect(app: App, name: str | None, limit_bytes: int, resolver: Resolver) ->
     problems = [*checks.problems(manifest), *checks.source_problems(manifest, own.tree if own else Tree())]
     if problems:
         raise InvalidError(" ".join(problems[:3]))
-    return Collected(manifest, own, tuple(LocalMount(str(root.local), f"/root/{root.path}") for root in roots), folder)
+    return Collected(manifest, own, _mounts(app, roots), folder)
+
+
+def _mounts(app: App, roots: list[Root]) -> tuple[LocalMount, ...]:
+    """The App's own source, then what images bring of this machine's files, each once."""
+    found = [LocalMount(str(root.local), f"/root/{root.path}") for root in roots]
+    images = [server._options.image for _, server in sorted(app._servers.items()) if server._options is not None]
+    found += [LocalMount(str(each.files.local), each.target) for image in images for each in image._attached]
+    return tuple(dict.fromkeys(found))
 
 
 def _servers(app: App, resolver: Resolver) -> tuple[tuple[ServerSpec, ...], list[Root], Path]:

@@ -46,6 +46,14 @@ class BuildLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Built:
+    """The last event of an image that is built by itself. name: what it was published as, with its tag; may be empty."""
+
+    image_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeployedServer:
     name: str
     object_id: str

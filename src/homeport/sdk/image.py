@@ -9,6 +9,7 @@ from .image_chain import Base
 from .image_packages import InstallMethods
 from .image_steps import StepMethods
 from .remote import is_local
+from .twins import twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Concatenate, ParamSpec, Self
 
+    from ..client.http import Client
+    from .app import App
     from .image_packages import Env, Gpu, Secrets
     from .secret import Secret
 
@@ -126,9 +129,39 @@ class Image(InstallMethods, StepMethods):
         """`func(self, …)`: for functions that add several layers."""
         return func(self, *args, **kwargs)
 
+    @twin
+    def build(self, app: App | None = None, *, environment_name: str | None = None, client: Client | None = None) -> Self:
+        """Builds it now, unless that was done already, and returns it; a deploy then finds it there.
+
+        app: has no meaning here, where all Apps share their images. environment_name: where its Secrets and Volumes are;
+        that of the client, when left out. Local files that are attached (`add_local_…`) come when a container starts.
+        Raises ImageBuildError with the lines of the step that failed, InvalidError, and what the platform reports.
+        """
+        from . import image_build
+
+        image_build.build(self, None, environment_name, client)
+        return self
+
+    @twin
+    def publish(self, name: str, *, environment_name: str | None = None, client: Client | None = None) -> None:
+        """Builds it, and from then on `Image.from_name(name)` means it. name: NAME or NAME:TAG (`latest`, when left out).
+
+        What runs keeps the image that it has. Raises as `build`, and InvalidError for a name that is not legal and for an
+        image with attached local files, which are no part of it.
+        """
+        from ..errors import InvalidError
+        from . import image_build
+
+        full = _published_name(name)
+        if self._attached:
+            raise InvalidError(
+                "An image is published without files that are attached at its end; give `add_local_…` copy=True."
+            )
+        image_build.build(self, full, environment_name, client)
+
     def imports(self) -> Imports:
-        """`with image.imports():` around imports of what only the image has; on this machine they may fail."""
-        return Imports()
+        """`with image.imports():` around imports of what only the image has: where another one runs, they may fail."""
+        return Imports(self)
 
     @classmethod
     def _begin(cls, make: Callable[[], Base]) -> Self:
@@ -146,15 +179,20 @@ class Image(InstallMethods, StepMethods):
 
 
 class Imports:
-    """Swallows ImportError on the user's machine; inside containers nothing."""
+    """Swallows ImportError. Inside a container it is kept with its image, and raised where a Server runs with that one."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        if not isinstance(error, ImportError) or not is_local():
+        if not isinstance(error, ImportError):
             return False
-        if not isinstance(error, ModuleNotFoundError):
+        if not is_local():
+            self._image._failed_imports.append(error)
+        elif not isinstance(error, ModuleNotFoundError):
             import warnings
 
             warnings.warn(f"In `image.imports()`, and only here: {error}", stacklevel=2)
@@ -190,7 +228,7 @@ def _published_name(name: object) -> str:
     from ..errors import InvalidError
 
     if not isinstance(name, str) or not re.fullmatch(
-        r"[a-z0-9][a-z0-9._/-]{0,127}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?", name
+        r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?", name
     ):
         raise InvalidError(f"A published image is named like 'base' or 'team/base:v2', not {name!r}.")
     return name if ":" in name else f"{name}:latest"

@@ -64,7 +64,8 @@ class Base:
 class Chain:
     """Two chains of one definition are equal."""
 
-    __slots__ = ("_attached", "_base", "_layers")
+    __slots__ = ("_attached", "_base", "_failed_imports", "_layers")
+    _failed_imports: list[ImportError]  # inside a container; no part of the value
     _base: Base
     _layers: tuple[Layer, ...]
     _attached: tuple[Attached, ...]
@@ -77,14 +78,14 @@ class Chain:
     @classmethod
     def _of(cls, base: Base, layers: tuple[Layer, ...] = (), attached: tuple[Attached, ...] = ()) -> Self:
         made = object.__new__(cls)
-        for name, value in (("_base", base), ("_layers", layers), ("_attached", attached)):
+        for name, value in (("_base", base), ("_layers", layers), ("_attached", attached), ("_failed_imports", [])):
             object.__setattr__(made, name, value)
         return made
 
     def _add(self, make: Callable[[], Layer]) -> Self:
         """One more layer. Raises what `make` raises, and InvalidError after attached files."""
         if not is_local():
-            return self
+            return self._of(self._base)  # another image, though nothing of it is left to tell
         layer = make()
         if self._attached:
             from ..errors import InvalidError
@@ -93,7 +94,7 @@ class Chain:
         return self._of(self._base, (*self._layers, layer))
 
     def _attach(self, make: Callable[[], tuple[Attached, ...]]) -> Self:
-        return self._of(self._base, self._layers, (*self._attached, *make())) if is_local() else self
+        return self._of(self._base, self._layers, (*self._attached, *make()) if is_local() else ())
 
     def _recipe(self, resolver: Resolver) -> ImageRecipe:
         """Its definition, for the manifest. Raises what the resolver raises, and InvalidError for a missing file."""

@@ -34,13 +34,17 @@ class StepMethods(Chain):
         gpu: Gpu = None,
         force_build: bool = False,
     ) -> Self:
-        """Shell commands, one after the other; the first that fails ends the build."""
+        """Shell commands, one after the other; the first that fails ends the build, and so does a line of one that has
+        several.
+        """
 
         def make() -> Layer:
+            from . import installs
             from .layer import Extras, Layer, commands_of
 
             extras = Extras.of(env=env, secrets=secrets, volumes=volumes, gpu=gpu, force_build=force_build)
-            return Layer("run_commands", tuple(f"RUN {c}" for c in commands_of("run_commands", commands)), extras=extras)
+            lines = tuple(map(installs.command, commands_of("run_commands", commands)))
+            return Layer("run_commands", lines, extras=extras)
 
         return self._add(make) if any(commands) else self
 

@@ -105,9 +105,9 @@ def apt(packages: Sequence[str]) -> tuple[str, ...]:
 
 
 def uv(version: str | None) -> tuple[str, ...]:
-    """uv itself, beside the image's own Python packages."""
-    wanted = shlex.quote(f"uv=={version}") if version else "uv"
-    return (f"RUN python3 -m pip install --root-user-action=ignore --target /opt/uv {wanted}",)
+    """uv itself, beside the image's own Python packages; that of an earlier step will do, unless a version is wanted."""
+    install = "python3 -m pip install --root-user-action=ignore --upgrade --target /opt/uv"
+    return (f"RUN {install} {shlex.quote(f'uv=={version}')}" if version else f"RUN test -x {UV} || {install} uv",)
 
 
 def uv_pip(packages: Sequence[str], requirements: int, indexes: Indexes) -> tuple[str, ...]:
@@ -167,6 +167,17 @@ def micromamba(packages: Sequence[str], channels: Sequence[str], *, spec_file: b
     words += map(shlex.quote, sorted(packages))
     copy = ("COPY --from=context0 /spec.yml /opt/micromamba/spec.yml",) if spec_file else ()
     return (*copy, f"RUN {' '.join(words)}", "RUN micromamba clean --all --yes")
+
+
+def command(text: str) -> str:
+    """A shell command as one line, whatever the image's shell is; one of several lines is a script that ends at its first
+    failure.
+    """
+    joined = text.replace("\\\n", "").strip()
+    if "\n" not in joined:
+        return f"RUN {joined}"
+    script = " ".join(map(shlex.quote, joined.split("\n")))
+    return f"RUN set -e; eval \"$(printf '%s\\n' {script})\""
 
 
 def exec_form(word: str, argv: Sequence[object]) -> str:

@@ -13,7 +13,7 @@ from ..errors import InvalidError
 from ..manifest.schema import ImageStep
 from . import readers
 from .needs import LocalFiles, Resolver
-from .secret import Secret
+from .secret import Secret, refs
 from .volume import Volume
 
 Lines = Callable[[], Sequence[str]]
@@ -73,7 +73,7 @@ class Layer:
             contexts=tuple(resolver.tree(dict(context)) for context in self.contexts),
             build_args=self.build_args,
             env=extras.env,
-            secrets=tuple(dict.fromkeys(secret._ref(resolver) for secret in extras.secrets)),
+            secrets=refs(extras.secrets, resolver),
             volumes=tuple(volume._mount(path, resolver) for path, volume in extras.volumes),
             function=self.function.resolved(resolver) if isinstance(self.function, Call) else None,
             timeout_s=self.timeout_s,

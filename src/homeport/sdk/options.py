@@ -12,7 +12,7 @@ from ..manifest.schema import Entry, Resources, ScalePolicy, ServerSpec
 from . import readers
 from .image import Image
 from .needs import Resolver
-from .secret import Secret
+from .secret import Secret, refs
 from .volume import Volume
 
 _NOT_YET = Entry(module="", qualname="")  # `collect` finds the entry, when it is known how the file was loaded
@@ -70,7 +70,7 @@ class ServerOptions:
             self.spec,
             image=self.image._recipe(resolver),
             mounts=self.image._mounts(resolver),
-            secrets=tuple(dict.fromkeys(secret._ref(resolver) for secret in self.secrets)),
+            secrets=refs(self.secrets, resolver),
             volumes=tuple(volume._mount(path, resolver) for path, volume in self.volumes),
         )
 

@@ -86,7 +86,7 @@ def environment(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def secrets(*lists: object) -> tuple[Secret, ...]:
-    """In order, each once."""
+    """In order, each once: where it is named last, as later ones override earlier ones."""
     found: dict[Secret, None] = {}
     for items in lists:
         if not isinstance(items, Sequence) or isinstance(items, str):
@@ -94,6 +94,7 @@ def secrets(*lists: object) -> tuple[Secret, ...]:
         for item in items:
             if not isinstance(item, Secret):
                 raise InvalidError(f"`secrets` must hold Secrets, as in Secret.from_name('api-key'), not {item!r}.")
+            found.pop(item, None)
             found[item] = None
     return tuple(found)
 

@@ -26,10 +26,6 @@ class Found(NamedTuple):
     path: str
     status: os.stat_result
 
-    @property
-    def executable(self) -> bool:
-        return bool(self.status.st_mode & stat.S_IXUSR)
-
 
 @dataclass(slots=True)
 class Scan:
@@ -104,21 +100,24 @@ class _Walk:
         place = f"{self._path}/{begin}" if self._path else begin
         if not items and self._place(below):
             self.found.folders.append(Folder(self._place(below)))
+        ignored, files, below_top = self._rules.ignored, self.found.files, self._below
         for item in items:
-            path = begin + item.name
+            name = item.name
+            path = begin + name
             is_folder = item.is_dir(follow_symlinks=False)
-            if self._rules.ignored(path, is_folder):
+            if ignored(path, is_folder):
                 continue
-            if item.is_symlink():
-                self._links.append((item.path, path))
-            elif is_folder:
+            if is_folder:
                 self.folder(item.path, path)
+            elif item.is_symlink():
+                self._links.append((item.path, path))
             else:
-                self.found.files.append(self.file(item.path, place + item.name, item))
-                self._below.add(path)
+                files.append(self.file(item.path, place + name, item))
+                below_top.add(path)
 
     def file(self, local: str, path: str, item: os.DirEntry[str] | None = None) -> Found:
-        _check_name(path or local)
+        if not (path or local).isascii():
+            _check_name(path or local)
         try:
             status = item.stat(follow_symlinks=False) if item else os.stat(local)
         except OSError as error:
@@ -158,8 +157,6 @@ def _leads_out(link: str, real: str, top: str, *, inside: bool) -> str:
 
 
 def _check_name(path: str) -> None:
-    if path.isascii():
-        return
     try:
         path.encode()
     except UnicodeEncodeError:

@@ -211,6 +211,21 @@ class Secret:
         return f"Secret.from_name({self._name!r})" if self._name else f"Secret with {', '.join(self._values) or 'no keys'}"
 
 
+def refs(secrets: Sequence[Secret], resolver: Resolver) -> tuple[SecretRef, ...]:
+    """As the manifest names them. One that is named several times stands where it does last, and must have all keys that are
+    required anywhere. Raises what the resolver raises.
+    """
+    from dataclasses import replace
+
+    found: dict[str, SecretRef] = {}
+    for secret in secrets:
+        ref = secret._ref(resolver)
+        before = found.pop(ref.secret_id, None)
+        keys = dict.fromkeys((*(before.required_keys if before else ()), *ref.required_keys))
+        found[ref.secret_id] = replace(ref, required_keys=tuple(keys))
+    return tuple(found.values())
+
+
 def _checked(env_dict: object) -> dict[str, str]:
     """Without keys whose value is None. Raises InvalidError, which names keys and tells no value."""
     from collections.abc import Mapping

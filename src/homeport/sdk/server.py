@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from ..client.answers import ServerInfo
     from ..client.http import Client
+    from .autoscaler import Autoscaler
 
     Deployed = tuple[str, str | None, Client | None]  # App name or id, environment, client
+    from .image import Image
     from .options import ServerOptions
 
 
@@ -23,6 +25,7 @@ class Server:
 
     _user_cls: type | None  # the decorated class, which the guest runs
     _options: ServerOptions | None  # None inside containers
+    _image: Image | None = None  # inside containers, where the code gives one
     _name: str
     _deployed: Deployed | None  # where to look it up; None for one that was defined here and not deployed
 
@@ -63,15 +66,51 @@ class Server:
         """The settings of the live version, as a dictionary. Raises as `get_url` does."""
         return self._fetch()
 
-    def _fetch(self) -> ServerInfo:
-        from ..client import servers
-        from .connect import calls
+    @property
+    def autoscaler(self) -> Autoscaler:
+        """The settings that scale it, and changes to them. Raises ExecutionError when its App is not deployed yet."""
+        from .autoscaler import Autoscaler
 
+        app_ref, environment_name, client = self._place()
+        return Autoscaler((app_ref, self._name, environment_name, client))
+
+    @twin
+    def update_autoscaler(  # noqa: PLR0913 - the public signature
+        self,
+        *,
+        min_containers: int | None = None,
+        max_containers: int | None = None,
+        buffer_containers: int | None = None,
+        scaleup_window: int | None = None,
+        scaledown_window: int | None = None,
+        target_concurrency: float | None = None,
+    ) -> None:
+        """Changes the settings that are given until the next deployment; None leaves one as it is, and a
+        `target_concurrency` of 0 is none. `autoscaler.update` can take limits away too. Raises as that does.
+        """
+        given = {
+            "min_containers": min_containers,
+            "max_containers": max_containers,
+            "buffer_containers": buffer_containers,
+            "scaleup_window": scaleup_window,
+            "scaledown_window": scaledown_window,
+            "target_concurrency": target_concurrency,
+        }
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.autoscaler.update(**changes)
+
+    def _place(self) -> Deployed:
         if self._deployed is None:
             from ..errors import ExecutionError
 
             raise ExecutionError(f"Server {self._name!r} is not deployed yet; deploy its App, or use `Server.from_name`.")
-        app_ref, environment_name, client = self._deployed
+        return self._deployed
+
+    def _fetch(self) -> ServerInfo:
+        from ..client import servers
+        from .connect import calls
+
+        app_ref, environment_name, client = self._place()
         with calls(client, environment_name) as (connected, environment):
             return servers.info(connected, app_ref, self._name, environment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ def of_scans(scans: Iterable[tuple[Path, Scan]], during: str) -> LocalTree:
     links, folders = [], []
     for folder, found in scans:
         for file, digest in zip(found.files, hashes.of_files(found.files, folder, during), strict=True):
-            entries.append(File(file.path, digest, file.status.st_size, file.executable))
+            status = file.status
+            entries.append(File(file.path, digest, status.st_size, bool(status.st_mode & stat.S_IXUSR)))
             local[digest] = file
         links += found.links
         folders += found.folders

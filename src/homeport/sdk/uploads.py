@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -74,8 +74,10 @@ def send(calls: Calls, trees: Iterable[LocalTree]) -> Iterator[Uploading]:
     Raises ConflictError naming a file that was changed meanwhile, InvalidError for one that can't be read any more, and
     what the platform answers.
     """
-    wanted = {blob.digest: blob for tree in trees for blob in _blobs(tree)}
-    missing = [wanted[digest] for digest in blobs.missing(calls, wanted) if digest in wanted] if wanted else []
+    trees = tuple(trees)
+    wanted = dict.fromkeys(digest for tree in trees for digest in (*tree.files, tree.tree.digest))
+    absent = dict.fromkeys(blobs.missing(calls, wanted)) if wanted else {}
+    missing = list({blob.digest: blob for tree in trees for blob in _blobs(tree, absent)}.values())
     if not missing:
         return
     files = [blob for blob in missing if blob.found is not None]  # lists of files go along, and nobody waits for them
@@ -96,12 +98,13 @@ def send(calls: Calls, trees: Iterable[LocalTree]) -> Iterator[Uploading]:
             _cancel(running)
 
 
-def _blobs(tree: LocalTree) -> Iterator[_Blob]:
-    """Its files, and the tree itself as the last one: where that is there, the files were."""
-    for digest, found in tree.files.items():
-        yield _Blob(digest, found.status.st_size, found, during=tree.during)
-    content = tree.tree.content
-    yield _Blob(tree.tree.digest, len(content), content=content)
+def _blobs(tree: LocalTree, absent: Mapping[str, None]) -> Iterator[_Blob]:
+    """What it has of these: files, and the tree itself as the last one, so that where it is there, the files were."""
+    for digest in absent:
+        if (found := tree.files.get(digest)) is not None:
+            yield _Blob(digest, found.status.st_size, found, during=tree.during)
+    if tree.tree.digest in absent:
+        yield _Blob(tree.tree.digest, len(tree.tree.content), content=tree.tree.content)
 
 
 def _jobs(calls: Calls, missing: list[_Blob], sent: _Sent) -> Iterator[Callable[[], None]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..core import reconcile, routing
 from ..core.actions import SetRoutes
-from ..core.events import ContainerMoved, DeployUnchanged
+from ..core.events import ContainerMoved, DeployUnchanged, Scaled
 from ..core.facts import DeployKind, DeployRequested, Fact
 from ..core.model import App, Strategy, World
 from ..core.reconcile import Step
@@ -32,6 +32,7 @@ class Checker:
         self._served: set[str] = set()  # hosts that once had a serving container and must not lose them all
         self._unchanged: App | None = None
         self._excused_until_ms: dict[str, int] = {}
+        self._raised: dict[str, tuple[int, int]] = {}  # by service: when it last needed more, and its window then
         self._steps = 0
         self.requests_failed = 0
 
@@ -48,6 +49,8 @@ class Checker:
                     self._told_to_stop(before.apps.get(app_id), step.world.apps.get(app_id), container.container_id)
                 case ContainerMoved(_, container) if container.state is ContainerState.ENDED:
                     self._ended_in_truth(container.container_id)
+                case Scaled():
+                    self._scaled(step.world, event)
                 case DeployUnchanged(app) if step.world.apps[app.app_id].version != app.version:
                     raise LawBroken(f"a no-op changed {app.app_id}")
                 case _:
@@ -87,6 +90,25 @@ class Checker:
         """A Server that a version took out may come back later, with an empty pool at first."""
         if old is not None:
             self._excuse({route.host for route in routing.table(old)} - hosts)
+
+    def _scaled(self, world: World, event: Scaled) -> None:
+        """Never down before a window has passed since it went up; never to nothing while a request was in flight."""
+        now_ms, app = self._around.timeline.now_ms, world.apps[event.app_id]
+        service_id = next(s.service_id for s in app.services if s.name == event.service)
+        states = (DeploymentState.LIVE, DeploymentState.ROLLING)
+        specs = [s for d in app.deployments if d.state in states for s in d.services if s.name == event.service]
+        windows_s = [o.value for d in app.deployments for o in d.overrides if o.setting == "scaledown_window_s"]
+        window_ms = 1000 * min([s.scaledown_window_s for s in specs] + windows_s)
+        if event.count > event.before:
+            self._raised[service_id] = (now_ms, window_ms)
+            return
+        raised_ms, window_then_ms = self._raised.get(service_id, (0, 0))
+        if now_ms - raised_ms < min(window_ms, window_then_ms):
+            raise LawBroken(f"{service_id} flaps: it went up {now_ms - raised_ms} ms ago, and down now")
+        if event.count == 0:
+            self._excuse({s.host for s in specs})
+            if self._around.router.was_busy(service_id, now_ms - window_ms, world.load_seen.until_ms):
+                raise LawBroken(f"{service_id} went to nothing, and a request was in flight in its window")
 
     def _excuse(self, hosts: set[str]) -> None:
         for host in hosts:

@@ -10,9 +10,16 @@ from random import Random
 from typing import Protocol
 
 from ..control import redeploy
-from ..core.facts import AppForgotten, AppStopRequested, ContainerStopRequested, DeployKind, DeployRequested
+from ..core.facts import (
+    AppForgotten,
+    AppStopRequested,
+    AutoscalerUpdated,
+    ContainerStopRequested,
+    DeployKind,
+    DeployRequested,
+)
 from ..core.model import App, ServiceSpec, Strategy, World
-from ..core.states import AppState
+from ..core.states import AppState, DeploymentState
 from ..errors import Error
 from ..store.history import DeploymentRow
 from .door import Wish
@@ -56,6 +63,8 @@ class People:
         if dice <= 88:
             # the collector, perhaps wrong about what is over
             return Wish(AppForgotten(self.random.choice(list(world.apps))))
+        if dice <= 93:
+            return self._tune(app)
         if app.containers:
             return Wish(ContainerStopRequested(self.random.choice(app.containers).container_id))
         return None
@@ -139,4 +148,20 @@ class People:
             memory_mib=self.random.choice((128, 512)),
             startup_timeout_ms=30_000,
             exit_grace_ms=self.random.choice((0, 0, 5_000, 60_000)),
+            buffer_containers=self.random.choice((0, 0, 0, 1)),
+            target_concurrency_centi=self.random.choice((0, 100, 250)),
+            scaleup_window_s=self.random.choice((0, 0, 3)),
+            scaledown_window_s=self.random.choice((2, 5, 20)),
         )
+
+    def _tune(self, app: App) -> Wish | None:
+        """Settings of a Server that somebody changes while it runs, so that they go together."""
+        current = [d for d in app.deployments if d.state in (DeploymentState.LIVE, DeploymentState.ROLLING)]
+        names = sorted({spec.name for d in current for spec in d.services})
+        if not names:
+            return None
+        minimum = self.random.randint(0, 2)
+        limits = (("max_containers", self.random.choice((0, minimum + 1))), ("min_containers", minimum))
+        load = (("target_concurrency_centi", self.random.choice((0, 100))), ("scaledown_window_s", 3))
+        changes = self.random.choice((limits, load, (("buffer_containers", 1),)))
+        return Wish(AutoscalerUpdated(app.app_id, self.random.choice(names), changes, "somebody"))

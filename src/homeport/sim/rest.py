@@ -5,6 +5,10 @@ Shares nothing with the deciding code but the model.
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
+
 from ..control.kernel import Kernel, lasting
 from ..core import routing
 from ..core.model import App, Capacity, Container, Deployment, ServiceSpec, World
@@ -12,15 +16,16 @@ from ..core.states import AppState, ContainerState, DeploymentState
 from ..store import records
 from ..testing.journal import MemoryJournal
 from .plane import LawBroken, Surroundings
+from .streams import Streams
 
 
-def at_rest(kernel: Kernel, around: Surroundings) -> None:
+def at_rest(kernel: Kernel, around: Surroundings, streams: Streams) -> None:
     """Raises LawBroken naming the first thing that is not at rest."""
     world = kernel.world
     history_is_whole(around.journal)
     free = _free(world)
     for app in world.apps.values():
-        _app_at_rest(app, free)
+        _app_at_rest(app, free, streams)
     believed = {
         c.container_id for app in world.apps.values() for c in app.containers if c.state is not ContainerState.PENDING
     }
@@ -55,7 +60,7 @@ def history_is_whole(journal: MemoryJournal) -> None:
         raise LawBroken(f"these deployments never came to an end: {sorted(open_ones)}")
 
 
-def _app_at_rest(app: App, free: Capacity | None) -> None:
+def _app_at_rest(app: App, free: Capacity | None, streams: Streams) -> None:
     if app.state not in (AppState.DEPLOYED, AppState.STOPPED):
         raise LawBroken(f"{app.app_id} is {app.state.value} for ever")
     if any(d.state is DeploymentState.ROLLING for d in app.deployments):
@@ -68,19 +73,28 @@ def _app_at_rest(app: App, free: Capacity | None) -> None:
     if strangers := [c.container_id for c in app.containers if not _belongs(app, live, c)]:
         raise LawBroken(f"{app.app_id} has {strangers}, which nobody wants")
     for spec in live.services:
-        _service_at_rest(app, spec, free)
+        changed: dict[str, Any] = {o.setting: o.value for o in live.overrides if o.service == spec.name}
+        _service_at_rest(app, replace(spec, **changed), free, streams.at(spec.host))
 
 
-def _service_at_rest(app: App, spec: ServiceSpec, free: Capacity | None) -> None:
-    """At full strength, or as near to it as the room that is left allows."""
+def _service_at_rest(app: App, spec: ServiceSpec, free: Capacity | None, held: int) -> None:
+    """What `held` requests need, or as near to it as the room that is left allows; its minimum alone without any."""
     mine = [c for c in app.containers if _name(app, c) == spec.name]
     waiting = [c for c in mine if c.state is ContainerState.PENDING]
     serving = [c for c in mine if c.state is ContainerState.READY and not c.failures]
     fits = free is None or (spec.cpu_milli <= free.cpu_milli and spec.memory_mib <= free.memory_mib)
-    want = max(1, spec.min_containers)
-    want = min(want, spec.max_containers) if spec.max_containers else want
+    # where there is room for none, nobody is in flight: there is only the demand of those that are refused
+    want = _want(spec, held if serving else min(held, 1))
     if len(mine) != want or len(serving) + len(waiting) != want or (waiting and fits):
         raise LawBroken(f"{app.app_id}/{spec.name} has {[c.state.value for c in mine]} of {want}; fits: {fits}")
+
+
+def _want(spec: ServiceSpec, held: int) -> int:
+    if not held:
+        return spec.min_containers
+    load = math.ceil(held / (spec.target_concurrency_centi / 100)) if spec.target_concurrency_centi else 1
+    want = max(load + spec.buffer_containers, spec.min_containers)
+    return min(want, spec.max_containers) if spec.max_containers else want
 
 
 def _free(world: World) -> Capacity | None:

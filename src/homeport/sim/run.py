@@ -22,8 +22,10 @@ from .plane import LawBroken, Plane, Surroundings
 from .redeployments import Redeployments
 from .rest import at_rest
 from .router import SimRouter
+from .streams import Streams
 
 REST_MS = 600_000
+SAMPLE_MS = 1_000
 LOOK_MS = 60_000
 RECOVERY = 250  # per mille and second: some containers that hang come back by themselves
 RESTART_MS_MAX = 20_000
@@ -65,12 +67,15 @@ class Simulation:
         self.steps = self.deaths = 0
         self._trace = hashlib.sha256()
         self.plane = Plane(self.around, self._watch, self._died)
+        self.streams = Streams(self.timeline, self.router)
+        self._sampled_ms = self.timeline.now_ms
 
     def run(self) -> Report:
         second = choices.SECOND_MS
         self.timeline.every(self.options.people_every_ms, self._somebody)
         self.timeline.every(self.options.requests_every_ms, self._request)
         self.timeline.every(second, self._mishaps)
+        self.timeline.every(SAMPLE_MS, self._sample)
         self.timeline.run(self.timeline.now_ms + self.options.chaos_ms)
         self._calm()
         self._come_to_rest()
@@ -92,7 +97,7 @@ class Simulation:
         while self.timeline.now_ms < until_ms:
             self.timeline.run(self.timeline.now_ms + LOOK_MS)
             try:
-                at_rest(self.plane.kernel, self.around)
+                at_rest(self.plane.kernel, self.around, self.streams)
             except LawBroken:
                 if quiet or self.timeline.now_ms >= until_ms:
                     raise
@@ -149,9 +154,18 @@ class Simulation:
             self.redeployments.asked(fact, wish.named, step)
         return step
 
+    def _sample(self) -> None:
+        """A control plane sees only what happens while it lives and the router answers."""
+        if self.router.down:
+            return
+        sample = self.router.sample(self._sampled_ms)
+        if self.plane.alive and sample.to_ms - sample.from_ms <= 2 * SAMPLE_MS:
+            self.tell(sample)
+        self._sampled_ms = sample.to_ms
+
     def _request(self) -> None:
         routes = self.router.hosts
-        if not routes:
+        if not routes or not self.faults:
             return
         host = self.timeline.random.choice(routes).host
         lasts_ms = self.timeline.random.choice((5, 50, 800, 20_000))
@@ -195,6 +209,7 @@ class Simulation:
         self.engine.refuse_start = 0
         self.engine.flaky = False
         self._router_back()
+        self.streams.begin()
 
     def _watch(self, before: World, step: Step) -> None:
         self.steps += 1

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from typing import Any, NamedTuple
 
 from . import cgroup, rights, syscalls
@@ -48,9 +47,7 @@ def _exec(program: Program) -> None:
             os.dup2(source, target)
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.setsid()
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        syscalls.default_signals(program.rights["machine"])
         os.chdir(program.cwd)
         rights.limit(program.rights)
         _execute(program)

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -238,9 +237,7 @@ class Launch(NamedTuple):
         sources = [null if fd < 0 else os.dup(fd) for fd in self.stdio]
         for target, source in enumerate(sources):
             os.dup2(source, target)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        syscalls.default_signals(self.host.machine)
         image = self.host.crun_image
         os.execve(image if image >= 0 else self.argv[0], self.argv, os.environ)
 

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import signal
 import struct
 
 CLONE_NEWNS = 0x20000
@@ -44,9 +45,15 @@ _AT_FDCWD = -100
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 _OPEN_TREE_CLONE = 1
 _AT_RECURSIVE = 0x8000
-_NUMBERS = {"x86_64": {"seccomp": 317, "keyctl": 250}, "aarch64": {"seccomp": 277, "keyctl": 219}}
+_NUMBERS = {
+    "x86_64": {"seccomp": 317, "keyctl": 250, "rt_sigaction": 13},
+    "aarch64": {"seccomp": 277, "keyctl": 219, "rt_sigaction": 134},
+}
 MACHINES = tuple(_NUMBERS)
 _KEYCTL_JOIN_SESSION_KEYRING = 1
+_LIBC_SIGNALS = (32, 33)
+_SIGNAL_SET_BYTES = 8
+_SIGACTION_DEFAULT = bytes(32)  # the kernel's struct: SIG_DFL, no flags, no restorer, nothing masked
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4  # as crun has it: without, the kernel may slow the process down
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -109,6 +116,18 @@ def new_session_keyring(machine: str) -> None:
     """Lets go of the keys of the session that started us; a kernel without keyrings is no error."""
     with contextlib.suppress(OSError):
         _syscall(_NUMBERS[machine]["keyctl"], "keyctl", _KEYCTL_JOIN_SESSION_KEYRING, None)
+
+
+def default_signals(machine: str) -> None:
+    """Nothing ignored, handled or blocked, whatever was left to us; for a process about to execute a program.
+
+    A parent may also have ignored the two signals that the C library uses and hides: those by the system call.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    for hidden in _LIBC_SIGNALS if machine in _NUMBERS else ():
+        _syscall(_NUMBERS[machine]["rt_sigaction"], "rt_sigaction", hidden, _SIGACTION_DEFAULT, None, _SIGNAL_SET_BYTES)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def set_capabilities(mask: int) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
 from typing import NamedTuple, NoReturn
 
@@ -53,9 +52,7 @@ def _main(host: Host, key: Key, place: str, control: int) -> NoReturn:
         _set_fds(control, os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC))
         _show_files(host, key, place)
         syscalls.pivot_root(f"{place}/rootfs")
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        syscalls.default_signals(host.machine)
         os.execve(key.program, key.argv, dict(key.env))
     except OSError as error:
         os.write(template.CONTROL, f"error {error}".encode())

@@ -15,17 +15,17 @@ import re
 import tempfile
 import threading
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import ExecutionError, InvalidError, NotFoundError
 from .arrivals import CHUNK_BYTES, Arrivals
+from .listing import Listing
 
 BLOB_BYTES_MAX = 64 * 1024**3
 PARTIAL = ".part"
 EXECUTABLE = "x"
-LISTED_FROM = 4  # a folder is listed when at least so many of its blobs are asked for
+LISTED_FROM = 200  # so many blobs are not asked for one by one
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(rf"[0-9a-f]{{64}}({re.escape(PARTIAL)})?")
@@ -41,6 +41,7 @@ class Blobs:
         self._arriving.mkdir(parents=True, exist_ok=True)
         self._guard = threading.Lock()
         self._asked_ms: dict[str, int] = {}  # only of what is here
+        self._listing = Listing(self._root)
         self._arrivals = Arrivals(self._arriving, self.path, bytes_max)
         for left in self._arriving.iterdir():
             if left.suffix != PARTIAL:
@@ -58,15 +59,13 @@ class Blobs:
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those that are not here, each once, in the order given. Raises InvalidError for what is no digest."""
-        asked = list(dict.fromkeys(digests))
-        for digest in asked:
-            if not _DIGEST.fullmatch(digest):
-                raise _no_digest(digest)
-        now_ms = time.time_ns() // 1_000_000
+        asked = dict.fromkeys(digests, time.time_ns() // 1_000_000)
         with self._guard:  # what is told to be here must not go before it is known to have been asked for
-            here = self._here(asked)
-            self._asked_ms.update((digest, now_ms) for digest in here)
-        return [digest for digest in asked if digest not in here]
+            absent = self._absent(asked)
+            self._asked_ms.update(asked)
+            for digest in absent:
+                self._asked_ms.pop(digest, None)
+        return absent
 
     def executable(self, digest: str) -> Path:
         """A file with the content of this blob that can be executed; made when first asked for. Raises as `chunks`."""
@@ -177,25 +176,17 @@ class Blobs:
             path.unlink(missing_ok=True)
             raise ExecutionError(f"Blob {digest} was damaged on disk and has been removed: deploy again to upload it.")
 
-    def _here(self, asked: Iterable[str]) -> set[str]:
-        by_folder: defaultdict[str, list[str]] = defaultdict(list)
-        for digest in asked:
-            by_folder[digest[:2]].append(digest)
-        here: set[str] = set()
-        for folder, digests in by_folder.items():
-            if len(digests) < LISTED_FROM:
-                here.update(digest for digest in digests if os.path.exists(f"{self._root}/{folder}/{digest[2:]}"))
-            else:
-                names = _names(self._root / folder)
-                here.update(digest for digest in digests if digest[2:] in names)
-        return here
-
-
-def _names(folder: Path) -> set[str]:
-    try:
-        return set(os.listdir(folder))
-    except FileNotFoundError:
-        return set()
+    def _absent(self, asked: Collection[str]) -> list[str]:
+        if len(asked) < LISTED_FROM:
+            return [digest for digest in asked if not self.path(digest).exists()]
+        here = self._listing.digests()
+        if here.issuperset(asked):
+            return []
+        absent = [digest for digest in asked if digest not in here]
+        for digest in absent:
+            if not _DIGEST.fullmatch(digest):
+                raise _no_digest(digest)
+        return absent
 
 
 def _no_digest(text: str) -> InvalidError:

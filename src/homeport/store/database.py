@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..errors import PlatformError
 
-HEAD_REVISION = "0006"  # the newest file in migrations/versions
+HEAD_REVISION = "0007"  # the newest file in migrations/versions
 BUSY_TIMEOUT_S = 5
 
 

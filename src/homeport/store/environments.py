@@ -20,6 +20,8 @@ class EnvironmentRow:
     created_at_ms: int
     created_by: str
     deleted_at_ms: int | None = None
+    restricted: bool = False
+    default_role: str = "contributor"  # of members without a role of their own there
 
 
 class EnvironmentTable:

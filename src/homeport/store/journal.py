@@ -19,8 +19,9 @@ from ..core.model import App
 from ..core.states import AppState
 from ..ports import Record
 from . import chain, codec
+from .change import Change
 from .database import Database
-from .projections import Change, changes
+from .projections import changes
 from .tables import PROJECTIONS, apps, meta, records
 
 FORGOTTEN = "forgotten"

@@ -7,28 +7,13 @@ records again from the first gives the same rows, and folding one twice changes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table
-
 from ..ports import Record
+from . import access_projections
 from . import records as kinds
+from .change import Change
 from .tables import app_index, app_tags, container_index, deployments, environments, volumes
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Of the row named by `key`: set `values`, and `first` only where nothing is yet.
-
-    If there is no such row it is made when `make` says so, else nothing happens.
-    """
-
-    table: Table
-    key: dict[str, Any]
-    values: dict[str, Any] = field(default_factory=dict)
-    first: dict[str, Any] = field(default_factory=dict)
-    make: bool = False
 
 
 def changes(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
@@ -115,12 +100,14 @@ def _ended(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
 def _environment_created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     first = {name: record.body[name] for name in ("name", "web_suffix")}
     first |= {"position": seq, "created_at_ms": at_ms, "created_by": record.actor}
+    first |= access_projections.environment(record)
     return (Change(environments, _environment(record), first=first, make=True),)
 
 
 def _environment_updated(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
     body = record.body
-    renamed = Change(environments, _environment(record), {"name": body["name"], "web_suffix": body["web_suffix"]})
+    values = {"name": body["name"], "web_suffix": body["web_suffix"], **access_projections.environment(record)}
+    renamed = Change(environments, _environment(record), values)
     if body["old_name"] == body["name"]:
         return (renamed,)
     goes_along = [Change(table, {"environment": body["old_name"]}, {"environment": body["name"]}) for table in _NAMESPACED]
@@ -175,6 +162,7 @@ PROJECTORS: Mapping[str, Projector] = {
     kinds.ENVIRONMENT_CREATED: _environment_created,
     kinds.ENVIRONMENT_UPDATED: _environment_updated,
     kinds.ENVIRONMENT_DELETED: _environment_deleted,
+    **access_projections.PROJECTORS,
     kinds.VOLUME_CREATED: _volume_created,
     kinds.VOLUME_RENAMED: _volume_renamed,
     kinds.VOLUME_DELETED: _volume_deleted,

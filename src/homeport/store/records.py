@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from ..ports import Record
@@ -12,6 +12,8 @@ DEPLOYMENT_SETTLED = "deployment.settled"
 APP_STOP = "app.stop"
 APP_STOPPED = "app.stopped"
 APP_TAGS = "app.tags"
+AUTOSCALER_UPDATE = "autoscaler.update"
+SERVICE_SCALED = "service.scaled"
 CONTAINER_CREATED = "container.created"
 CONTAINER_STARTED = "container.started"
 CONTAINER_READY = "container.ready"
@@ -82,6 +84,17 @@ def app_tags(app_id: str, tags: Mapping[str, str], code_tags: Mapping[str, str],
     return Record(APP_TAGS, {"app_id": app_id, "tags": dict(tags), "code_tags": dict(code_tags)}, actor)
 
 
+def autoscaler_update(app_id: str, service: str, changes: Iterable[tuple[str, int]], actor: str) -> Record:
+    """Settings of a Server are other ones until the next deployment; 0 is none."""
+    return Record(AUTOSCALER_UPDATE, {"app_id": app_id, "service": service, "changes": dict(changes)}, actor)
+
+
+def service_scaled(app_id: str, service: str, before: int, count: int, why: str) -> Record:
+    """The load of a Server needs another number of containers, before minimum, maximum and buffer."""
+    body: dict[str, object] = {"app_id": app_id, "service": service, "before": before, "count": count, "why": why}
+    return Record(SERVICE_SCALED, body)
+
+
 def container_created(container_id: str, app_id: str, service: str, version: int) -> Record:
     """A container is wanted. `service` is the Server's name."""
     body: dict[str, object] = {"container_id": container_id, "app_id": app_id, "service": service, "version": version}
@@ -107,15 +120,17 @@ def container_ended(container_id: str, reason: str, exit_code: int | None = None
     return Record(CONTAINER_ENDED, body)
 
 
-def environment_created(environment_id: str, name: str, web_suffix: str, actor: str) -> Record:
+def environment_created(
+    environment_id: str, name: str, web_suffix: str, actor: str, access: Mapping[str, object] | None = None
+) -> Record:
+    """`access`: `restricted` and `default_role`; without it nobody's role is bounded."""
     body: dict[str, object] = {"environment_id": environment_id, "name": name, "web_suffix": web_suffix}
-    return Record(ENVIRONMENT_CREATED, body, actor)
+    return Record(ENVIRONMENT_CREATED, body | dict(access or {}), actor)
 
 
-def environment_updated(environment_id: str, old_name: str, name: str, web_suffix: str, *, actor: str) -> Record:
-    """Its name and web suffix from now on. The stopped Apps in it go with the name."""
-    names: dict[str, object] = {"old_name": old_name, "name": name, "web_suffix": web_suffix}
-    return Record(ENVIRONMENT_UPDATED, {"environment_id": environment_id, **names}, actor)
+def environment_updated(environment_id: str, old_name: str, now: Mapping[str, object], actor: str) -> Record:
+    """`now`: its `name`, `web_suffix` and (as above) access. The stopped Apps in it go with the name."""
+    return Record(ENVIRONMENT_UPDATED, {"environment_id": environment_id, "old_name": old_name, **now}, actor)
 
 
 def environment_deleted(environment_id: str, name: str, actor: str) -> Record:

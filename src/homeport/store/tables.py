@@ -7,7 +7,7 @@ Times are milliseconds since the epoch. `position` is the `seq` of the record th
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, false
 
 schema = MetaData()
 
@@ -106,6 +106,8 @@ environments = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("created_by", String, nullable=False),
     Column("deleted_at_ms", BigInteger),
+    Column("restricted", Boolean, nullable=False, server_default=false()),
+    Column("default_role", String, nullable=False, server_default="contributor"),
 )
 
 volumes = Table(
@@ -137,4 +139,62 @@ stored_secrets = Table(
     Column("sealed", LargeBinary, nullable=False),
     Index("secrets_by_name", "environment_id", "name", unique=True),
 )
-PROJECTIONS = (deployments, app_index, container_index, app_tags, environments, volumes)
+
+members = Table(
+    "members",
+    schema,
+    Column("member_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+
+environment_roles = Table(
+    "environment_roles",
+    schema,
+    Column("environment_id", String, primary_key=True),
+    Column("member_id", String, primary_key=True),
+    Column("role", String, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    schema,
+    Column("token_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("member_id", String, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+
+proxy_tokens = Table(
+    "proxy_tokens",
+    schema,
+    Column("token_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+
+proxy_grants = Table(
+    "proxy_grants",
+    schema,
+    Column("token_id", String, primary_key=True),
+    Column("environment_id", String, primary_key=True),
+    Column("granted", Boolean, nullable=False),
+)
+
+workspace_settings = Table(
+    "workspace_settings", schema, Column("key", String, primary_key=True), Column("value", String, nullable=False)
+)
+ACCESS = (members, environment_roles, api_tokens, proxy_tokens, proxy_grants, workspace_settings)
+PROJECTIONS = (deployments, app_index, container_index, app_tags, environments, volumes, *ACCESS)

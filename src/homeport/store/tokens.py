@@ -23,7 +23,7 @@ ADMIN_FILE = "admin-token.json"
 HASHES_FILE = "api-tokens.json"
 
 _ALPHABET = string.ascii_letters + string.digits
-_NOBODY = hashlib.sha256(b"").hexdigest()
+NOBODY = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class TokenStore:
         token = Token(stored["token_id"], stored["token_secret"]) if {"token_id", "token_secret"} <= stored.keys() else None
         if token is not None and self.verify(token.token_id, token.secret) == ADMIN:
             return token
-        token = Token("ak-" + _random(22), "as-" + _random(32))
+        token = Token("ak-" + random_text(22), "as-" + random_text(32))
         # the hash comes first: a token that is in the file always works
         others = {token_id: entry for token_id, entry in self._known.items() if entry["actor"] != ADMIN}
-        self._save({**others, token.token_id: {"actor": ADMIN, "sha256": _hash(token.secret)}})
+        self._save({**others, token.token_id: {"actor": ADMIN, "sha256": sha256(token.secret)}})
         document = {"token_id": token.token_id, "token_secret": token.secret}
         write_private(self._keys / ADMIN_FILE, json.dumps(document).encode() + b"\n")
         return token
@@ -57,7 +57,7 @@ class TokenStore:
     def verify(self, token_id: str, secret: str) -> str | None:
         """The name of the actor, or None for bad credentials. Takes as long for unknown ids as for known ones."""
         entry = self._known.get(token_id)
-        good = hmac.compare_digest(_hash(secret), entry["sha256"] if entry else _NOBODY)
+        good = hmac.compare_digest(sha256(secret), entry["sha256"] if entry else NOBODY)
         return entry["actor"] if entry and good else None
 
     def _save(self, known: dict[str, dict[str, str]]) -> None:
@@ -77,9 +77,11 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _hash(secret: str) -> str:
+def sha256(secret: str) -> str:
+    """In hex."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _random(length: int) -> str:
+def random_text(length: int) -> str:
+    """Letters and digits that nobody can guess."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -17,12 +17,11 @@ PYTHON_VERSIONS = ("3.11", "3.13")
 
 
 class FakeImages(Images):
-    """`broken`: steps that fail. `built` counts builds in their order. Clear `gate` to hold builds until it is set."""
+    """`broken`: steps that fail. `built` counts builds in their order. A build of one in `held` never ends by itself."""
 
     def __init__(self, directory: str = "/fake/images", broken: Iterable[str] = ()) -> None:
         self.built: list[ImageRecipe] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.held: set[ImageRecipe] = set()
         self._directory = directory
         self._broken = frozenset(broken)
         self._images: dict[ImageRecipe, Image] = {}
@@ -33,7 +32,8 @@ class FakeImages(Images):
             raise InvalidError(f"{recipe.base}(python_version={recipe.python_version!r}) can't be had here")
         async with self._turn.setdefault(recipe, asyncio.Lock()):
             if recipe not in self._images or _built_anew(recipe):
-                await self.gate.wait()
+                if recipe in self.held:
+                    await asyncio.Event().wait()
                 self._images[recipe] = self._build(recipe, progress)
             return self._images[recipe]
 
@@ -53,7 +53,8 @@ class FakeImages(Images):
             progress(f"STEP {number + 1}/{len(recipe.steps) + 1}: {text}")
             if text in self._broken:
                 where = f"step {number + 1} of {len(recipe.steps) + 1}: {text}"
-                raise ImageBuildError(f"Image build for im-{_name(recipe, number)[:22]} failed.\n  {where}")
+                image_id = f"im-{_name(recipe, number)[:22]}"
+                raise ImageBuildError(f"Image build for {image_id} failed.\n  {where}", image_id)
             layers.insert(0, f"{self._directory}/{_name(recipe, number)}")
         self.built.append(recipe)
         return Image(_name(recipe, len(recipe.steps)), tuple(layers), recipe.python_version)

@@ -1,0 +1,124 @@
+"""Servers that scale: to nothing and back by the first request, and by the requests that are in flight."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from e2e_harness import Answer, Box, ask, connect, wait_until
+from e2e_sources import server
+
+
+def count(box: Box, app: str, state: str = "ready") -> int:
+    return sum(c["state"] == state for c in box.containers(app))
+
+
+def first(url: str) -> tuple[int, int]:
+    """The status of a request, and its Retry-After in seconds."""
+    connection = connect(url)
+    try:
+        connection.request("GET", "/", headers={"Host": urlsplit(url).netloc})
+        response = connection.getresponse()
+        return response.status, int(response.headers["Retry-After"])
+    finally:
+        connection.close()
+
+
+@contextmanager
+def in_flight(url: str, requests: int) -> Iterator[list[Answer | str]]:
+    """So many people who each wait for an answer of a second, and then ask again. Gives their answers so far."""
+    over = threading.Event()
+    answers: list[Answer | str] = []
+
+    def person() -> None:
+        connection = connect(url)
+        while not over.is_set():
+            try:
+                answers.append(ask(connection, url, "/slow"))
+            except (OSError, http.client.HTTPException) as error:
+                answers.append(repr(error))
+                connection.close()
+        connection.close()
+
+    people = [threading.Thread(target=person, daemon=True) for _ in range(requests)]
+    for each in people:
+        each.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for each in people:
+            each.join(10)
+
+
+def test_an_idle_server_goes_to_nothing_and_the_first_request_brings_it_back(box: Box) -> None:
+    """Check 11.22."""
+    url = box.deploy("sleepy", server("sleepy", options="scaledown_window=2"))
+    assert box.get(url) == Answer(200, "one")
+    wait_until(lambda: not box.containers("sleepy"), "nothing to be left")
+    status, retry_after_s = first(url)
+    assert (status, retry_after_s >= 1) == (503, True)
+    wait_until(lambda: box.get(url) == Answer(200, "one"), "the answer of the new container")
+
+
+def test_who_comes_too_early_is_told_how_long_starts_take(box: Box) -> None:
+    slow = "time.sleep(2.2); serve()"
+    url = box.deploy("late", server("late", enter=slow, options="scaledown_window=2"))
+    wait_until(lambda: not box.containers("late"), "nothing to be left")
+    status, retry_after_s = first(url)
+    assert (status, retry_after_s >= 3) == (503, True)
+    time.sleep(retry_after_s)
+    wait_until(lambda: box.get(url) == Answer(200, "one"), "the answer of the new container")
+
+
+def test_an_idle_app_that_is_deployed_again_is_proved_and_goes_to_nothing_again(box: Box) -> None:
+    box.deploy("proved", server("proved", options="scaledown_window=2"))
+    wait_until(lambda: not box.containers("proved"), "nothing to be left")
+    url = box.deploy("proved", server("proved", "two", options="scaledown_window=2"))
+    assert box.get(url) == Answer(200, "two")
+    wait_until(lambda: not box.containers("proved"), "nothing to be left")
+
+
+def test_without_a_target_there_are_as_many_as_the_minimum_and_all_take_part(box: Box) -> None:
+    """Check 11.33."""
+    url = box.deploy("three", server("three", options="min_containers=3"))
+    with in_flight(url, 12) as answers:
+        wait_until(lambda: len(answers) >= 36, "three rounds of answers")
+        assert count(box, "three") == 3
+        assert len(box.containers("three", "--all")) == 3
+    assert set(answers) == {Answer(200, "one")}
+
+
+def test_load_adds_containers_up_to_the_target_of_each_and_refuses_nobody(box: Box) -> None:
+    """Check 11.34, with 15 in flight and a target of 4: about 4 containers."""
+    url = box.deploy("grown", server("grown", options="target_concurrency=4, scaleup_window=1, scaledown_window=4"))
+    with in_flight(url, 15) as answers:
+        wait_until(lambda: count(box, "grown") >= 4, "four containers")
+        seen = len(answers)
+        wait_until(lambda: len(answers) >= seen + 30, "two more rounds")
+        assert count(box, "grown") in (4, 5)
+    assert set(answers) == {Answer(200, "one")}
+    wait_until(lambda: not box.containers("grown"), "nothing to be left", 30)
+
+
+def test_a_request_that_goes_on_keeps_its_container(box: Box) -> None:
+    url = box.deploy("held", server("held", options="scaledown_window=5"))
+    with box.held("held", url) as held:
+        assert not held.box.ending("held", held.container_id)
+        box.deploy("clock", server("clock", options="scaledown_window=6"))
+        wait_until(lambda: not box.containers("clock"), "another one to be idle for longer")
+        assert count(box, "held") == 1
+        assert held.let_go() == Answer(200, "one")
+    wait_until(lambda: not box.containers("held"), "nothing to be left")
+
+
+def test_a_cap_of_one_leaves_a_gap_in_a_rolling_redeploy_and_no_crash(box: Box) -> None:
+    """Check 11.37."""
+    url = box.deploy("only", server("only", "one", options="max_containers=1"))
+    box.deploy("only", server("only", "two", options="max_containers=1"))
+    wait_until(lambda: box.get(url) == Answer(200, "two"), "the new version")
+    assert count(box, "only") == 1

@@ -1,0 +1,167 @@
+"""HAProxy as we configure it in front of real HTTP servers, and clients that write whatever bytes they like.
+
+What both sides understood is compared: the router's request records, and what the server behind it kept of each request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from homeport.core.routes import Route, Target
+from homeport.router.haproxy import HAProxyRouter
+from homeport.router.records import RequestRecord
+from homeport.router.settings import RouterSettings
+
+APPS = Path(__file__).parent / "apps"
+HOST = b"Host: a.localhost\r\n"
+DEADLINE_S = 20.0
+KINDS = ("uvicorn", "gunicorn", "aiohttp", "node")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as a server understood it; names of headers in lower case."""
+
+    method: str
+    path: str
+    body: str
+    headers: tuple[tuple[str, str], ...]
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+
+async def until(true: Callable[[], bool], what: str, seconds: float = DEADLINE_S) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not true():
+        assert loop.time() < deadline, f"did not happen within {seconds:.0f} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+class HostileBench:
+    def __init__(self, kind: str) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="hp-hostile-", dir="/tmp"))
+        self.port, self.server_port = _free_ports(2)
+        self.records: list[RequestRecord] = []
+        self._server = subprocess.Popen(_command(kind, self.server_port), cwd=APPS, stderr=subprocess.DEVNULL)
+        self._router = HAProxyRouter(RouterSettings(self.directory / "r", "127.0.0.1", self.port, slots=4))
+        self._router.on_request = self.records.extend
+
+    async def open(self) -> HostileBench:
+        await until(lambda: _listens(self.server_port), "the server listens")
+        await self._router.start()
+        target = Target("ta-1", f"127.0.0.1:{self.server_port}")
+        await self._router.apply("ap-1", (Route("a.localhost", "ap-1", "fu-1", "main", False, targets=(target,)),))
+        return self
+
+    async def close(self) -> None:
+        await self._router.stop()
+        self._server.kill()
+        self._server.wait()
+        shutil.rmtree(self.directory)
+
+    async def send(self, *parts: bytes, seconds: float = 0.5) -> bytes:
+        """All that comes back on a connection of its own until it is closed, or nothing came for so long."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        got = b""
+        with suppress(OSError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            with suppress(TimeoutError):
+                while True:
+                    async with asyncio.timeout(seconds):
+                        data = await reader.read(65536)
+                    if not data:
+                        break
+                    got += data
+        writer.close()
+        return got
+
+    async def get(self, path: str, headers: bytes = b"") -> bytes:
+        return await self.send(b"GET %s HTTP/1.1\r\n%s%sConnection: close\r\n\r\n" % (path.encode(), HOST, headers))
+
+    async def seen(self) -> list[Seen]:
+        """Everything that reached the server, asked for past the router."""
+        found = await asyncio.to_thread(self._ask)
+        return [Seen(r["method"], r["path"], r["body"], tuple((k, str(v)) for k, v in r["headers"])) for r in found]
+
+    async def passed(self, requests: int) -> list[tuple[str, str]]:
+        """Method and path of what the router gave to the server, once it has told of so many requests."""
+        await until(lambda: len(self._given()) >= requests, f"{requests} records (there are {self._given()})")
+        return self._given()
+
+    def _given(self) -> list[tuple[str, str]]:
+        """Those that a server answered: it answers everything that it understood as a whole request."""
+        return [(record.method, record.path) for record in self.records if record.container_id and record.status == 200]
+
+    def _ask(self) -> list[dict[str, Any]]:
+        with urlopen(f"http://127.0.0.1:{self.server_port}/_seen", timeout=DEADLINE_S) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+            return found
+
+
+def play(scenario: Callable[[HostileBench], Awaitable[None]], kind: str = "uvicorn") -> None:
+    """Runs a scenario on a fresh router and server, and removes what it left."""
+    if kind == "node" and shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+    if kind != "node":
+        pytest.importorskip(kind)
+
+    async def run() -> None:
+        bench = HostileBench(kind)
+        try:
+            await bench.open()
+            async with asyncio.timeout(90):
+                await scenario(bench)
+        finally:
+            await bench.close()
+
+    asyncio.run(run())
+
+
+def statuses(answer: bytes) -> list[int]:
+    """Of all answers in it."""
+    lines = answer.split(b"HTTP/1.1 ")[1:]
+    return [int(line[:3]) for line in lines]
+
+
+def _command(kind: str, port: int) -> Sequence[str]:
+    python, at = [sys.executable, "-m"], f"127.0.0.1:{port}"
+    return {
+        "uvicorn": [*python, "uvicorn", "asgi:app", "--port", str(port), "--http", "h11", "--log-level", "critical"],
+        "gunicorn": [*python, "gunicorn", "wsgi:app", "-b", at, "-k", "gthread", "--threads", "4", "--keep-alive", "30"],
+        "aiohttp": [sys.executable, "aio.py", str(port)],
+        "node": ["node", "node.js", str(port)],
+    }[kind]
+
+
+def _listens(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_ports(count: int) -> list[int]:
+    import socket
+
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(listener.getsockname()[1]) for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
