@@ -28,6 +28,10 @@ def test_the_command_line_goes_before_the_file_and_the_file_before_the_defaults(
         ("api_port = 8080", "have to differ"),
         ('workspace = "My Place"', "lower-case"),
         ("cpu_overcommit = 0", "at least 1"),
+        ('tls_key = "/etc/key.pem"', "tls_key without tls_cert"),
+        ("https_redirect = true", "set tls_cert"),
+        ('tls_cert = "cert.pem"', "absolute path"),
+        ('tls_cert = "/etc/cert.pem"\nhttps_port = 8080', "another use"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_naming_it(tmp_path: Path, text: str, words: str) -> None:
@@ -39,3 +43,9 @@ def test_a_setting_that_cannot_be_is_refused_naming_it(tmp_path: Path, text: str
 def test_an_url_names_its_port_unless_it_is_the_usual_one(tmp_path: Path) -> None:
     assert load(tmp_path, {"http_port": 80}).server_url("a.localhost") == "http://a.localhost"
     assert load(tmp_path, {}).server_url("a.localhost") == "http://a.localhost:8080"
+
+
+def test_with_a_certificate_urls_are_https(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('tls_cert = "/etc/cert.pem"')
+    assert load(tmp_path, {}).server_url("a.localhost") == "https://a.localhost:8443"
+    assert load(tmp_path, {"https_port": 443}).server_url("a.localhost") == "https://a.localhost"

@@ -45,6 +45,8 @@ class Settings:
     Of the log of requests, the last `request_log_days` are kept, as far as `request_log_mib` go. What containers
     use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
+    `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
+    TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
     `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
     `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
     """
@@ -54,6 +56,10 @@ class Settings:
     api_port: int = 7300
     http_bind: str = "0.0.0.0"
     http_port: int = 8080
+    tls_cert: str = ""
+    tls_key: str = ""
+    https_port: int = 8443
+    https_redirect: bool = False
     workspace: str = "home"
     domain: str = "localhost"
     routing_regions: tuple[str, ...] = ("us-east", "us-west", "eu-west", "ap-south")
@@ -80,7 +86,8 @@ class Settings:
 
     def server_url(self, host: str) -> str:
         """The URL of a host name that the router serves."""
-        return f"http://{host}" if self.http_port == 80 else f"http://{host}:{self.http_port}"
+        scheme, port, usual = ("https", self.https_port, 443) if self.tls_cert else ("http", self.http_port, 80)
+        return f"{scheme}://{host}" if port == usual else f"{scheme}://{host}:{port}"
 
 
 def load(data_dir: Path, chosen: Mapping[str, object]) -> Settings:
@@ -113,11 +120,12 @@ def _apply(settings: Settings, document: Mapping[str, object], origin: str) -> S
 
 
 def _check(settings: Settings, origin: str) -> None:
-    for name in ("api_port", "http_port"):
+    for name in ("api_port", "http_port", "https_port"):
         if not 1 <= getattr(settings, name) <= 65535:
             raise InvalidError(f"{origin}: {name} has to be between 1 and 65535, not {getattr(settings, name)}.")
     if settings.api_port == settings.http_port:
         raise InvalidError(f"{origin}: api_port and http_port are both {settings.api_port}; they have to differ.")
+    _check_tls(settings, origin)
     if not _LABEL.fullmatch(settings.workspace):
         raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
     if not _DOMAIN.fullmatch(settings.domain):
@@ -129,3 +137,15 @@ def _check(settings: Settings, origin: str) -> None:
     for name, least in _LEAST.items():
         if getattr(settings, name) < least:
             raise InvalidError(f"{origin}: {name} has to be at least {least}.")
+
+
+def _check_tls(settings: Settings, origin: str) -> None:
+    if settings.tls_key and not settings.tls_cert:
+        raise InvalidError(f"{origin}: tls_key without tls_cert; name the certificate too.")
+    if settings.https_redirect and not settings.tls_cert:
+        raise InvalidError(f"{origin}: https_redirect needs a certificate; set tls_cert.")
+    if settings.tls_cert and settings.https_port in (settings.api_port, settings.http_port):
+        raise InvalidError(f"{origin}: https_port {settings.https_port} has another use already; choose one that has none.")
+    for name in ("tls_cert", "tls_key"):
+        if getattr(settings, name) and not Path(getattr(settings, name)).is_absolute():
+            raise InvalidError(f"{origin}: {name} has to be an absolute path.")

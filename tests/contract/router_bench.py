@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -166,7 +166,7 @@ class Backend:
 class HAProxyBench:
     """`directory` is short, so that the sockets lie in it. `restart` is a new control plane on the same data plane."""
 
-    def __init__(self, **settings: int) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hp-router-", dir="/tmp"))
         self.settings = RouterSettings(self.directory / "r", "127.0.0.1", free_port(), **settings)
         self.real = HAProxyRouter(self.settings)

@@ -231,7 +231,15 @@ async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
 
 
 def router_settings(settings: Settings) -> RouterSettings:
-    return RouterSettings(settings.data_dir / "router", settings.http_bind, settings.http_port)
+    return RouterSettings(
+        settings.data_dir / "router",
+        settings.http_bind,
+        settings.http_port,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        https_port=settings.https_port,
+        https_redirect=settings.https_redirect,
+    )
 
 
 def place_file(data_dir: Path) -> Path:

@@ -68,11 +68,14 @@ class Boot:
         found = {name: ProcessId.load(self._settings.run_dir / file) for name, file in records.items()}
         return {name: who.pid if who is not None and who.alive else 0 for name, who in found.items()}
 
-    def check_http_port(self) -> None:
-        """Raises PlatformError when somebody else has the port."""
+    def check_ports(self) -> None:
+        """Raises PlatformError when somebody else has a port that people know."""
         address, port = self._settings.http_bind, self._settings.http_port
         if not loopback.is_free(address, port):
             raise PlatformError(f"Port {port} on {address} is in use or not allowed; choose another one with --http-port.")
+        secure = self._settings.https_port
+        if self._settings.tls_cert and not loopback.is_free(address, secure):
+            raise PlatformError(f"Port {secure} on {address} is in use or not allowed; set another https_port.")
 
     def ensure_supervisor(self) -> None:
         """Start one unless it runs; the one before is reaped if it was our child."""

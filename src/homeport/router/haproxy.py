@@ -26,6 +26,7 @@ from .render import Shape, Tokens, check_tokens
 from .settings import RouterSettings
 from .slots import NoFreeSlot, ServerState, Slot, SlotState, SlotTable
 from .store import FileStore
+from .tls import Certificate
 
 LOOK_S = 0.5
 LOOK_SOON_S = 0.05
@@ -43,6 +44,7 @@ class HAProxyRouter:
         self._settings = settings
         self._boot = Boot(settings)
         self._plane = DataPlane(settings)
+        self._certificate = Certificate(settings)
         self._table = SlotTable(settings.slots)
         self._tokens: Tokens = {}
         self._store = FileStore(settings, self._shape, lambda: (self._table, self._tokens))
@@ -58,15 +60,17 @@ class HAProxyRouter:
     async def start(self) -> None:
         """Adopt the data plane that runs on this run directory, or start one. Returns when it serves.
 
-        Raises PlatformError when HAProxy is missing or of another release, a port is taken, or it doesn't come up.
+        Raises PlatformError when HAProxy is missing or of another release, a port is taken, or it doesn't come up, and
+        InvalidError for a certificate that can't serve.
         """
         self._boot.prepare()
+        self._certificate.prepare()
         live = self._boot.runs()
         try:
             await self._listen()
             await self._recover(live)
             if not live:
-                self._boot.check_http_port()
+                self._boot.check_ports()
                 await self._store.write()
             self._boot.ensure_supervisor()
             await self._boot.wait_until(self._serves, BOOT_S_MAX)
@@ -233,6 +237,7 @@ class HAProxyRouter:
                 self._boot.ensure_supervisor()
                 async with self._lock:
                     await self._look()
+                await self._certificate.follow()
             except OSError as error:
                 if not self._stale:
                     log.warning("the router's data plane is away: %s", error)

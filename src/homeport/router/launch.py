@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from .supervisor import STOP_GRACE_S
 
 SUPPORTED = "2.8"
 REFUSED = {"2.6": "its worker crashes when servers are added at run time", "3.0": "its log ring never reconnects"}
+SYSTEM_LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64")
 _VERSION = re.compile(r"version (\d+\.\d+)\S*")
 
 
@@ -48,8 +50,30 @@ def ensure_supervisor(settings: RouterSettings, binary: str) -> subprocess.Popen
         return None
     argv = [sys.executable, "-m", "homeport.router.supervisor", "--run-dir", str(settings.run_dir)]
     argv += ["--socket-dir", str(settings.socket_dir), "--binary", binary]
+    env = {**os.environ, **(system_tls(binary) if settings.tls_cert else {})}
     with open(settings.run_dir / "haproxy.log", "ab") as log:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        return subprocess.Popen(
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+        )
+
+
+def system_tls(binary: str) -> dict[str, str]:
+    """Environment in which HAProxy runs on the machine's OpenSSL, which is kept patched, and not on the one it came with.
+
+    Empty where there is none that it runs on.
+    """
+    for folder in SYSTEM_LIBRARIES:
+        found = {"LD_LIBRARY_PATH": folder}
+        if all((Path(folder) / name).exists() for name in ("libssl.so.3", "libcrypto.so.3")) and _runs(binary, found):
+            return found
+    return {}
+
+
+def _runs(binary: str, env: dict[str, str]) -> bool:
+    try:
+        return subprocess.run([binary, "-vv"], env=env, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 async def end_all(settings: RouterSettings) -> None:

@@ -115,6 +115,8 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
     front = template.FRONTEND.format(
         http_bind=settings.http_bind,
         http_port=settings.http_port,
+        https=_https(settings),
+        redirect=_redirect(settings),
         hosts_map=settings.hosts_map,
         tokens_map=settings.tokens_map,
         grants_map=settings.grants_map,
@@ -135,6 +137,17 @@ def _backend(name: str, slot: Slot | None) -> str:
             disabled = " disabled" if server.state is ServerState.DRAINING else ""
             lines.append(f"    server {server_words(server)}{disabled}\n")
     return "".join(lines)
+
+
+def _https(settings: RouterSettings) -> str:
+    if not settings.tls_cert:
+        return ""
+    return template.HTTPS.format(http_bind=settings.http_bind, https_port=settings.https_port, tls_pem=settings.tls_pem)
+
+
+def _redirect(settings: RouterSettings) -> str:
+    port = "" if settings.https_port == 443 else f":{settings.https_port}"
+    return template.REDIRECT.format(port=port) if settings.tls_cert and settings.https_redirect else ""
 
 
 def _user(shape: Shape) -> str:

