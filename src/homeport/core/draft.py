@@ -126,7 +126,6 @@ class Draft:
             deadline_ms=deadline_ms,
             reason=reason,
             failures=0,
-            in_flight=0,
         )
         self.containers[new.container_id] = new
         self._tell(new)

@@ -220,7 +220,8 @@ async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
 
 
 def router_settings(settings: Settings) -> RouterSettings:
-    return RouterSettings(settings.data_dir / "router", settings.http_bind, settings.http_port)
+    directory = settings.data_dir / "router"
+    return RouterSettings(directory, settings.http_bind, settings.http_port, server_timing=settings.server_timing)
 
 
 def place_file(data_dir: Path) -> Path:

