@@ -44,6 +44,7 @@ class Settings:
     `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
     Of the log of requests, the last `request_log_days` are kept, as far as `request_log_mib` go. What containers
     use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
+    `server_timing`: every answer of a container gets a header that says how long the router waited for what.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
     `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
     TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
@@ -74,6 +75,7 @@ class Settings:
     request_log_mib: int = 512
     sample_s: int = 10
     log_format: str = "text"
+    server_timing: bool = False
     image_cache_gib: int = 20
     image_cache_days: int = 14
     secret_key_file: str = ""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from e2e_harness import Box, running, wait_until
 from e2e_sources import server
@@ -20,6 +24,17 @@ from homeport.sdk.image import Image
 from homeport.sdk.resolve import PlatformResolver
 from homeport.sdk.server import Server
 
+# It answers with its environment and the headers of the request.
+ECHO = """
+import http.server, os
+class Echo(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{self.headers}{os.environ}".encode())
+http.server.HTTPServer(("", 8000), Echo).serve_forever()
+"""
+
 pytestmark = pytest.mark.host
 
 
@@ -28,7 +43,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A platform that looks at its containers every second."""
     root = tmp_path_factory.mktemp("seen")
     (root / "data").mkdir()
-    (root / "data" / "settings.toml").write_text('sample_s = 1\nlog_format = "json"\n')
+    (root / "data" / "settings.toml").write_text('sample_s = 1\nlog_format = "json"\nserver_timing = true\n')
     with running(root) as box:
         yield box
 
@@ -125,15 +140,16 @@ def test_an_image_with_a_program_of_its_own_is_a_server(seen: Box, tmp_path: Pat
     refused = seen.run("server", "deploy", "--image", "files:v1", *arguments)
     assert refused.code != 0
     assert "already deployed" in refused.err + refused.out
-    other = ("--cmd", "sh -c 'env > /tmp/env; exec python3 -m http.server 8000 --directory /tmp'", "--yes")
-    seen.ok("server", "deploy", "--image", "files:v1", *arguments, *other)
-    assert "COLOUR=red" in seen.get(url, "/env").text
+    seen.ok("server", "deploy", "--image", "files:v1", *arguments, "--cmd", shlex.join(["python3", "-c", ECHO]), "--yes")
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = httpx.get(f"http://127.0.0.1:{seen.http_port}/", headers={"Host": urlsplit(url).netloc, "traceparent": trace})
+    assert "'COLOUR': 'red'" in answer.text
+    assert f"traceparent: {trace}" in answer.text
+    assert re.fullmatch(r"queue;dur=\d+, connect;dur=\d+, response;dur=\d+", answer.headers["server-timing"])
     seen.ok("container", "stop", seen.container("files")["container_id"], "--yes")
 
 
 def test_prometheus_reads_the_platform_with_a_token_and_not_without(seen: Box, shop: str) -> None:
-    import httpx
-
     url = f"http://127.0.0.1:{seen.api_port}/metrics"
     assert httpx.get(url).status_code == 401
     target = config.find(config.Choice(data_dir=seen.data_dir), environ={}, home=seen.root)

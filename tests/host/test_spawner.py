@@ -133,6 +133,13 @@ def test_a_program_that_ignores_sigterm_is_killed_at_the_deadline(spawner: Spawn
     assert any(stream == "s" and text.startswith("killed: it still ran") for stream, text in spawner.log("deaf"))
 
 
+def test_a_first_process_without_a_handler_ends_as_it_would_anywhere_else(spawner: SpawnerHarness, rootfs: str) -> None:
+    spawner.start("plain", rootfs, ["sleep", "600"])
+    spawner.stop("plain", 600_000)
+    assert spawner.ending("plain")["signal"] == 9
+    assert ("s", "ended: its first process has no handler for SIGTERM") in spawner.log("plain")
+
+
 def test_a_second_stop_can_only_hurry(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.python("hurry", rootfs, SLEEP)
     spawner.wait_for_line("hurry", "up")

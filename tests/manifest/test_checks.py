@@ -73,6 +73,11 @@ def test_no_manifest_makes_the_check_itself_fail(manifest: AppManifest) -> None:
         (replace(SERVER, volumes=(VolumeMount("/root", "vo-1"),)), "would hide"),
         (replace(SERVER, secrets=(SecretRef("st-1", "a"), SecretRef("st-1", "a"))), "Secret 'a' is given twice"),
         (replace(SERVER, experimental_options=(("x", "{"),)), "is not JSON"),
+        (replace(SERVER, command=("serve",)), "it has a class and a command; only one of them can run"),
+        (replace(SERVER, entry=checks.NO_CLASS, command=("",)), "the command has to begin with a program"),
+        (replace(SERVER, entry=checks.NO_CLASS, command=("a\0b",)), "hold no NUL character"),
+        (replace(SERVER, entry=checks.NO_CLASS, command=("a",) * 1_001), "may have 1000 words"),
+        (replace(SERVER, entry=checks.NO_CLASS, enable_memory_snapshot=True), "needs a class"),
         (replace(SERVER, entry=Entry("hello", "Ser ver", "hello.py")), "is not the name of a class"),
         (replace(SERVER, entry=Entry("hello", "f.<locals>.Server", "hello.py")), "is not the name of a class"),
         (replace(SERVER, entry=Entry("../x", "Server")), "is not the name of a module"),
@@ -81,6 +86,12 @@ def test_no_manifest_makes_the_check_itself_fail(manifest: AppManifest) -> None:
 )
 def test_one_wrong_setting_is_one_problem(server: ServerSpec, words: str) -> None:
     assert words in only(checks.problems(replace(GOOD, servers=(server,))))
+
+
+def test_a_server_without_a_class_runs_a_command_or_what_its_image_says() -> None:
+    plain = replace(SERVER, entry=checks.NO_CLASS)
+    for server in (plain, replace(plain, command=("nginx", "-g", "daemon off;"))):
+        assert checks.problems(replace(GOOD, servers=(server,))) == []
 
 
 @pytest.mark.parametrize(

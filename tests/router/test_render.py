@@ -124,3 +124,10 @@ def test_another_release_of_haproxy_is_refused_by_name(said: str, why: str) -> N
 
 def test_2_8_is_accepted() -> None:
     launch.check_version("HAProxy version 2.8.25-5cf5d0683 2026/06/26 - https://haproxy.org/", "/x")
+
+
+def test_answers_tell_how_long_they_took_only_where_that_is_set() -> None:
+    assert "Server-Timing" not in render.config(SHAPE, [])
+    timed = replace(SHAPE, settings=replace(SHAPE.settings, server_timing=True))
+    assert render.config(timed, []).count("http-response add-header Server-Timing") == timed.slots
+    assert timed.digest != SHAPE.digest

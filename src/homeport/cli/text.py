@@ -108,4 +108,4 @@ def log_line(entry: Mapping[str, Any], prefix: LogPrefix, zone: tzinfo | None = 
 def cut(requests: int) -> str:
     """Said of a deployment whose old containers had to end before their requests did."""
     were = "requests were" if requests > 1 else "request was"
-    return f"{requests} {were} cut in old containers, whose exit_grace_period was over."
+    return f"{requests} {were} cut: they outlasted their old containers, exit_grace_period and SIGTERM included."

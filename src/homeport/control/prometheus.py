@@ -148,6 +148,7 @@ _ROUTER = (
         "CumConns",
     ),
     ("homeport_router_requests_total", "counter", "Requests since the router's worker started.", "CumReq"),
+    ("homeport_router_log_dropped_total", "counter", "Requests that never got into the router's ring.", "DroppedLogs"),
     ("homeport_router_uptime_seconds", "gauge", "How long the router's worker has been running.", "Uptime_sec"),
     ("homeport_router_idle_percent", "gauge", "How idle the router's worker is.", "Idle_pct"),
 )

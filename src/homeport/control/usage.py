@@ -17,7 +17,7 @@ from ..errors import Error
 from ..ports import Clock
 from ..store.samples import Reading, SampleStore, Usage
 
-AT_ONCE = 50  # containers in one question: the spawner does nothing else meanwhile
+AT_ONCE = 25  # containers in one question: the spawner does nothing else meanwhile
 COLLECT_EVERY_MS = 3_600_000
 GONE_MS = 120_000  # a difference over more than that says nothing about any minute
 

@@ -154,7 +154,6 @@ class Draft:
             reason=reason,
             failures=0,
             placed_at_ms=self.now_ms if state is ContainerState.STARTING else container.placed_at_ms,
-            in_flight=0,
         )
         self.containers[new.container_id] = new
         self._tell(new)

@@ -23,7 +23,7 @@ def expire(draft: Draft) -> None:
         elif container.state is ContainerState.PENDING and due:
             _never_placed(draft, container)
         elif container.state is ContainerState.DRAINING and due:
-            _end_drain(draft, container, f"{container.reason}; its grace period was over")
+            draft.move(container, ContainerState.STOPPING, reason=f"{container.reason}; its grace period was over")
         elif container.state is ContainerState.READY and container.failures > FAILED_PROBES_MAX:
             failed = replace(container, failed=True)
             draft.move(failed, ContainerState.STOPPING, reason="failed its health checks: the port does not answer")
@@ -33,18 +33,11 @@ def stop_all(draft: Draft) -> None:
     """For an App that is stopping: everything ends now; when nothing is left, so does the App."""
     for container in list(draft.containers.values()):
         if container.state is ContainerState.DRAINING:
-            _end_drain(draft, container, "the App was stopped")
+            draft.move(container, ContainerState.STOPPING, reason="the App was stopped")
         else:
             draft.retire(container, "the App was stopped")
     if not draft.containers:
         draft.move_app(AppState.STOPPED)
-
-
-def _end_drain(draft: Draft, container: Container, reason: str) -> None:
-    """What it still has is cut, as far as the router saw it."""
-    cut = container.in_flight
-    words = f"{reason}; {cut} request{'s were' if cut > 1 else ' was'} cut" if cut else reason
-    draft.move(replace(container, cut=cut), ContainerState.STOPPING, reason=words)
 
 
 def _never_placed(draft: Draft, container: Container) -> None:

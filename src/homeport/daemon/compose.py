@@ -239,6 +239,7 @@ def router_settings(settings: Settings) -> RouterSettings:
         tls_key=settings.tls_key,
         https_port=settings.https_port,
         https_redirect=settings.https_redirect,
+        server_timing=settings.server_timing,
     )
 
 

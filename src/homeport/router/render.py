@@ -126,12 +126,13 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
     defaults = template.DEFAULTS.format(log_format=template.LOG_FORMAT, errors=template.ERRORS)
     by_name = {slot.name: slot for slot in slots}
     names = [f"be{number:04d}" for number in range(shape.slots)]
-    backends = (_backend(name, by_name.get(name)) for name in names)
+    timing = template.SERVER_TIMING if settings.server_timing else ""
+    backends = (_backend(name, by_name.get(name), timing) for name in names)
     return head + defaults + front + "\n".join(backends)
 
 
-def _backend(name: str, slot: Slot | None) -> str:
-    lines = [template.BACKEND.format(slot=name, **_REFUSALS)]
+def _backend(name: str, slot: Slot | None, timing: str) -> str:
+    lines = [template.BACKEND.format(slot=name, **_REFUSALS) + timing]
     for _, server in sorted(slot.servers.items()) if slot else ():
         if server.state is not ServerState.LEAVING:
             disabled = " disabled" if server.state is ServerState.DRAINING else ""

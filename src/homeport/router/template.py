@@ -215,6 +215,9 @@ backend {slot}
     http-after-response set-status 429 if {{ status 503 }} limited !{{ var(txn.answered) -m bool }} !{{ bc_err -m found }}
 """
 
+# Milliseconds: waiting for a container that may take it, connecting to it, and until its answer began (W3C Server Timing).
+SERVER_TIMING = '    http-response add-header Server-Timing "queue;dur=%Tw, connect;dur=%Tc, response;dur=%Tr"\n'
+
 # A container that dies stops getting requests at once, also while there is no control plane.
 CHECK = "check inter 2s fastinter 250ms downinter 500ms fall 2 rise 1 observe layer4 error-limit 2 on-error mark-down"
 POOL = "pool-purge-delay 5s"

@@ -80,7 +80,7 @@ class ContainerMoved:
     version: int
     state: str
     reason: str
-    requests_cut: int = 0  # that it still had when its time to drain was over
+    requests_cut: int = 0  # that ended with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Outcome:
     duration_ms: int
     containers_left: int = 0  # old ones that had not ended when a `recreate` stopped waiting for them
     rollback_version: int | None = None
-    requests_cut: int = 0  # in old containers whose time to drain was over before this deployment settled
+    requests_cut: int = 0  # that ended with old containers, before this deployment settled
 
 
 DeployEvent = Mounted | Uploading | Warned | Progress | BuildLine | Published | ContainerMoved | Outcome

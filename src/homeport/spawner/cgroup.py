@@ -140,19 +140,41 @@ def watch_oom(directories: list[str]) -> OomWatch | None:
 
 
 def usage(directories: list[str]) -> dict[str, int]:
-    """memory_bytes (without file cache that can be dropped at once), cpu_ns, pids; 0 for what cannot be known."""
-    found = {"memory_bytes": 0, "cpu_ns": 0, "pids": 0}
+    """memory_bytes (without file cache that can be dropped at once), cpu_ns, pids; 0 for what cannot be known.
+
+    It is asked of many containers at a time, so nothing is read that is not needed.
+    """
+    home, memory = _first(directories, "memory.usage_in_bytes", "memory.current")
+    _, nanoseconds = _first(directories, "cpuacct.usage")
+    _, pids = _first(directories, "pids.current")
+    return {
+        "memory_bytes": max(0, int(memory) - _droppable(home)) if memory else 0,
+        "cpu_ns": int(nanoseconds) if nanoseconds else _cpu_us(directories) * 1000,
+        "pids": int(pids or 0),
+    }
+
+
+def _first(directories: list[str], *files: str) -> tuple[str, str]:
+    """The first directory that has one of the files, and its text; empty where none has."""
     for directory in directories:
-        stat = _fields(f"{directory}/memory.stat")
-        memory = _read(f"{directory}/memory.usage_in_bytes") or _read(f"{directory}/memory.current")
-        if memory:
-            idle = stat.get("total_inactive_file", stat.get("inactive_file", 0))
-            found["memory_bytes"] = max(0, int(memory) - idle)
-        nanoseconds = _read(f"{directory}/cpuacct.usage")
-        microseconds = _fields(f"{directory}/cpu.stat").get("usage_usec", 0)
-        found["cpu_ns"] = found["cpu_ns"] or (int(nanoseconds) if nanoseconds else microseconds * 1000)
-        found["pids"] = found["pids"] or int(_read(f"{directory}/pids.current") or 0)
+        for file in files:
+            text = _read(f"{directory}/{file}")
+            if text:
+                return directory, text
+    return "", ""
+
+
+def _droppable(directory: str) -> int:
+    """Bytes of file cache that nobody uses. A v1 group counts those of its children under another name, behind its own."""
+    found = 0
+    for line in _read(f"{directory}/memory.stat").splitlines():
+        if line.startswith(("inactive_file ", "total_inactive_file ")):
+            found = int(line.rpartition(" ")[2])
     return found
+
+
+def _cpu_us(directories: list[str]) -> int:
+    return next((found for d in directories if (found := _fields(f"{d}/cpu.stat").get("usage_usec", 0))), 0)
 
 
 def _watch_oom_v1(directory: str) -> OomWatch:

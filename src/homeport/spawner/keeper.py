@@ -21,6 +21,7 @@ from .logpipe import LineSplitter, LogFile, now_ms
 _READ_BYTES = 1 << 16
 _SIGNAL_ROUNDS_MAX = 5
 _EARLY_MS, _INSIST_MS = 2_000, 10  # how long and how often a first process may still be setting up its handlers
+_DEAF_MS = 100  # how often it is asked later on
 _OOM_RECENT_MS = 2_000
 _CHILD_KILLED = 128 + signal.SIGKILL  # how the first process says that its child, which is the user's, was killed
 
@@ -123,12 +124,25 @@ class Keeper:
         """
         if not process.catches(init.pid, signal.SIGTERM):
             early = monotonic_ms() - self._stop_at_ms < _EARLY_MS
-            self._insist_at_ms = monotonic_ms() + _INSIST_MS if early else 0
+            self._insist_at_ms = monotonic_ms() + (_INSIST_MS if early else _DEAF_MS)
+            if not early:
+                self._end_deaf(init)
             return False
         self._insist_at_ms = 0
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(init.pidfd, signal.SIGTERM)
         return True
+
+    def _end_deaf(self, init: Init) -> None:
+        """SIGTERM ends a process that has no handler for it; only for the first one of a pid namespace the kernel drops it.
+
+        So it is ended here, as it would have been anywhere else, once all that it started is gone.
+        """
+        if self._members(init) == [init.pid] and not process.ignores(init.pid, signal.SIGTERM):
+            self._killed = True
+            self._log.say("ended: its first process has no handler for SIGTERM")
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(init.pidfd, signal.SIGKILL)
 
     def _tell_all(self, init: Init) -> None:
         done: set[int] = set()

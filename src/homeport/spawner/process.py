@@ -37,12 +37,21 @@ def start_time(pid: int) -> int:
 
 def catches(pid: int, number: int) -> bool:
     """Whether it has a handler for this signal. False when there is no such process."""
+    return _in_mask(pid, "SigCgt:", number)
+
+
+def ignores(pid: int, number: int) -> bool:
+    """Whether it asked not to get this signal. False when there is no such process."""
+    return _in_mask(pid, "SigIgn:", number)
+
+
+def _in_mask(pid: int, name: str, number: int) -> bool:
     try:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
-            caught = next((line for line in file if line.startswith("SigCgt:")), "SigCgt: 0")
+            mask = next((line for line in file if line.startswith(name)), f"{name} 0")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+    return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
 
 
 def open_pidfd(pid: int, start: int) -> int | None:

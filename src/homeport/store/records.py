@@ -71,7 +71,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnded:
-    """`reason` is in words. `cut`: requests that it had when its time to drain was over. `failed`: by its own doing."""
+    """`reason` is in words. `cut`: requests that ended with it. `failed`: by its own doing."""
 
     container_id: str
     reason: str
