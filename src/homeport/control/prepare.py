@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.actions import StartContainer
+from ..core.model import World
+from ..core.states import DeploymentState
 from ..errors import NotFoundError
 from ..manifest import placing
 from ..manifest.schema import AppManifest, ServerSpec
@@ -76,6 +78,7 @@ class Preparer:
             secret_env=hidden,
             base_layers=image.base_layers,
             may_fork=self.settings.backend == "auto",
+            snapshot=snapshot_name(action.service_id, action.version) if _wants_snapshot(server) else "",
         )
 
     def _file_binds(self, manifest: AppManifest, server: ServerSpec, image: Image) -> Iterator[Bind]:
@@ -84,6 +87,23 @@ class Preparer:
         layers = [Path(layer) for layer in image.layers]
         for shown in placing.shown(placed, lambda path: any(_is_folder(layer, path) for layer in layers)):
             yield Bind(str(self.sources.materialise(shown.tree) / shown.path), shown.target)
+
+
+def snapshot_name(service_id: str, version: int) -> str:
+    return f"{service_id}.{version}"
+
+
+def snapshot_names(world: World) -> Iterator[str]:
+    """Of all versions that may still get a container."""
+    for app in world.apps.values():
+        for deployment in app.deployments:
+            if deployment.state in (DeploymentState.ROLLING, DeploymentState.LIVE):
+                yield from (snapshot_name(service.service_id, deployment.version) for service in app.services)
+
+
+def _wants_snapshot(server: ServerSpec) -> bool:
+    """What a GPU holds can't be forked."""
+    return server.enable_memory_snapshot and not server.resources.gpu
 
 
 def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:
