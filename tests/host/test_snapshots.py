@@ -43,7 +43,7 @@ file = open("/etc/hosts")
         file.seek(random.randrange(100))
         same = [self.token, os.environ["FROM_SNAP"], open("/root/written").read()]
         own = [random.random(), uuid.uuid4().hex, os.urandom(4).hex(), multiprocessing.current_process().authkey.hex(),
-               os.uname().nodename, os.environ["WHO"], open("/etc/hosts").read(), uuid.getnode()]
+               os.uname().nodename, os.environ["WHO"], open("/etc/hosts").read()]
         print(json.dumps([same, own, self.mine.random(), os.getpid()]), flush=True)
         open("/root/mine", "x").close()
 """
@@ -67,7 +67,7 @@ WHAT_BREAKS = {
         "import threading; threading.Thread(target=lambda: __import__('time').sleep(600)).start()",
         "it has 2 threads",
     ),
-    "child": ("import subprocess; self.child = subprocess.Popen(['sleep', '600'])", "it has a process running (sleep)"),
+    "child": ("import subprocess; self.child = subprocess.Popen(['sleep', '600'])", "it has a process running ("),
     "socket": ("import socket; self.socket = socket.create_server(('', 9000))", "it has an open socket"),
     "pipe": ("import os; self.pipe = os.pipe()", "it has an open pipe"),
     "writing": ("self.file = open('/root/out', 'w')", "it has /root/out open for writing"),

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from ..core.facts import ContainerExited, ContainerProbed, ExitReason, Fact
+from ..errors import PlatformError
 from ..ports import ContainerSpec, ContainerStatus, Engine
 from ..runtime.containers import ContainerFiles, Record
 from ..runtime.processes import alive
@@ -76,10 +77,14 @@ class LocalEngine(Engine):
         if not self._snapshots:
             return
         self._snapshots = False  # unless one is started meanwhile
-        found = (await self._link.request("snapshots", drop=[]))["names"]
-        over = sorted(set(found) - set(names))
-        if over:
-            await self._link.request("snapshots", drop=over)
+        try:
+            found = set((await self._link.request("snapshots", drop=[]))["names"])
+            over = sorted(found - set(names))
+            if over:
+                await self._link.request("snapshots", drop=over)
+        except PlatformError:
+            self._snapshots = True
+            raise
         self._snapshots = self._snapshots or len(found) > len(over)
 
     async def facts(self) -> AsyncIterator[Fact]:
