@@ -64,6 +64,13 @@ class Inside:
         from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
         serve = ThreadingHTTPServer(("", 8000), functools.partial(SimpleHTTPRequestHandler, directory="/"))
         threading.Thread(target=serve.serve_forever, daemon=True).start()
+
+@app.server(unauthenticated=True, enable_memory_snapshot=True)
+class Slow(Inside._user_cls):
+    @modal.enter(snap=True)
+    def load(self):
+        import time
+        time.sleep(1)
 """
 KINDS = {
     'container, enter() runs Popen("python -m http.server")': "Popen",
@@ -81,7 +88,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
 async def _measure(work: Path, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
     ours: dict[str, list[float]] = {name: [] for name in KINDS}
     theirs: list[float] = []
-    async with _bench(work / "data", work) as bench:
+    async with opened(work / "data", work) as bench:
         interpreter = bare.python(bench.python_version)
         for number in range(rounds + 1):
             await asyncio.to_thread(machine.wait_until_quiet)
@@ -108,12 +115,13 @@ class Bench:
     """One machine with containers, without control loop and router."""
 
     engine: LocalEngine
+    link: SpawnerLink
     preparer: Preparer
     manifest_digest: str
     python_version: str
     started: int = 0
 
-    async def cold_start_ms(self, server: str) -> float:
+    async def cold_start_ms(self, server: str, *, snapshot: bool = False) -> float:
         """`server` is the class; "" is the command of the first one replaced by the plain process."""
         self.started += 1
         action = StartContainer(
@@ -121,6 +129,8 @@ class Bench:
         )
         begun = time.perf_counter()
         spec = await self.preparer.spec(action)
+        if not snapshot:
+            spec = replace(spec, snapshot="")
         if not server:
             spec = replace(spec, command=("python3", "-m", "http.server", "-d", "/", str(PORT)))
         await self.engine.start(spec)
@@ -144,7 +154,7 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
+async def opened(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     """A data directory with the image and the manifest of SERVERS, and an engine with a spawner of its own."""
     directory = open_data_dir(data_dir)
     settings = Settings(data_dir=data_dir)
@@ -170,7 +180,7 @@ async def _bench(data_dir: Path, work: Path) -> AsyncIterator[Bench]:
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
     try:
-        yield Bench(engine, preparer, kept.manifests.put(manifest), recipe.python_version)
+        yield Bench(engine, link, preparer, kept.manifests.put(manifest), recipe.python_version)
     finally:
         await _end(engine, link)
         kept.database.close()

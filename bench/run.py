@@ -18,6 +18,7 @@ import deploy
 import machine
 import report
 import rollout
+import snapshot
 import stage
 import upload
 
@@ -32,6 +33,7 @@ Measure = Callable[[Path, int], list[report.Figure]]
 # rounds, and with --quick
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
+    "snapshot": (snapshot.measure, 15, 3),
     "deploy": (deploy.measure, 10, 3),
     "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),

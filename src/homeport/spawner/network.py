@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from . import firewall, netlink, resolve, subnet, syscalls, wire
 
-POOL_SIZE = 8
+POOL_SIZE = 32  # a burst's worth; 0.25 MB each
 _MTU_DEFAULT = 1500
 _LOOPBACK_INDEX = 1
 _INSIDE = "eth0"

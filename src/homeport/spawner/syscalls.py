@@ -60,6 +60,7 @@ _PIDFD_INFO_EXIT_CODE_OFFSET = 60
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+_libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
 def unshare(flags: int) -> None:
@@ -129,8 +130,7 @@ def set_seccomp_filter(program: bytes, machine: str) -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), "prctl")
+    _check(_libc.prctl(option, value, 0, 0, 0), "prctl")
 
 
 def set_process_name(name: str) -> None:
