@@ -115,7 +115,7 @@ class Joined:
 
 def _check_place(pid: int, cgroups: list[str]) -> None:
     """It is in the container's cgroups, so it is the process that was put there, or a child of it."""
-    if pid not in cgroup.members(cgroups):
+    if cgroups and pid not in cgroup.members(cgroups):
         raise OSError(errno.ESRCH, "its process is not where it was put")
 
 
@@ -123,7 +123,8 @@ def _check_rights(pid: int, capabilities: int, cgroups: list[str]) -> None:
     """It is alone and has given up what the user namespace gave it: from here on it is a container like any other."""
     found = process.rights(pid)
     filtered = found[3:5] == (1, 2) and (len(found) < 6 or found[5] > 1)  # the second is the one that it had not before
-    if found[:3] != (capabilities,) * 3 or not filtered or cgroup.members(cgroups) != [pid]:
+    alone = not cgroups or cgroup.members(cgroups) == [pid]
+    if found[:3] != (capabilities,) * 3 or not filtered or not alone:
         raise OSError(errno.EPERM, "its process has not given its rights up")
 
 

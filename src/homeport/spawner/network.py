@@ -36,10 +36,18 @@ class Wiring(NamedTuple):
     mtu: int
     gateway: str
 
-    def make_namespace(self) -> int:
-        """A new one, connected, as an fd. Raises OSError."""
-        netns, inside = _visit(lambda: syscalls.unshare(syscalls.CLONE_NEWNET), netlink.Netlink)
-        return self._connect(netns, inside)
+    def make_namespace(self, patience_ms: int = 0) -> int:
+        """A new one, connected, as an fd. Raises OSError. The link of one that just ended with its processes may still be
+        there for a moment: `patience_ms` is how long it may be waited for.
+        """
+        deadline = time.monotonic() + patience_ms / 1000
+        while True:
+            try:
+                return self._connect(*_visit(lambda: syscalls.unshare(syscalls.CLONE_NEWNET), netlink.Netlink))
+            except OSError as error:
+                if error.errno != errno.EEXIST or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
     def connect(self, process: int) -> int:
         """That of a process, given as a pidfd, which has nothing but a loopback yet. An fd of it. Raises OSError."""

@@ -39,6 +39,7 @@ from .origin import CRUN, FORK, SNAPSHOT, Origin
 
 _NAMES = {FORK: "template", SNAPSHOT: "memory snapshot"}
 _CRUN_MS_MAX = 30_000
+_LINK_MS_MAX = 5_000
 _LAUNCH_FAILED = 125
 
 
@@ -215,7 +216,7 @@ class Start(NamedTuple):
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""
         file = self.directory.file
         config = private.file(self.host.private, self.directory.id, "config.json")
-        netns = self.lease.netns if self.lease.netns >= 0 else self.lease.wiring.make_namespace()
+        netns = self.lease.netns if self.lease.netns >= 0 else self.lease.wiring.make_namespace(_LINK_MS_MAX)
         _write(config, json.dumps(self._config(netns)), 0o600)  # it holds what is secret
         where = ("-b", self.directory.path, "-f", config)
         argv = self.host.crun_argv(file("crun.log"), "run", "-d", "--pid-file", file("pid"), *where, self.directory.id)
