@@ -66,6 +66,13 @@ class Inside:
         from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
         serve = ThreadingHTTPServer(("", 8000), functools.partial(SimpleHTTPRequestHandler, directory="/"))
         threading.Thread(target=serve.serve_forever, daemon=True).start()
+
+@app.server(unauthenticated=True, enable_memory_snapshot=True)
+class Slow(Inside._user_cls):
+    @modal.enter(snap=True)
+    def load(self):
+        import time
+        time.sleep(1)
 """
 KINDS = {
     'container, enter() runs Popen("python -m http.server")': "Popen",
@@ -110,12 +117,13 @@ class Bench:
     """One machine with containers, without control loop and router."""
 
     engine: LocalEngine
+    link: SpawnerLink
     preparer: Preparer
     manifest_digest: str
     python_version: str
     started: int = 0
 
-    async def cold_start_ms(self, server: str) -> float:
+    async def cold_start_ms(self, server: str, *, snapshot: bool = False) -> float:
         """`server` is the class; "" is the command of the first one replaced by the plain process."""
         self.started += 1
         action = StartContainer(
@@ -123,6 +131,8 @@ class Bench:
         )
         begun = time.perf_counter()
         spec = await self.preparer.spec(action)
+        if not snapshot:
+            spec = replace(spec, snapshot="")
         if not server:
             spec = replace(spec, command=("python3", "-m", "http.server", "-d", "/", str(PORT)))
         await self.engine.start(spec)
@@ -179,7 +189,7 @@ async def opened(data_dir: Path, work: Path, change: Change = _as_it_is) -> Asyn
     engine = LocalEngine(str(data_dir), link)
     await link.process.ensure()
     try:
-        yield Bench(engine, preparer, kept.manifests.put(manifest), recipe.python_version)
+        yield Bench(engine, link, preparer, kept.manifests.put(manifest), recipe.python_version)
     finally:
         await _end(engine, link)
         kept.database.close()

@@ -24,6 +24,7 @@ import ray_serve
 import report
 import rollout
 import rules
+import snapshot
 import stage
 import upload
 import zero
@@ -40,6 +41,7 @@ Measure = Callable[[Path, int], report.Measured]
 # rounds, and with --quick
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
+    "snapshot": (snapshot.measure, 15, 3),
     "deploy": (deploy.measure, 10, 3),
     "images": (images.measure, 5, 1),
     "mounts": (mounts.measure, 25, 3),

@@ -74,6 +74,7 @@ class ContainerSpec:
     base_layers: int = 0  # as `Image.base_layers`
     may_fork: bool = False  # from a warm template, where one fits; else, and where not, it is a process of its own
     cwd: str = "/root"
+    snapshot: str = ""  # names the version of a Server that is started from a memory snapshot where one fits; empty: never
     secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # never to be written where it outlives it
 
 
@@ -114,6 +115,13 @@ class Engine(Protocol):
 
     async def list(self) -> list[ContainerStatus]:
         """All containers not forgotten. The first call adopts what an earlier control plane left running."""
+        ...
+
+    async def keep_snapshots(self, names: Iterable[str]) -> None:
+        """Memory snapshots of all other versions are over; what came from one goes on. Idempotent, cheap.
+
+        Raises OSError or `Error` while that can't be done: call again.
+        """
         ...
 
     def facts(self) -> AsyncIterator[Fact]:

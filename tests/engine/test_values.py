@@ -91,4 +91,5 @@ def test_a_start_spec_has_everything_in_the_spawners_words() -> None:
         "stop_after_ms": 30_000,
         "backend": "crun",
         "base_layers": 0,
+        "snapshot": "",
     }

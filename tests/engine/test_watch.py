@@ -209,3 +209,51 @@ def _spec(container_id: str) -> Any:
     from homeport.ports import ContainerSpec
 
     return ContainerSpec(container_id, "ap", "sv", (), (), (), (), Resources(), 8000, "h", "/log")
+
+
+class Keeper:
+    """A spawner with memory snapshots."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.asked = 0
+        self.down = False
+
+    async def request(self, op: str, **fields: Any) -> dict[str, Any]:
+        assert op == "snapshots"
+        self.asked += 1
+        if self.down:
+            raise PlatformError("it is down")
+        self.names = [name for name in self.names if name not in fields["drop"]]
+        return {"names": list(self.names)}
+
+    async def close(self) -> None: ...
+
+
+def test_snapshots_of_versions_that_are_over_are_let_go_of(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        keeper = Keeper("fu-1.1", "fu-1.2")
+        engine = LocalEngine(str(tmp_path), keeper)
+        await engine.keep_snapshots(["fu-1.2", "fu-1.3"])
+        assert keeper.names == ["fu-1.2"]
+        await engine.keep_snapshots([])
+        assert keeper.names == []
+        asked = keeper.asked
+        await engine.keep_snapshots([])  # there are none, and none was started: nobody is bothered
+        assert keeper.asked == asked
+
+    asyncio.run(scenario())
+
+
+def test_letting_snapshots_go_is_tried_again_after_a_spawner_was_down(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        keeper = Keeper("fu-1.1")
+        keeper.down = True
+        engine = LocalEngine(str(tmp_path), keeper)
+        with pytest.raises(PlatformError):
+            await engine.keep_snapshots([])
+        keeper.down = False
+        await engine.keep_snapshots([])
+        assert keeper.names == []
+
+    asyncio.run(scenario())

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from homeport.daemon import guestlib
 from homeport.spawner import private, wire
 from homeport.spawner.subnet import instance_tag
@@ -124,7 +126,7 @@ class SpawnerHarness:
     # containers of the guest, by either back end
 
     def guest(self, container_id: str, rootfs: str, program: str, backend: str, **more: Any) -> str:
-        """Its address. `program` is a file app.py with a class `Server`; `backend` is "crun" or "fork"."""
+        """Its address. `program` is a file app.py with a class `Server`; `backend` is "crun", "fork" or "snapshot"."""
         spec = self.guest_spec(container_id, rootfs, program, backend, **more)
         return str(self.request(op="start", spec=spec)["address"])
 
@@ -136,7 +138,8 @@ class SpawnerHarness:
         chosen = {
             "env": {**env, "HOMEPORT_GUEST_CLASS": "Server", **more.pop("env", {})},
             "binds": [[str(lib), "/opt/homeport/lib", True], [str(source), "/root/app.py", True]],
-            "backend": "auto" if backend == "fork" else backend,
+            "backend": "crun" if backend == "crun" else "auto",
+            "snapshot": "version 1" if backend == "snapshot" else "",
             "base_layers": 1,
         }
         argv = ["python3", "-I", "-S", "/opt/homeport/lib/homeport/guest/main.py"]
@@ -150,6 +153,22 @@ class SpawnerHarness:
         self.ending("first")
         self.forget("first")
         return int(found[0]["pid"])
+
+    def freeze(self, rootfs: str, program: str, **more: Any) -> int:
+        """The pid of a memory snapshot of `program` that is ready, made for a first container that is forgotten again."""
+        if problem := self.request(op="hello")["backends"]["snapshot"]:
+            pytest.skip(f"no memory snapshots here: {problem}")
+        self.warm(rootfs)
+        self.guest("maker", rootfs, program, "snapshot", **more)
+        found = wait_until(self.snapshots, "a memory snapshot")
+        self.stop("maker", 0)
+        self.ending("maker")
+        self.forget("maker")
+        return int(found[0]["pid"])
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Those that are ready."""
+        return [each for each in self.request(op="hello")["snapshots"] if each["ready"]]
 
     def templates(self) -> list[dict[str, Any]]:
         """Those that are ready."""

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.host
 
 RESTRICTIONS = {"ro", "nosuid", "nodev", "noexec"}
 BOTH = pytest.mark.parametrize("backend", ["crun", "fork"])
+ALL = pytest.mark.parametrize("backend", ["crun", "fork", "snapshot"])
 
 LOOK = """
 import json, os, re, resource, stat, sys
@@ -46,9 +47,12 @@ def tried(path):
         return error.errno
 def fds():
     return {name: re.sub("[0-9]+", "N", os.readlink(f"/proc/1/fd/{name}")) for name in os.listdir("/proc/1/fd")}
-before = sorted(name for name in os.environ)
+import homeport
+app = homeport.App("x")
+@app.server(unauthenticated=True)
 class Server:
-    def __init__(self):
+    @homeport.enter()
+    def look(self):
         import platform, random
         print(json.dumps({
             "init": status(1), "worker": status("self"), "mounts": mounts(), "dev": listing("/dev"), "root": listing("/"),
@@ -75,7 +79,6 @@ class Server:
 """
 
 
-QUIET = "print('up')\nclass Server: ..."
 LIFECYCLE = """
 import homeport
 app = homeport.App("x")
@@ -86,11 +89,27 @@ class Server:
     @homeport.exit()
     def leave(self): print("left")
 """
+ENDS = LIFECYCLE.replace('print("up")', 'print("bye"); import sys; sys.exit(7)')
+STAYS = LIFECYCLE.replace(
+    'print("up")',
+    """
+        import time
+        while True:
+            try: print("up"); time.sleep(600)
+            except BaseException: pass
+    """,
+)
+GREEDY = LIFECYCLE.replace('print("up")', "[bytearray(1 << 20) for _ in range(1 << 20)]")
+LARGE = LIFECYCLE.replace('print("up")', 'self.x = bytearray(40 << 20); print("up")')
 SERVER = """
+import homeport
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+app = homeport.App("x")
+@app.server(unauthenticated=True)
 class Server:
-    def __init__(self):
+    @homeport.enter()
+    def begin(self):
         threading.Thread(target=ThreadingHTTPServer(("", 8000), SimpleHTTPRequestHandler).serve_forever).start()
 """
 
@@ -117,6 +136,17 @@ def looked(spawner: SpawnerHarness, rootfs: str, backend: str) -> dict[str, Any]
 def test_inside_there_is_no_difference(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.warm(rootfs)
     by_crun, by_fork = looked(spawner, rootfs, "crun"), looked(spawner, rootfs, "fork")
+    spawner.freeze(rootfs, LOOK)
+    by_snapshot = looked(spawner, rootfs, "snapshot")
+    check_mounts(by_crun["mounts"], by_snapshot.pop("mounts"))
+    for process in ("init", "worker"):  # two filters, of which the second is that of all others
+        assert by_snapshot[process].pop("Seccomp_filters") == ["2"]
+        by_snapshot[process]["Seccomp_filters"] = by_fork[process].get("Seccomp_filters")
+    assert by_snapshot["namespaces of its own"].pop("user")
+    by_snapshot["namespaces of its own"]["user"] = False
+    assert {
+        what: (seen, by_snapshot[what]) for what, seen in by_fork.items() if what != "mounts" and by_snapshot[what] != seen
+    } == {}
     check_mounts(by_crun.pop("mounts"), by_fork.pop("mounts"))
     assert by_crun.keys() == by_fork.keys()
     assert {what: (seen, by_fork[what]) for what, seen in by_crun.items() if by_fork[what] != seen} == {}
@@ -146,9 +176,11 @@ def _cgroups(pid: int) -> list[str]:
 
 
 def begin(spawner: SpawnerHarness, rootfs: str, backend: str, program: str, **more: Any) -> str:
-    """Starts the container "it", for the fork with a template that is ready. Its address."""
+    """Starts the container "it", with a template or snapshot that is ready. Its address."""
     if backend == "fork":
         spawner.warm(rootfs)
+    if backend == "snapshot":
+        spawner.freeze(rootfs, program, **more)
     return spawner.guest("it", rootfs, program, backend, **more)
 
 
@@ -156,25 +188,25 @@ def by(spawner: SpawnerHarness) -> str:
     return str(spawner.state("it")["backend"])
 
 
-@BOTH
+@ALL
 def test_a_server_answers(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
     address = begin(spawner, rootfs, backend, SERVER)
     wait_until(lambda: connects(address), "the port")
     assert by(spawner) == backend
 
 
-@BOTH
+@ALL
 def test_the_exit_code_of_the_users_code_arrives(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
-    begin(spawner, rootfs, backend, "import sys\nprint('bye')\nsys.exit(7)")
+    begin(spawner, rootfs, backend, ENDS)
     ending = spawner.ending("it")
     assert (ending["exit_code"], ending["signal"], ending["oom"], ending["error"]) == (7, None, False, "")
     assert ("o", "bye") in spawner.log("it")
     assert by(spawner) == backend
 
 
-@BOTH
+@ALL
 def test_a_first_process_that_is_killed_is_reported(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
-    begin(spawner, rootfs, backend, QUIET)
+    begin(spawner, rootfs, backend, LIFECYCLE)
     spawner.wait_for_line("it", "up")
     os.kill(spawner.state("it")["init_pid"], 9)
     ending = spawner.ending("it")
@@ -197,7 +229,7 @@ def test_the_traceback_of_a_failing_module_shows_only_the_users_lines(
     assert not any("spawner" in line for line in lines)
 
 
-@BOTH
+@ALL
 def test_a_stop_runs_exit_methods(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
     begin(spawner, rootfs, backend, LIFECYCLE)
     spawner.wait_for_line("it", "up")
@@ -207,14 +239,9 @@ def test_a_stop_runs_exit_methods(spawner: SpawnerHarness, rootfs: str, backend:
     assert by(spawner) == backend
 
 
-@BOTH
+@ALL
 def test_who_ignores_sigterm_is_killed_at_the_deadline(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
-    begin(
-        spawner,
-        rootfs,
-        backend,
-        "import time\nwhile True:\n    try:\n        print('up'); time.sleep(600)\n    except BaseException: pass",
-    )
+    begin(spawner, rootfs, backend, STAYS)
     spawner.wait_for_line("it", "up")
     spawner.stop("it", 100)
     ending = spawner.ending("it")
@@ -222,9 +249,9 @@ def test_who_ignores_sigterm_is_killed_at_the_deadline(spawner: SpawnerHarness, 
     assert any(stream == "s" and text.startswith("killed: it still ran") for stream, text in spawner.log("it"))
 
 
-@BOTH
+@ALL
 def test_too_much_memory_is_reported_as_oom(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
-    begin(spawner, rootfs, backend, "b = []\nwhile True: b.append(bytearray(1 << 20))", memory_limit_mib=64)
+    begin(spawner, rootfs, backend, GREEDY, memory_limit_mib=64)
     ending = spawner.ending("it")
     assert ending["exit_code"] == 137 or ending["signal"] == 9
     assert ending["oom"]
@@ -232,9 +259,9 @@ def test_too_much_memory_is_reported_as_oom(spawner: SpawnerHarness, rootfs: str
     assert by(spawner) == backend
 
 
-@BOTH
+@ALL
 def test_exec_has_the_containers_rights_and_files(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
-    begin(spawner, rootfs, backend, QUIET, env={"MINE": "yes"})
+    begin(spawner, rootfs, backend, LIFECYCLE, env={"MINE": "yes"})
     spawner.wait_for_line("it", "up")
     program = (
         "import os, socket, sys; print(socket.gethostname(), os.environ['MINE'], os.getcwd(), sys.stdin.read()); sys.exit(5)"
@@ -254,9 +281,9 @@ def test_exec_has_the_containers_rights_and_files(spawner: SpawnerHarness, rootf
     assert by(spawner) == backend
 
 
-@BOTH
+@ALL
 def test_what_it_uses_is_counted(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
-    begin(spawner, rootfs, backend, "x = bytearray(40 << 20)\n" + QUIET)
+    begin(spawner, rootfs, backend, LARGE)
     spawner.wait_for_line("it", "up")
     usage = spawner.request(op="usage", id="it")
     assert 40 << 20 < usage["memory_bytes"] < 100 << 20

@@ -121,3 +121,10 @@ def test_other_resolvers_are_kept_beside_a_loopback_one() -> None:
 
 def test_a_container_knows_its_own_name() -> None:
     assert "10.0.16.2 web-1\n" in resolve.hosts_text("10.0.16.2", "web-1")
+
+
+def test_an_arp_request_asks_for_the_gateway_and_tells_its_own_address() -> None:
+    frame = netlink.arp_request(b"\x02abcde", "10.1.2.3", "10.1.0.1")
+    assert frame[:14] == b"\xff" * 6 + b"\x02abcde" + b"\x08\x06"
+    assert frame[14:22] == b"\0\1\x08\0\6\4\0\1"
+    assert frame[22:] == b"\x02abcde" + bytes((10, 1, 2, 3)) + bytes(6) + bytes((10, 1, 0, 1))

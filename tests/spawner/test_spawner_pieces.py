@@ -67,6 +67,15 @@ def test_seccomp_refuses_namespaces_by_every_way() -> None:
     assert all(rule["names"] == ["clone"] for rule in rules[2:])
 
 
+def test_seccomp_lets_a_snapshot_make_all_namespaces_at_once_and_nothing_more() -> None:
+    plain, looser = (seccomp.profile("x86_64", snapshot=snapshot)["syscalls"] for snapshot in (False, True))
+    assert set(plain[0]["names"]) - set(looser[0]["names"]) == {"unshare"}
+    assert looser[1:-1] == plain[1:]
+    (argument,) = looser[-1]["args"]
+    assert (looser[-1]["names"], looser[-1]["action"], looser[-1]["errnoRet"]) == (["unshare"], "SCMP_ACT_ERRNO", 1)
+    assert (argument["index"], argument["op"], argument["value"]) == (0, "SCMP_CMP_NE", 0x7E020000)
+
+
 def test_seccomp_names_the_sister_architectures_it_knows() -> None:
     assert "SCMP_ARCH_X86" in seccomp.profile("x86_64")["architectures"]
     assert "architectures" not in seccomp.profile("riscv64")

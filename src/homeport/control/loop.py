@@ -16,11 +16,12 @@ from ..core.facts import CapacityKnown, EngineListed, Fact
 from ..core.invariants import broken
 from ..core.model import World
 from ..core.reconcile import Step
+from ..errors import Error
 from ..ports import Clock, Engine, Record, Router
 from .chronicle import Input
 from .dispatch import Dispatch
 from .kernel import Kernel
-from .prepare import Preparer
+from .prepare import Preparer, snapshot_names
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,10 @@ class ControlLoop:
         ended = tuple(status.container_id for status in found if not status.running)
         repeated = [fact for status in found for fact in status.facts]
         self.tell(*repeated, EngineListed(asked_at_ms, running, ended))
+        try:
+            await self._engine.keep_snapshots(snapshot_names(self.world))
+        except Error as error:
+            log.warning("memory snapshots of old versions can't be let go of yet: %s", error)
 
 
 def _alarm(before: World, step: Step) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.actions import StartContainer
+from ..core.model import World
+from ..core.states import DeploymentState
 from ..errors import InvalidError, NotFoundError
 from ..manifest import placing
 from ..manifest.schema import AppManifest, ServerSpec
@@ -78,6 +80,7 @@ class Preparer:
             base_layers=image.base_layers,
             may_fork=self.settings.backend == "auto" and _is_class(server),
             cwd=working_directory(image) if _is_class(server) else image.workdir or "/",
+            snapshot=snapshot_name(action.service_id, action.version) if _wants_snapshot(server) else "",
         )
 
     def _own_binds(self, server: ServerSpec) -> tuple[Bind, ...]:
@@ -102,6 +105,23 @@ def command(server: ServerSpec, image: Image) -> tuple[str, ...]:
 
 def _is_class(server: ServerSpec) -> bool:
     return bool(server.entry.module)
+
+
+def snapshot_name(service_id: str, version: int) -> str:
+    return f"{service_id}.{version}"
+
+
+def snapshot_names(world: World) -> Iterator[str]:
+    """Of all versions that may still get a container."""
+    for app in world.apps.values():
+        for deployment in app.deployments:
+            if deployment.state in (DeploymentState.ROLLING, DeploymentState.LIVE):
+                yield from (snapshot_name(service.service_id, deployment.version) for service in app.services)
+
+
+def _wants_snapshot(server: ServerSpec) -> bool:
+    """What a GPU holds can't be forked."""
+    return server.enable_memory_snapshot and _is_class(server) and not server.resources.gpu
 
 
 def log_path(data_dir: Path, app_id: str, container_id: str) -> Path:

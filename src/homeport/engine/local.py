@@ -7,9 +7,10 @@ closing this, or losing it, changes nothing for a container.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from ..core.facts import ContainerExited, ContainerProbed, ExitReason, Fact
+from ..errors import PlatformError
 from ..ports import ContainerSpec, ContainerStatus, Engine
 from ..runtime.containers import ContainerFiles, Record
 from ..runtime.processes import alive
@@ -30,10 +31,12 @@ class LocalEngine(Engine):
         self._tools = Tools(self._link, self._files, Boots(), self._health, self._facts.put_nowait)
         self._watches: dict[str, Watch] = {}
         self._checking: asyncio.Task[None] | None = None
+        self._snapshots = True  # whether there may be any
 
     async def start(self, spec: ContainerSpec) -> None:
         """As the port has it. A spawner that can't be brought to answer is a failed start as well."""
         self._begin()
+        self._snapshots = self._snapshots or bool(spec.snapshot)
         watch = self._watches.get(spec.container_id)
         if watch is not None:
             watch.repeat()
@@ -68,6 +71,21 @@ class LocalEngine(Engine):
             if watch is None or (watch.exit is not None and not watch.witnessed):
                 self._adopt(container_id)
         return [watch.status() for watch in self._watches.values()]
+
+    async def keep_snapshots(self, names: Iterable[str]) -> None:
+        """As the port has it. Raises PlatformError while the spawner can't be brought to answer."""
+        if not self._snapshots:
+            return
+        self._snapshots = False  # unless one is started meanwhile
+        try:
+            found = set((await self._link.request("snapshots", drop=[]))["names"])
+            over = sorted(found - set(names))
+            if over:
+                await self._link.request("snapshots", drop=over)
+        except PlatformError:
+            self._snapshots = True
+            raise
+        self._snapshots = self._snapshots or len(found) > len(over)
 
     async def facts(self) -> AsyncIterator[Fact]:
         """As the port has it. Ends after `close`."""

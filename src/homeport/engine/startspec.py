@@ -31,6 +31,7 @@ def start_spec(spec: ContainerSpec) -> wire.Message:
         "stop_after_ms": STOP_AFTER_MS,
         "backend": "auto" if spec.may_fork else "crun",
         "base_layers": spec.base_layers,
+        "snapshot": spec.snapshot,
     }
 
 

@@ -26,14 +26,34 @@ def run(work: Callable[[int], int]) -> int:
 
     Returns the exit code of the worker, 128 + n when signal n ended it. The worker never returns from here.
     """
+    pid, wake_fd = _fork()
+    if pid == 0:
+        _be_the_worker(work, wake_fd)
+    return _watch(pid, wake_fd)
+
+
+def split() -> int:
+    """As `run`, of a process that is in the midst of its work: returns in the child, with its wake_fd. This one stays as
+    the first process, and ends.
+    """
+    pid, wake_fd = _fork()
+    if pid:
+        leave(_watch(pid, wake_fd))
+    return wake_fd
+
+
+def _fork() -> tuple[int, int]:
+    """(pid, or 0 in the child; the end of the pipe that is ours)."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until both sides have their handlers
     wake_read, wake_write = os.pipe()
     pid = os.fork()
-    if pid == 0:
-        os.close(wake_write)
-        _be_the_worker(work, wake_read)
-    os.close(wake_read)
-    reaper = Reaper(pid, wake_write)
+    mine, theirs = (wake_write, wake_read) if pid else (wake_read, wake_write)
+    os.close(theirs)
+    return pid, mine
+
+
+def _watch(pid: int, wake_fd: int) -> int:
+    reaper = Reaper(pid, wake_fd)
     for number in STOP_SIGNALS:
         signal.signal(number, reaper.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -18,9 +18,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
     from collections.abc import Coroutine
-    from typing import Any
+    from typing import Any, Protocol
 
     from .entry import Entry
+
+    class Snapshot(Protocol):
+        def begin(self) -> None: ...
+
+        def keep(self, wake_fd: int, problem: str = "") -> None: ...
+
+
+# Set by the platform in a process that is to become a memory snapshot: `keep` then returns in each container made of it.
+snapshot: Snapshot | None = None
 
 
 class Stopped(SystemExit):
@@ -54,6 +63,8 @@ class Worker:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
             entry.prepare()
+            if snapshot is not None:
+                snapshot.begin()
             self._enter(entry.load())
             self._wait()
         except Stopped:
@@ -77,11 +88,42 @@ class Worker:
 
     def _enter(self, cls: type) -> None:
         self._user = cls()
-        for mark in ("enter_snap", "enter"):
-            for name in lifecycle.methods(cls, mark):
-                self._call(name)
-                if self.stopping:  # the user's code caught `Stopped`
-                    raise Stopped(0)
+        self._call_all(lifecycle.methods(cls, "enter_snap"))
+        if snapshot is not None:
+            self._split(snapshot)
+        self._call_all(lifecycle.methods(cls, "enter"))
+
+    def _call_all(self, names: list[str]) -> None:
+        for name in names:
+            self._call(name)
+            if self.stopping:  # the user's code caught `Stopped`
+                raise Stopped(0)
+
+    def _split(self, source: Snapshot) -> None:
+        """This process stays what it is, for good; what goes on is the worker of one of the containers made of it."""
+        from . import reaper
+
+        signal.pthread_sigmask(signal.SIG_BLOCK, reaper.STOP_SIGNALS)
+        self.stopping = True
+        source.keep(self._wake_fd, self._end_loop())
+        self._wake_fd = reaper.split()
+        self._pid = os.getpid()
+        self.stopping = False
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, reaper.STOP_SIGNALS)
+
+    def _end_loop(self) -> str:
+        """An event loop does not fork; the containers make their own. Why that can't be, or ""."""
+        if self._loop is None:
+            return ""
+        import asyncio
+
+        if asyncio.all_tasks(self._loop):
+            return "has an asyncio task that goes on"
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+        asyncio.set_event_loop(None)
+        self._loop = self._task = None
+        return ""
 
     def _wait(self) -> None:
         if self._loop is None:

@@ -59,20 +59,25 @@ def make(directories: list[str], writes: list[Write]) -> None:
     for directory in directories:
         with contextlib.suppress(FileExistsError):
             os.mkdir(directory, 0o755)
-    for write in writes:
+    for each in writes:
         try:
-            _write(f"{write.directory}/{write.file}", write.value)
+            write(f"{each.directory}/{each.file}", each.value)
         except OSError as error:
-            if write.optional:
+            if each.optional:
                 continue
-            file = f"{write.directory}/{write.file}"
-            raise OSError(error.errno, f"cannot write {write.value} to {file}: {error.strerror}") from None
+            file = f"{each.directory}/{each.file}"
+            raise OSError(error.errno, f"cannot write {each.value} to {file}: {error.strerror}") from None
 
 
 def enter(directories: list[str]) -> None:
     """The calling process moves into all of them."""
     for directory in directories:
-        _write(f"{directory}/cgroup.procs", "0")
+        write(f"{directory}/cgroup.procs", "0")
+
+
+def put(directory: str, pid: int) -> None:
+    """That process moves into it."""
+    write(f"{directory}/cgroup.procs", str(pid))
 
 
 def remove(directories: list[str]) -> list[str]:
@@ -181,7 +186,7 @@ def _watch_oom_v1(directory: str) -> OomWatch:
     notice = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     control = os.open(f"{directory}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _write(f"{directory}/cgroup.event_control", f"{notice} {control}")
+        write(f"{directory}/cgroup.event_control", f"{notice} {control}")
     except OSError:
         os.close(notice)
         raise
@@ -202,9 +207,9 @@ def _make_parent(directory: str) -> str:
 def _delegate(mount: str, tag: str, controller: str, notes: list[str]) -> bool:
     """Hand a v2 controller down to the containers; True (and a note) when that fails."""
     try:
-        _write(f"{mount}/cgroup.subtree_control", f"+{controller}")
+        write(f"{mount}/cgroup.subtree_control", f"+{controller}")
         os.makedirs(f"{mount}/homeport-{tag}", 0o755, exist_ok=True)
-        _write(f"{mount}/homeport-{tag}/cgroup.subtree_control", f"+{controller}")
+        write(f"{mount}/homeport-{tag}/cgroup.subtree_control", f"+{controller}")
     except OSError as error:
         notes.append(f"{controller}: cannot enable it below {mount}: {error.strerror}")
         return True
@@ -236,7 +241,8 @@ def _read(path: str) -> str:
         return ""
 
 
-def _write(path: str, value: str) -> None:
+def write(path: str, value: str) -> None:
+    """One write(2) into a file of the kernel. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, value.encode())

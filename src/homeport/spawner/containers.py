@@ -5,7 +5,6 @@ in memory there are only the read ends of pipes, kept so that a container outliv
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import shutil
@@ -18,11 +17,12 @@ from .execin import Exec
 from .host import Host
 from .keeper import monotonic_ms
 from .network import Network
-from .shim import Pipes, Shim
+from .origin import SNAPSHOT
+from .shim import Pipes, Shim, make_pipes
+from .snapshots import Snapshots
 from .templates import Templates
 from .traffic import traffic
 
-_PIPE_BYTES = 1 << 20
 _CLEANING_MS_MAX = 5_000
 _SPEC_TYPES: dict[str, Any] = {
     "layers": list,
@@ -54,10 +54,11 @@ class _Child(NamedTuple):
 
 
 class Containers:
-    def __init__(self, host: Host, net: Network, templates: Templates) -> None:
+    def __init__(self, host: Host, net: Network, templates: Templates, snapshots: Snapshots) -> None:
         self._host = host
         self._network = net
         self._templates = templates
+        self._snapshots = snapshots
         self._pipes: dict[str, Pipes] = {}
         self._shims: dict[int, _Child] = {}
 
@@ -80,7 +81,7 @@ class Containers:
 
     def _start(self, directory: ContainerDir, spec: dict[str, Any]) -> wire.Message:
         with contextlib.ExitStack() as mine:  # all of this goes to the shim, but the read ends of the pipes stay here too
-            origin = self._templates.choose(spec)
+            origin = self._snapshots.choose(spec)
             if origin.reply >= 0:
                 mine.callback(os.close, origin.reply)
             directory.write("spec.json", spec)
@@ -88,9 +89,10 @@ class Containers:
             if lock is None:
                 raise OSError(f"another process holds {directory.path}/lock")
             mine.callback(os.close, lock)
-            lease = self._network.take()
-            mine.callback(os.close, lease.netns)
-            pipes = _make_pipes()
+            lease = self._network.reserve() if origin.backend == SNAPSHOT else self._network.take()
+            if lease.netns >= 0:
+                mine.callback(os.close, lease.netns)
+            pipes = make_pipes()
             mine.callback(os.close, pipes.out_write)
             mine.callback(os.close, pipes.err_write)
             self._pipes[directory.id] = Pipes(pipes.out, pipes.err)
@@ -213,6 +215,7 @@ class Containers:
             if pid == 0:
                 return
             self._templates.ended(pid)
+            self._snapshots.ended(pid)
             child = self._shims.pop(pid, None)
             if child and self._directory(child.container_id).ending() is not None:
                 self._close_pipes(child.container_id)
@@ -265,14 +268,7 @@ def check_spec(spec: object) -> dict[str, Any]:
             raise RequestError(f"the spec's {name} is missing or has the wrong type", "read its spec")
     if not spec["argv"] or not spec["layers"]:
         raise RequestError("the spec needs an argv and at least one layer", "read its spec")
-    if not isinstance(spec.get("base_layers", 0), int):
-        raise RequestError("the spec's base_layers has the wrong type", "read its spec")
+    for name, kind in (("base_layers", int), ("snapshot", str)):
+        if name in spec and not isinstance(spec[name], kind):
+            raise RequestError(f"the spec's {name} has the wrong type", "read its spec")
     return spec
-
-
-def _make_pipes() -> Pipes:
-    (out, out_write), (err, err_write) = os.pipe(), os.pipe()
-    for fd in (out, err):
-        with contextlib.suppress(PermissionError):  # over the user's pipe budget: the default of 64 KiB will do
-            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return Pipes(out, err, out_write, err_write)

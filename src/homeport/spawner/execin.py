@@ -13,6 +13,7 @@ from . import nsexec, ocispec, orders, overlay, private, process, start, wire
 from .containerdir import ContainerDir
 from .host import Host
 from .nsexec import NOT_EXECUTABLE, NOT_FOUND
+from .origin import FORK, SNAPSHOT
 
 
 class Exec(NamedTuple):
@@ -49,8 +50,9 @@ class Exec(NamedTuple):
         spec, request = self.spec, self.request
         env = {**private.env(self.host.private, self.directory.id), **spec["env"], **request.get("env", {})}
         described = ocispec.process(request["argv"], env, request.get("cwd") or spec["cwd"], self.host.open_files_max)
-        if (self.directory.state() or {}).get("backend") == start.FORK:
-            return self._run_without_crun(described)
+        backend = (self.directory.state() or {}).get("backend")
+        if backend in (FORK, SNAPSHOT):
+            return self._run_without_crun(described, own_users=backend == SNAPSHOT)
         path = private.file(self.host.private, self.directory.id, f"exec-{os.getpid()}.json")
         log = self.directory.file(f"exec-{os.getpid()}.log")
         wire.write_json(path, described, durable=False)
@@ -65,13 +67,13 @@ class Exec(NamedTuple):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(used)
 
-    def _run_without_crun(self, described: dict[str, Any]) -> int:
+    def _run_without_crun(self, described: dict[str, Any], *, own_users: bool) -> int:
         pidfd = process.open_pidfd(*self.directory.init())
         if pidfd is None:
             raise OSError(f"{self.directory.id} is not running")
         rights = orders.rights(described, self.host.seccomp.hex(), self.host.machine)
         env = orders.environment(described)
-        program = nsexec.Program(described["args"], env, described["cwd"], rights, self.fds[:3])
+        program = nsexec.Program(described["args"], env, described["cwd"], rights, self.fds[:3], own_users)
         return nsexec.run(pidfd, self.host.cgroups(self.directory.id), program)
 
 

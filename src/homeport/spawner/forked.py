@@ -24,9 +24,14 @@ _ANSWER_MS_MAX = 10_000  # a machine that starts hundreds at once is slow, but n
 _STATUS_MS_MAX = 1_000
 
 
-def ask(control: int) -> int:
-    """An fd through which a new process is waiting for its orders; it ends when that is closed. Raises OSError."""
+def ask(control: int, *, credentials: bool = False) -> int:
+    """An fd through which a new process is waiting for its orders; it ends when that is closed. Raises OSError.
+
+    With `credentials` the kernel tells with each packet who sent it.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if credentials:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     with ours, theirs, socket.socket(fileno=os.dup(control)) as to_template:
         socket.send_fds(to_template, [b"fork"], [theirs.fileno()], socket.MSG_DONTWAIT)
         return ours.detach()
@@ -39,8 +44,11 @@ class Forked:
         self._reply = reply
         self._problem: OSError | None = None
 
-    def order(self, request: dict[str, Any], fds: tuple[int, int, int, int]) -> None:
-        """What to become; `fds`: network namespace, mount namespace, stdout, stderr. A failure is told by `begin`."""
+    def order(self, request: dict[str, Any], fds: tuple[int, ...]) -> None:
+        """What to become; `fds`: network namespace, mount namespace, stdout, stderr, and perhaps a control socket.
+
+        A failure is told by `begin`.
+        """
         try:
             with socket.socket(fileno=os.dup(self._reply)) as to_child:
                 socket.send_fds(to_child, [json.dumps(request).encode()], fds)

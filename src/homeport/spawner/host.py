@@ -19,6 +19,7 @@ class Host(NamedTuple):
     open_files_max: int
     machine: str  # uname -m
     seccomp: bytes  # the program of `seccomp.profile`, or nothing: then no container can be forked from a template
+    seccomp_snapshot: bytes = b""  # the same for what memory snapshots are made of
 
     @property
     def containers(self) -> str:
@@ -35,6 +36,10 @@ class Host(NamedTuple):
     @property
     def trials(self) -> str:
         return f"{self.data_dir}/run/trials"
+
+    @property
+    def snapshots(self) -> str:
+        return f"{self.data_dir}/run/snapshots"
 
     @property
     def crun_root(self) -> str:

@@ -48,6 +48,12 @@ def isolate(orders: dict[str, Any], network: int) -> None:
     cgroup.enter(orders["cgroups"])
     syscalls.unshare(syscalls.CLONE_NEWCGROUP)  # which begins where it is now
     syscalls.setns(network, syscalls.CLONE_NEWNET)
+    furnish(orders)
+    _write("/proc/self/oom_score_adj", str(orders["oom_score_adjust"]))
+
+
+def furnish(orders: dict[str, Any]) -> None:
+    """The files: its image, which is mounted, becomes `/` of the caller's mount namespace, with all that belongs in it."""
     binds = [(syscalls.open_tree(bind["source"]), bind) for bind in orders["binds"]]
     syscalls.pivot_root(orders["rootfs"])
     for entry in orders["mounts"]:
@@ -60,7 +66,6 @@ def isolate(orders: dict[str, Any], network: int) -> None:
         _make_read_only(path)
     for path in orders["masked"]:
         _mask(path)
-    _write("/proc/self/oom_score_adj", str(orders["oom_score_adjust"]))
 
 
 def confine(orders: dict[str, Any]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
 from typing import NamedTuple
 
-from . import cgroup, command, overlay, private, seccomp, seccompfilter, syscalls, wire
+from . import cgroup, command, ocispec, orders, overlay, private, rights, seccomp, seccompfilter, syscalls, wire
 from .host import Host
 from .subnet import instance_tag
 
@@ -18,6 +19,7 @@ class Findings(NamedTuple):
     host: Host
     problem: str  # why no container can be started, or ""
     fork_problem: str  # why none can be forked from a template, or ""
+    snapshot_problem: str  # why none can come from a memory snapshot, or ""
     notes: dict[str, str]
 
 
@@ -51,8 +53,10 @@ def examine(data_dir: str) -> Findings:
     image = -1 if problem else _sealed(crun)
     machine = os.uname().machine
     program, fork_problem = _seccomp_program(machine)
-    host = Host(real, memory, tag, crun, image, layout, in_memory, most, machine, program)
-    return Findings(host, problem, problem or fork_problem, notes)
+    looser, snapshot_problem = _seccomp_program(machine, snapshot=True)
+    host = Host(real, memory, tag, crun, image, layout, in_memory, most, machine, program, looser)
+    snapshot_problem = problem or fork_problem or snapshot_problem or _snapshot_problem(host)
+    return Findings(host, problem, problem or fork_problem, snapshot_problem, notes)
 
 
 def _crun_problem(crun: str) -> str:
@@ -67,14 +71,35 @@ def _crun_problem(crun: str) -> str:
     return f"{crun} --version failed: {result.output}" if result.code else ""
 
 
-def _seccomp_program(machine: str) -> tuple[bytes, str]:
+def _seccomp_program(machine: str, *, snapshot: bool = False) -> tuple[bytes, str]:
     """And why there is none."""
     if machine not in syscalls.MACHINES:
         return b"", f"templates do not know the system calls of {machine}"
     try:
-        return seccompfilter.compile_profile(seccomp.profile(machine)), ""
+        return seccompfilter.compile_profile(seccomp.profile(machine, snapshot=snapshot)), ""
     except OSError as error:
         return b"", f"no seccomp filter for templates: {error}"
+
+
+def _snapshot_problem(host: Host) -> str:
+    """Tries what a process has to do that leaves a snapshot, with the rights that it has."""
+    if host.upper_in_memory:
+        return "what containers write is kept in memory here, out of the sight of each other"
+    described = ocispec.process([], {}, "/", host.open_files_max)
+    allowed = orders.rights(described, host.seccomp_snapshot.hex(), host.machine)
+    pid = os.fork()
+    if pid == 0:
+        code = errno.EPERM
+        try:
+            rights.limit(allowed)
+            syscalls.unshare(seccomp.SNAPSHOT_FLAGS)
+            code = 0
+        except OSError as error:
+            code = error.errno or code
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return f"a container's process cannot get a user namespace of its own: {os.strerror(abs(code))}" if code else ""
 
 
 def _sealed(program: str) -> int:

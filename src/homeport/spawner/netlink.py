@@ -74,6 +74,12 @@ def default_route(gateway: str) -> Request:
     return RTM_NEWROUTE, F_CREATE, header + attribute(_RTA_GATEWAY, socket.inet_aton(gateway))
 
 
+def arp_request(mac: bytes, sender: str, target: str) -> bytes:
+    """An Ethernet frame to everybody: who has `target`, tell `sender` (RFC 826)."""
+    header = struct.pack("!6s6sHHHBBH", b"\xff" * 6, mac, 0x0806, 1, 0x0800, 6, 4, 1)
+    return header + mac + socket.inet_aton(sender) + bytes(6) + socket.inet_aton(target)
+
+
 def encode(requests: list[Request], first_sequence: int) -> bytes:
     """All requests in one buffer, each asking for an acknowledgement."""
     parts = []

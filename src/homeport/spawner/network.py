@@ -12,23 +12,82 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from . import firewall, netlink, resolve, subnet, syscalls, wire
 
-POOL_SIZE = 8
+POOL_SIZE = 32  # a burst's worth; 0.25 MB each
 _MTU_DEFAULT = 1500
 _LOOPBACK_INDEX = 1
+_INSIDE = "eth0"
 _PEER_INDEX = 2  # the second link that a new namespace gets
 
 
+T = TypeVar("T")
+
+
+class Wiring(NamedTuple):
+    """How a network namespace of this address is connected with the bridge. Any process in the machine's own can do it."""
+
+    address: str
+    link: str
+    bridge_index: int
+    mtu: int
+    gateway: str
+
+    def make_namespace(self, patience_ms: int = 0) -> int:
+        """A new one, connected, as an fd. Raises OSError. The link of one that just ended with its processes may still be
+        there for a moment: `patience_ms` is how long it may be waited for.
+        """
+        deadline = time.monotonic() + patience_ms / 1000
+        while True:
+            try:
+                return self._connect(*_visit(lambda: syscalls.unshare(syscalls.CLONE_NEWNET), netlink.Netlink))
+            except OSError as error:
+                if error.errno != errno.EEXIST or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
+
+    def connect(self, process: int) -> int:
+        """That of a process, given as a pidfd, which has nothing but a loopback yet. An fd of it. Raises OSError."""
+        return self._connect(*_visit(lambda: syscalls.setns(process, syscalls.CLONE_NEWNET), netlink.Netlink))
+
+    def announce(self, netns: int) -> None:
+        """Tells the bridge of itself. Who asked for the address before it was there would only ask again after a second."""
+        with contextlib.suppress(OSError):  # then it is found a second later
+            again, voice = _visit(lambda: syscalls.setns(netns, syscalls.CLONE_NEWNET), _voice)
+            os.close(again)
+            with voice:
+                voice.bind((_INSIDE, 0))
+                voice.send(netlink.arp_request(voice.getsockname()[4], self.address, self.gateway))
+
+    def _connect(self, netns: int, inside: netlink.Netlink) -> int:
+        outside = netlink.Netlink()
+        try:
+            outside.send(netlink.veth(self.link, _INSIDE, netns, self.bridge_index, self.mtu))
+            outside.send(netlink.isolate(socket.if_nametoindex(self.link)))
+            inside.send(
+                netlink.link_up(_LOOPBACK_INDEX),
+                netlink.address(_PEER_INDEX, self.address, subnet.PREFIX),
+                netlink.link_up(_PEER_INDEX),
+                netlink.default_route(self.gateway),
+            )
+        except BaseException:
+            os.close(netns)
+            raise
+        finally:
+            inside.close()
+            outside.close()
+        return netns
+
+
 class Lease(NamedTuple):
-    """A network namespace with its address. Whoever takes it closes `netns` (an fd)."""
+    """A network namespace with its address. Whoever takes it closes `netns` (an fd; -1 while there is none yet)."""
 
     address: str
     netns: int
-    link: str
+    wiring: Wiring
 
 
 class Network:
@@ -43,7 +102,6 @@ class Network:
         self._mtu = _MTU_DEFAULT
         self._pool: list[Lease] = []
         self._cursor = time.time_ns() % subnet.HOSTS  # so that a new spawner doesn't hand out what just became free
-        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._netlink = netlink.Netlink()
 
     def ensure(self) -> None:
@@ -68,6 +126,11 @@ class Network:
     def take(self) -> Lease:
         """From the pool, else made now. Raises OSError."""
         return self._pool.pop() if self._pool else self._make()
+
+    def reserve(self) -> Lease:
+        """An address for a namespace that somebody else brings (`Wiring.connect`). Raises OSError."""
+        wiring = self._wiring()
+        return Lease(wiring.address, -1, wiring)
 
     def refill(self) -> bool:
         """Make one more if the pool wants it; True while it wants more. Raises OSError."""
@@ -107,32 +170,13 @@ class Network:
             return ""
 
     def _make(self) -> Lease:
-        index = self._free_index()
-        name, address = subnet.link_name(self._tag, index), subnet.host_address(self.network, index)
-        netns, inside = self._namespace()
-        try:
-            self._netlink.send(netlink.veth(name, "eth0", netns, self._bridge_index, self._mtu))
-            self._netlink.send(netlink.isolate(socket.if_nametoindex(name)))
-            inside.send(
-                netlink.link_up(_LOOPBACK_INDEX),
-                netlink.address(_PEER_INDEX, address, subnet.PREFIX),
-                netlink.link_up(_PEER_INDEX),
-                netlink.default_route(subnet.gateway(self.network)),
-            )
-        except BaseException:
-            os.close(netns)
-            raise
-        finally:
-            inside.close()
-        return Lease(address, netns, name)
+        wiring = self._wiring()
+        return Lease(wiring.address, wiring.make_namespace(), wiring)
 
-    def _namespace(self) -> tuple[int, netlink.Netlink]:
-        """A new network namespace as an fd, and a socket inside. This process (one thread) visits it for a moment."""
-        syscalls.unshare(syscalls.CLONE_NEWNET)
-        try:
-            return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC), netlink.Netlink()
-        finally:
-            syscalls.setns(self._home, syscalls.CLONE_NEWNET)
+    def _wiring(self) -> Wiring:
+        index = self._free_index()
+        address, name = subnet.host_address(self.network, index), subnet.link_name(self._tag, index)
+        return Wiring(address, name, self._bridge_index, self._mtu, subnet.gateway(self.network))
 
     def _free_index(self) -> int:
         for _ in range(subnet.HOSTS):
@@ -140,6 +184,23 @@ class Network:
             if not _exists(subnet.link_name(self._tag, self._cursor)):
                 return self._cursor
         raise OSError(errno.EADDRNOTAVAIL, f"all {subnet.HOSTS} container addresses of {self.network} are in use")
+
+
+def _visit(enter: Callable[[], None], open_socket: Callable[[], T]) -> tuple[int, T]:
+    """A network namespace as an fd, and a socket inside. This process (one thread) is in there for a moment."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        enter()
+        try:
+            return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC), open_socket()
+        finally:
+            syscalls.setns(home, syscalls.CLONE_NEWNET)
+    finally:
+        os.close(home)
+
+
+def _voice() -> socket.socket:
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
 
 
 def resolv_conf() -> str:

@@ -23,12 +23,13 @@ class Program(NamedTuple):
     cwd: str
     rights: dict[str, Any]  # as `orders.rights` makes them
     stdio: tuple[int, int, int]
+    own_users: bool = False  # the container has a user namespace
 
 
 def run(pidfd: int, cgroups: list[str], program: Program) -> int:
     """Its exit code, 128 + n for signal n. `pidfd` is that of the container's first process. Raises OSError."""
     cgroup.enter(cgroups)
-    for kind in _NAMESPACES:
+    for kind in (*_NAMESPACES, *([syscalls.CLONE_NEWUSER] if program.own_users else [])):
         syscalls.setns(pidfd, kind)
     pid = os.fork()
     if pid == 0:

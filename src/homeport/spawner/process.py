@@ -54,6 +54,20 @@ def _in_mask(pid: int, name: str, number: int) -> bool:
     return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
 
 
+def rights(pid: int) -> tuple[int, ...]:
+    """Its permitted, effective and bounding capabilities, NoNewPrivs, Seccomp, and on new kernels the number of filters.
+
+    Empty when there is no such process.
+    """
+    wanted = {"CapPrm:": 16, "CapEff:": 16, "CapBnd:": 16, "NoNewPrivs:": 10, "Seccomp:": 10, "Seccomp_filters:": 10}
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            fields = [line.split() for line in file]
+    except (FileNotFoundError, ProcessLookupError):
+        return ()
+    return tuple(int(field[1], wanted[field[0]]) for field in fields if field and field[0] in wanted)
+
+
 def open_pidfd(pid: int, start: int) -> int | None:
     """A pidfd of exactly that process, also when it is a zombie; None when it is gone. The caller closes it."""
     if pid <= 0:

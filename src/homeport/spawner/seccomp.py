@@ -39,23 +39,32 @@ _ARCHITECTURES = {
 }
 
 
-def profile(machine: str) -> dict[str, Any]:
-    """`machine` as in uname -m. clone3 hides its flags from filters, so it is said not to exist: libc then uses clone."""
+# What a process that came from a memory snapshot leaves behind, in one call: all of it, with a user namespace.
+SNAPSHOT_FLAGS = sum(NAMESPACE_FLAGS.values())
+
+
+def profile(machine: str, *, snapshot: bool = False) -> dict[str, Any]:
+    """`machine` as in uname -m. clone3 hides its flags from filters, so it is said not to exist: libc then uses clone.
+
+    With `snapshot`, the one of a process that containers are forked from: unshare(2) with exactly SNAPSHOT_FLAGS is allowed.
+    """
     found: dict[str, Any] = {
         "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [
-            _refuse(list(DENIED), _EPERM),
+            _refuse([name for name in DENIED if not (snapshot and name == "unshare")], _EPERM),
             _refuse(["clone3"], _ENOSYS),
             *(_refuse(["clone"], _EPERM, flag) for flag in NAMESPACE_FLAGS.values()),
         ],
     }
+    if snapshot:
+        found["syscalls"].append(_refuse(["unshare"], _EPERM, SNAPSHOT_FLAGS, "SCMP_CMP_NE"))
     if machine in _ARCHITECTURES:
         found["architectures"] = _ARCHITECTURES[machine]
     return found
 
 
-def _refuse(names: list[str], code: int, flag: int = 0) -> dict[str, Any]:
+def _refuse(names: list[str], code: int, flag: int = 0, compare: str = "SCMP_CMP_MASKED_EQ") -> dict[str, Any]:
     rule: dict[str, Any] = {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": code}
     if flag:
-        rule["args"] = [{"index": 0, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}]
+        rule["args"] = [{"index": 0, "value": flag, "valueTwo": flag, "op": compare}]
     return rule

@@ -9,7 +9,7 @@ from typing import Any
 
 _LIBRARY = "libseccomp.so.2"
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_MASKED_EQUAL = 7  # enum scmp_compare
+_COMPARE = {"SCMP_CMP_NE": 1, "SCMP_CMP_MASKED_EQ": 7}  # enum scmp_compare
 _UNKNOWN_SYSCALL = -1
 _PROGRAM_BYTES_MAX = 1 << 16
 
@@ -59,7 +59,7 @@ def _add(library: ctypes.CDLL, context: int, rule: dict[str, Any]) -> None:
     """A system call that this machine never had needs no rule."""
     arguments = rule.get("args", [])
     comparisons = (_Comparison * max(1, len(arguments)))(
-        *(_Comparison(item["index"], _MASKED_EQUAL, item["value"], item["valueTwo"]) for item in arguments)
+        *(_Comparison(item["index"], _COMPARE[item["op"]], item["value"], item["valueTwo"]) for item in arguments)
     )
     for name in rule["names"]:
         number = library.seccomp_syscall_resolve_name(name.encode())

@@ -17,6 +17,7 @@ from .containers import Containers, RequestError
 from .keeper import monotonic_ms
 from .machine import Findings
 from .network import Network
+from .snapshots import Snapshots
 from .templates import Templates
 
 _BACKLOG = 64
@@ -34,7 +35,9 @@ class Server:
         self._clients: dict[int, socket.socket] = {}
         self._poller = select.poll()
         self._templates = Templates(findings.host, self._network, self._poller, findings.fork_problem)
-        self._containers = Containers(findings.host, self._network, self._templates)
+        self._snapshots = Snapshots(findings.host, self._network, self._templates, self._poller)
+        self._snapshots.problem = findings.snapshot_problem
+        self._containers = Containers(findings.host, self._network, self._templates, self._snapshots)
         self._wakeup = os.pipe()
         self._ending = False
         self._stocked = False
@@ -61,6 +64,8 @@ class Server:
                     self._serve(fd)
                 else:
                     self._templates.handle(fd)
+                    self._snapshots.handle(fd)
+                    self._stocked = False  # what is ready now, something else may have waited for
 
     def _install_signals(self) -> None:
         """Containers and shims go on whatever ends us; a terminal's Ctrl-C and hang-up are not for us."""
@@ -86,6 +91,8 @@ class Server:
         self._refilled_at_ms = monotonic_ms()
         try:
             self._stocked = bool(self._network_problem) or not (self._network.refill() or self._templates.work())
+            if self._stocked and not self._network_problem:
+                self._snapshots.work()
         except OSError as error:
             self._stocked = True  # until the next start, which will meet the same error and report it
             print(f"homeport spawner: no network namespace could be made ready: {error}", file=sys.stderr, flush=True)
@@ -153,6 +160,9 @@ class Server:
                 return containers.usage(message)
             case "usages":
                 return containers.usages(message)
+            case "snapshots":
+                self._snapshots.drop([str(name) for name in message.get("drop", [])])
+                return {"names": self._snapshots.names()}
             case "shutdown":
                 return self._shutdown()
             case other:
@@ -165,8 +175,13 @@ class Server:
             "pid": os.getpid(),
             "version": wire.VERSION,
             "instance": self._findings.host.tag,
-            "backends": {"crun": self._problem(), "fork": self._templates.problem},
+            "backends": {
+                "crun": self._problem(),
+                "fork": self._templates.problem,
+                "snapshot": self._snapshots.problem,
+            },
             "templates": self._templates.seen(),
+            "snapshots": self._snapshots.seen(),
             "notes": {**self._findings.notes, "network": f"{self._network.network}/{subnet.PREFIX}"},
         }
 
@@ -183,6 +198,7 @@ class Server:
         running = self._containers.running()
         if running:
             raise RequestError(f"{len(running)} containers run, {running[0]} among them: stop them first")
+        self._snapshots.end()
         self._network.remove()
         shutil.rmtree(self._findings.host.memory, ignore_errors=True)
         for parent in self._findings.host.cgroup_parents():

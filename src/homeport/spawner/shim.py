@@ -7,6 +7,7 @@ container's cgroups: what it uses is not the container's, and no container's lac
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import os
 import signal
@@ -21,10 +22,11 @@ from .host import Host
 from .keeper import Init, Keeper
 from .logpipe import STDERR, STDOUT, LogFile, now_ms
 from .network import Lease
+from .origin import Origin
 from .steps import StepError
-from .templates import Origin
 
 _STATUS_MS_MAX = 1_000
+_PIPE_BYTES = 1 << 20
 
 
 class Pipes(NamedTuple):
@@ -45,9 +47,10 @@ class Shim(NamedTuple):
     lock: int
     pipes: Pipes
 
-    def fork_start(self, lease: Lease, origin: Origin) -> int:
-        """The pid of a shim that starts the container."""
-        return self._fork(lambda wakeup: self._start(lease, origin, wakeup), [lease.netns, origin.reply])
+    def fork_start(self, lease: Lease, origin: Origin, control: int = -1) -> int:
+        """The pid of a shim that starts the container. `control` as in `start.Start`."""
+        keep = [lease.netns, origin.reply, control]
+        return self._fork(lambda wakeup: self._start(lease, origin, control, wakeup), keep)
 
     def fork_adopt(self) -> int:
         """The pid of a shim for a container that has none; pipes that are -1 are reopened through the container."""
@@ -85,7 +88,7 @@ class Shim(NamedTuple):
             if not self.directory.is_running() and self.directory.ending() is None:
                 self.directory.write_exit({"error": text, "step": "run its shim"})
 
-    def _start(self, lease: Lease, origin: Origin, wakeup: int) -> None:
+    def _start(self, lease: Lease, origin: Origin, control: int, wakeup: int) -> None:
         me = os.getpid()
         state = {
             "id": self.directory.id,
@@ -94,7 +97,7 @@ class Shim(NamedTuple):
             "init_pid": 0,
             "init_start": 0,
             "address": lease.address,
-            "netns": f"net:[{os.fstat(lease.netns).st_ino}]",
+            "netns": f"net:[{os.fstat(lease.netns).st_ino}]" if lease.netns >= 0 else "",
             "cgroups": self.host.cgroups(self.directory.id),
             "pipes": [os.fstat(fd).st_ino for fd in (self.pipes.out, self.pipes.err)],
             "started_at_ms": now_ms(),
@@ -102,18 +105,19 @@ class Shim(NamedTuple):
         self.directory.write("state.json", state)
         log = LogFile(self.spec["log_path"])
         writes = self.pipes.out_write, self.pipes.err_write
-        place = lease.address, lease.netns
+        it = start.Start(self.host, self.directory, self.spec, lease, *writes, origin, control)
         try:
-            begun = start.Start(self.host, self.directory, self.spec, *place, *writes, origin.reply).run()
+            begun = it.run()
         except StepError as error:
             log.say(f"could not start: {error}")
             self.directory.write_exit({"error": str(error), "step": error.step})
             return
-        for fd in (*writes, lease.netns):
-            os.close(fd)
+        for fd in (*writes, lease.netns, control):
+            if fd >= 0:
+                os.close(fd)
         log.say(begun.note or origin.note)
         if begun.template_hangs:
-            origin.kill_template()
+            origin.kill_source()
         running = {"init_pid": begun.pid, "init_start": begun.start, "backend": begun.backend}
         self.directory.write("state.json", {**state, **running})
 
@@ -151,6 +155,14 @@ class Shim(NamedTuple):
         """The news first, then the cleaning: whoever waits for the end is not made to wait for the rest."""
         self.directory.write_exit(ending)
         clean(self.host, self.directory)
+
+
+def make_pipes() -> Pipes:
+    (out, out_write), (err, err_write) = os.pipe(), os.pipe()
+    for fd in (out, err):
+        with contextlib.suppress(PermissionError):  # over the user's pipe budget: the default of 64 KiB will do
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return Pipes(out, err, out_write, err_write)
 
 
 def clean(host: Host, directory: ContainerDir) -> None:

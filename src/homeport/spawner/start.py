@@ -32,9 +32,13 @@ from . import (
 from .containerdir import ContainerDir
 from .forked import Forked
 from .host import Host
+from .joined import Joined, Room
+from .network import Lease
+from .origin import CRUN, FORK, SNAPSHOT, Origin
 
-CRUN, FORK = "crun", "fork"
+_NAMES = {FORK: "template", SNAPSHOT: "memory snapshot"}
 _CRUN_MS_MAX = 30_000
+_LINK_MS_MAX = 5_000
 _LAUNCH_FAILED = 125
 
 
@@ -51,16 +55,16 @@ class Begun(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Everything one start needs. `netns`, `stdout`, `stderr`, `reply` are fds of this process."""
+    """Everything one start needs. `stdout`, `stderr`, `control`, and those of lease and origin, are fds of this process."""
 
     host: Host
     directory: ContainerDir
     spec: dict[str, Any]
-    address: str
-    netns: int
+    lease: Lease
     stdout: int
     stderr: int
-    reply: int = -1  # to a process that a template forked (`forked.ask`); -1 for crun
+    origin: Origin
+    control: int = -1  # for what is to be a memory snapshot itself: the socket on which it is asked for containers
     trial: bool = False  # of the template: it ends before any code of a user, and crun is no way out
 
     @property
@@ -70,14 +74,19 @@ class Start(NamedTuple):
     def run(self) -> Begun:
         """Raises StepError with everything undone."""
         begun: list[Begun] = []
-        if self.reply < 0:
+        if self.origin.backend == CRUN:
             run_crun = steps.Step("run crun", lambda: begun.append(self._run_crun()), self._delete)
             steps.run([*self._before(), *self._for_crun(), *self._for_volumes(), run_crun])
             return begun[0]
-        forked = Forked(self.reply)
+        apart = [steps.Step("make its mount namespace", self._private_mounts)] if self._volume_places() else []
+        if self.origin.backend == SNAPSHOT:
+            joined = Joined(self.origin.reply, self._room)
+            go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(joined)), self._delete)
+            steps.run([*apart, *self._for_volumes(), *self._before(), go])
+            return begun[0]
+        forked = Forked(self.origin.reply)
         order = steps.Step("say what it shall become", lambda: self._order(forked))
         go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(forked)), self._delete)
-        apart = [steps.Step("make its mount namespace", self._private_mounts)] if self._volume_places() else []
         steps.run([*apart, *self._for_volumes(), order, *self._before(), go])
         return begun[0]
 
@@ -99,7 +108,7 @@ class Start(NamedTuple):
         return [steps.Step("mount its Volumes", self._mount_volumes)] if self._volume_places() else []
 
     def _write_files(self) -> None:
-        _write(self.directory.file("hosts"), resolve.hosts_text(self.address, self.spec["hostname"]))
+        _write(self.directory.file("hosts"), resolve.hosts_text(self.lease.address, self.spec["hostname"]))
         _write(self.directory.file("resolv.conf"), network.resolv_conf())
 
     def _make_cgroups(self) -> None:
@@ -141,11 +150,11 @@ class Start(NamedTuple):
         ours = [source for source in sources if volumes.relative(self.host.data_dir, source) is not None]
         return {source: f"{self.host.run}/mounts/{number}" for number, source in enumerate(ours)}
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self, netns: int) -> dict[str, Any]:
         file = self.directory.file
         place = ocispec.Place(
             rootfs=file("rootfs"),
-            netns=f"/proc/{os.getpid()}/fd/{self.netns}",
+            netns=f"/proc/{os.getpid()}/fd/{netns}",
             hosts=file("hosts"),
             resolv=file("resolv.conf"),
             open_files_max=self.host.open_files_max,
@@ -158,23 +167,35 @@ class Start(NamedTuple):
 
     def _order(self, forked: Forked) -> None:
         """First of all: it unfolds its image while we make the rest."""
-        config = self._config()
-        what = orders.orders(config, self.host.seccomp.hex(), self.host.machine)
-        image = {"layers": self.spec["layers"], "scratch": self.directory.file("scratch")}
-        image["in_memory"] = self.host.upper_in_memory
-        env = orders.environment(config["process"])
-        request = {"orders": {**what, "cgroups": self.cgroups, "image": image}, "env": env, "trial": self.trial}
+        request: dict[str, object] = {**self._orders(), "trial": self.trial}
         mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        fds = (self.lease.netns, mounts, self.stdout, self.stderr, *([] if self.control < 0 else [self.control]))
         try:
-            forked.order(request, (self.netns, mounts, self.stdout, self.stderr))
+            forked.order(request, fds)
         finally:
             os.close(mounts)
 
-    def _fork_or_run_crun(self, forked: Forked) -> Begun:
+    def _orders(self) -> dict[str, Any]:
+        """As `Room` has them."""
+        config = self._config(self.lease.netns)
+        filter_code = self.host.seccomp if self.control < 0 else self.host.seccomp_snapshot
+        what = orders.orders(config, filter_code.hex(), self.host.machine)
+        above = [self.origin.layer] if self.origin.layer else []
+        layers, scratch = [*above, *self.spec["layers"]], self.directory.file("scratch")
+        image = {"layers": layers, "scratch": scratch, "in_memory": self.host.upper_in_memory}
+        env = orders.environment(config["process"])
+        return {"orders": {**what, "cgroups": self.cgroups, "image": image}, "env": env}
+
+    def _room(self) -> Room:
+        """What is to be made around a process of a snapshot."""
+        found = self._orders()
+        return Room(found["orders"], found["env"], self.lease.wiring, (self.stdout, self.stderr))
+
+    def _fork_or_run_crun(self, forked: Forked | Joined) -> Begun:
         begun: list[Begun] = []
 
         def note(pid: int) -> None:  # while it waits: later it may have ended, and be nobody's any more
-            begun.append(Begun(pid, process.start_time(pid), os.pidfd_open(pid), forked.status, FORK))
+            begun.append(Begun(pid, process.start_time(pid), os.pidfd_open(pid), forked.status, self.origin.backend))
             _write(self.directory.file("pid"), str(pid))  # as crun does it, for a shim that dies now
 
         try:
@@ -187,14 +208,15 @@ class Start(NamedTuple):
                 raise
             for step in self._for_crun():
                 step.do()
-            note_text = f"started by crun: its template failed: {' '.join(str(error).split())}"
+            note_text = f"started by crun: its {_NAMES[self.origin.backend]} failed: {' '.join(str(error).split())}"
             return self._run_crun()._replace(note=note_text, template_hangs=isinstance(error, TimeoutError))
 
     def _run_crun(self) -> Begun:
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""
         file = self.directory.file
         config = private.file(self.host.private, self.directory.id, "config.json")
-        _write(config, json.dumps(self._config()), 0o600)  # it holds what is secret
+        netns = self.lease.netns if self.lease.netns >= 0 else self.lease.wiring.make_namespace(_LINK_MS_MAX)
+        _write(config, json.dumps(self._config(netns)), 0o600)  # it holds what is secret
         where = ("-b", self.directory.path, "-f", config)
         argv = self.host.crun_argv(file("crun.log"), "run", "-d", "--pid-file", file("pid"), *where, self.directory.id)
         launch = Launch(self.host, self.directory.id, argv, file("crun.log"), (-1, self.stdout, self.stderr))

@@ -18,6 +18,7 @@ def sweep(host: Host) -> list[str]:
     for name in known:
         with contextlib.suppress(ValueError):  # a directory that is not ours
             lines += _settle(host, ContainerDir(host.containers, name))
+    known += _snapshots(host)
     lines += _stray_cgroups(host, set(known))
     for name in set(_directories(host.crun_root)) - set(known):
         if not name.startswith("."):
@@ -61,6 +62,19 @@ def _settle(host: Host, directory: ContainerDir) -> list[str]:
         return lines
     finally:
         os.close(lock)
+
+
+def _snapshots(host: Host) -> list[str]:
+    """Those of an earlier spawner serve nobody any more, but containers that came from them may live on. The rest goes."""
+    kept = []
+    for name in _directories(host.snapshots):
+        directory = ContainerDir(host.snapshots, name)
+        if directory.has_shim() or directory.is_running():
+            kept.append(name)
+        else:
+            shim.clean(host, directory)
+            shutil.rmtree(directory.path, ignore_errors=True)
+    return kept
 
 
 def _stray_cgroups(host: Host, known: set[str]) -> list[str]:

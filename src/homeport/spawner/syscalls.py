@@ -15,6 +15,7 @@ CLONE_NEWNS = 0x20000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
@@ -31,6 +32,7 @@ MS_STRICTATIME = 1 << 24
 MNT_DETACH = 2
 MOUNT_ATTR_NODEV = 4
 
+PR_SET_DUMPABLE = 4
 PR_SET_NAME = 15
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
@@ -65,6 +67,7 @@ _PIDFD_INFO_EXIT_CODE_OFFSET = 60
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+_libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
 def unshare(flags: int) -> None:
@@ -146,8 +149,7 @@ def set_seccomp_filter(program: bytes, machine: str) -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), "prctl")
+    _check(_libc.prctl(option, value, 0, 0, 0), "prctl")
 
 
 def set_process_name(name: str) -> None:

@@ -22,7 +22,7 @@ from . import isolate, preload, syscalls
 CONTROL, HOME = 3, 4  # fds it is born with: its socket, and the pid namespace that it lives in
 MESSAGE_BYTES_MAX = 1 << 17
 PREPARED, READY, GO = b"prepared", b"ready", b"go"
-_ORDER_FDS = 4
+_ORDER_FDS = 5
 
 
 class Template:
@@ -92,8 +92,9 @@ class Template:
 class Child:
     """The first process of a container, ready to go."""
 
-    def __init__(self, reply: int) -> None:
+    def __init__(self, reply: int, control: int) -> None:
         self._reply = reply
+        self.control = control  # the socket of one that is to be a memory snapshot (`snapsource`); else -1
 
     def wait_until_told(self) -> None:
         """The shim writes down who we are first. When it is gone, nobody would ever know of us."""
@@ -104,7 +105,9 @@ class Child:
 
 
 def _become(reply: int) -> Child:
-    """Carries out the orders that come from the shim, with fds: network and mount namespace, stdout, stderr."""
+    """Carries out the orders that come from the shim, with fds: network and mount namespace, stdout, stderr, and a control
+    socket if it is to be a memory snapshot.
+    """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _close_all_but([reply])
@@ -113,9 +116,10 @@ def _become(reply: int) -> Child:
     if not data:
         os._exit(1)  # the shim is gone, or could not do its part
     request = json.loads(data)
+    control = fds.pop() if len(fds) == _ORDER_FDS else -1
     try:
         _isolate(request["orders"], fds, reply)
-        _close_all_but([reply])
+        _close_all_but([reply, control] if control >= 0 else [reply])
         isolate.confine(request["orders"])
     except (OSError, KeyError, ValueError) as error:
         _tell(reply, f"error {error}".encode())
@@ -123,7 +127,7 @@ def _become(reply: int) -> Child:
     coerced = {name: value for name, value in os.environ.items() if name == "LC_CTYPE"}  # set by Python itself (PEP 538)
     os.environ.clear()
     os.environ.update({**coerced, **request["env"]})
-    child = Child(reply)
+    child = Child(reply, control)
     if request["trial"]:
         child.wait_until_told()
         os._exit(0)

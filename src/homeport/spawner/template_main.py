@@ -16,11 +16,13 @@ def main() -> None:
     sys.path.insert(0, lib)
     ours = __import__("homeport")  # the guest's, which has no spawner in it
     ours.__path__.append(PLACE)
-    from homeport.spawner import preload, template
+    from homeport.spawner import preload, snapsource, template
 
     preload.load()
     child = template.Template().run()
     preload.refresh()
+    if child.control >= 0:
+        vars(sys.modules["homeport.guest.worker"])["snapshot"] = snapsource.Source(child.control)
     sys.path[:] = own_path
     ours.__path__.remove(PLACE)
     del ours.spawner

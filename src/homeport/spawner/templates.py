@@ -11,35 +11,18 @@ import contextlib
 import json
 import os
 import select
-import signal
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import forkable, forked, process, templatelaunch, trial, wire
 from .forkable import Ground, Unfit
 from .host import Host
 from .network import Network
+from .origin import CRUN, FORK, Origin
 from .templatelaunch import Key, Launched
 
 COUNT_MAX = 8
-_NOT_YET = "the template of its base image is still being made"
-
-
-class Origin(NamedTuple):
-    """Where a container comes from: a process that a template forked for it (`forked.ask`), or -1 for crun; and what is to
-    be said about it. Whoever gets it closes `reply`.
-    """
-
-    reply: int
-    note: str = ""
-    template: tuple[int, int] = (0, 0)  # its pid and start time
-
-    def kill_template(self) -> None:
-        """One that hangs: its containers go on, and the spawner makes a new one."""
-        pidfd = process.open_pidfd(*self.template)
-        if pidfd is not None:
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            os.close(pidfd)
+NOT_YET = "the template of its base image is still being made"
 
 
 class _Template:
@@ -57,7 +40,7 @@ class _Template:
     def check(self, spec: dict[str, Any]) -> None:
         """Whether this container may come from here; raises Unfit. Layers are looked at once, they never change."""
         if self.ground is None:
-            raise Unfit(_NOT_YET)
+            raise Unfit(NOT_YET)
         layers = tuple(spec["layers"])
         if layers not in self._fits:
             self._fits[layers] = ""
@@ -95,11 +78,11 @@ class Templates:
             found.check(spec)
             reply = forked.ask(found.control)
         except OSError as error:
-            return Origin(-1, f"started by crun, not from a template: it does not answer: {error}")
+            return Origin(CRUN, -1, f"started by crun, not from a template: it does not answer: {error}")
         except Unfit as reason:
-            return Origin(-1, f"started by crun, not from a template: {reason}" if str(reason) else "")
+            return Origin(CRUN, -1, f"started by crun, not from a template: {reason}" if str(reason) else "")
         self._live[key] = self._live.pop(key)
-        return Origin(reply, "", (found.pid, found.start))
+        return Origin(FORK, reply, "", (found.pid, found.start))
 
     def seen(self) -> list[dict[str, Any]]:
         """For people: those that live."""
@@ -138,7 +121,7 @@ class Templates:
         if found is None and key not in self._wanted:
             self._wanted.append(key)
         if found is None:
-            raise Unfit(_NOT_YET)
+            raise Unfit(NOT_YET)
         return found
 
     def _launch(self, key: Key) -> None:

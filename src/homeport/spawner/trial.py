@@ -13,6 +13,7 @@ from . import cgroup, process, start
 from .containerdir import ContainerDir
 from .host import Host
 from .network import Lease
+from .origin import FORK, Origin
 from .steps import StepError
 from .templatelaunch import Key
 
@@ -64,7 +65,7 @@ def _run(host: Host, reply: int, key: Key, lease: Lease) -> str:
     directory = ContainerDir(host.trials, f"trial-{os.getpid()}")
     os.makedirs(directory.path, 0o700)
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    begin = start.Start(host, directory, _spec(key), lease.address, lease.netns, null, null, reply, trial=True)
+    begin = start.Start(host, directory, _spec(key), lease, null, null, Origin(FORK, reply), trial=True)
     try:
         code = begin.run().status()
         problem = "" if code == 0 else f"it ended with status {code}"

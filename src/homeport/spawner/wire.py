@@ -6,6 +6,7 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
     op        request                                       reply
     hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""},
                                                              templates: [{pid, base, ready}],
+                                                             snapshots: [{name, pid, ready}],
                                                              notes: {subject: text}}   what is special about this machine
     start     {spec: StartSpec} + 0 or 1 fd                 {address, shim_pid, existed}   idempotent by spec["id"];
                                                             the fd's file is JSON {name: value}: environment that is
@@ -17,20 +18,24 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
     usage     {id}                                          {memory_bytes, cpu_ns, pids}
     usages    {ids: [id...]}                                {usages: {id: {memory_bytes, cpu_ns, pids, received_bytes,
                                                             sent_bytes}}}   without those that do not run
+    snapshots {drop: [name...]}                             {names: [...]}   lets those go whose versions are over; each
+                                                                        ends with its last container. Those that are left
     shutdown  {}                                            {}          removes bridge and firewall table, then ends;
                                                                         refused while containers run
 
 StartSpec: {id, layers: [dir...], argv, env: {..}, cwd, binds: [[source, target, read_only]...], hostname, log_path, port,
             cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms,
-            backend: "auto"|"crun", base_layers}
+            backend: "auto"|"crun", base_layers, snapshot}
 "auto" forks the guest from a template where that is possible, else crun starts it and the log says why. `base_layers` is how
-many of the layers, from the last, are a base image that the platform made itself; without it there is no fork.
+many of the layers, from the last, are a base image that the platform made itself; without it there is no fork. `snapshot`
+names the version of a Server that wants a memory snapshot ("" or missing: none): the first container has one made, later
+ones come from it. Where that is not possible it is started as ever, and the log says why.
 
 The directory of a container, `<data dir>/containers/<id>/`, is the truth that outlives every process. Files are written
 to a temporary name and renamed:
     spec.json    the StartSpec, before anything is started
     state.json   {id, shim_pid, shim_start, init_pid, init_start, address, netns, cgroups: [dir...], started_at_ms,
-                  backend: "crun"|"fork"}   the last one once it runs
+                  backend: "crun"|"fork"|"snapshot"}   the last one once it runs
     exit.json    {exit_code|null, signal|null, oom: bool, error: ""|"one line", step: "", ended_at_ms}
     stop.json    {deadline_ms}, on the monotonic clock: SIGTERM was asked for, SIGKILL follows then
     lock         a shim holds flock(2) on it as long as it lives

@@ -9,7 +9,7 @@ With `obedient` a container ends as soon as it is told to; without, it goes on u
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from ..core.facts import ContainerExited, ContainerProbed, ContainerReady, ContainerStarted, ExitReason, Fact
@@ -41,6 +41,7 @@ class FakeEngine(Engine):
 
     def __init__(self, *, obedient: bool = True) -> None:
         self.containers: dict[str, FakeContainer] = {}
+        self.snapshots_kept: frozenset[str] = frozenset()
         self._obedient = obedient
         self._facts: asyncio.Queue[Fact | None] = asyncio.Queue()
         self._started = 0
@@ -104,6 +105,9 @@ class FakeEngine(Engine):
 
     async def list(self) -> list[ContainerStatus]:
         return [container.status() for container in self.containers.values()]
+
+    async def keep_snapshots(self, names: Iterable[str]) -> None:
+        self.snapshots_kept = frozenset(names)
 
     async def facts(self) -> AsyncIterator[Fact]:
         while (fact := await self._facts.get()) is not None:
