@@ -14,7 +14,6 @@ from homeport.control.dicts import Dicts
 from homeport.control.objects import Objects
 from homeport.control.places import Places
 from homeport.control.queues import Queues
-from homeport.errors import NotFoundError
 from homeport.store.objects import Kind, ObjectFile
 
 from .fakes import FakePlatform
@@ -53,12 +52,6 @@ class Workspace(FakePlatform):
     def places(self) -> MadeUp:
         table, under_way = self.plant.vault.table, {"de-prod": "prod"}.get
         return MadeUp(self.environments, self.plant.history, table, self.volumes, self.objects, under_way)
-
-    def __getattr__(self, name: str) -> Any:
-        """A part of the platform that is not made up here: its routes are tried up to the point where it is asked."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise NotFoundError(f"There is no {name} in this workspace.")
 
     def close(self) -> None:
         self.objects.close()
