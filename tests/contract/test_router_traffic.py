@@ -336,7 +336,7 @@ def test_an_http2_container_is_spoken_to_in_cleartext_http2() -> None:
 def test_every_request_is_recorded() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         seen: list[tuple[str, int, str, str]] = []
-        bench.real.on_request = lambda records: seen.extend((r.path, r.status, r.container_id, r.why) for r in records)
+        bench.real.on_request.append(lambda records: seen.extend((r.path, r.status, r.container_id, r.why) for r in records))
         await bench.serve("ta-1")
         await asyncio.gather(*(bench.get(f"/n{number}?secret=1") for number in range(300)))
         await bench.get(host="unknown")
@@ -353,8 +353,8 @@ def test_every_request_is_recorded() -> None:
 def test_a_record_says_what_was_asked_and_by_whom_also_where_it_was_refused() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         seen: list[tuple[int, str, str, str, str]] = []
-        bench.real.on_request = lambda records: seen.extend(
-            (r.status, r.method, r.host, r.path, r.token_id) for r in records
+        bench.real.on_request.append(
+            lambda records: seen.extend((r.status, r.method, r.host, r.path, r.token_id) for r in records)
         )
         granted, foreign = (hashlib.sha256(f"wk-{name}:ws".encode()).hexdigest() for name in ("granted", "foreign"))
         await bench.real.set_tokens({granted: ("tk-1", ("main",)), foreign: ("tk-2", ("other",))})

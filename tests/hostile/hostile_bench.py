@@ -59,7 +59,7 @@ class HostileBench:
         self.records: list[RequestRecord] = []
         self._server = subprocess.Popen(_command(kind, self.server_port), cwd=APPS, stderr=subprocess.DEVNULL)
         self._router = HAProxyRouter(RouterSettings(self.directory / "r", "127.0.0.1", self.port, slots=4))
-        self._router.on_request = self.records.extend
+        self._router.on_request.append(self.records.extend)
 
     async def open(self) -> HostileBench:
         await until(lambda: _listens(self.server_port), "the server listens")

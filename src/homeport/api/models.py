@@ -63,29 +63,6 @@ class ImageBuildRequest(_Request):
     name: str | None = Field(None, max_length=256, description="NAME or NAME:TAG that means this image from then on.")
 
 
-class SecretRequest(_Request):
-    name: str
-    values: dict[str, str]
-    environment: str = "main"
-    overwrite: bool = False
-
-
-class SecretUpdate(_Request):
-    values: dict[str, str]
-
-
-class SecretResolveRequest(_Request):
-    name: str
-    environment: str = "main"
-    required_keys: list[str] = []
-
-
-class SecretValuesRequest(_Request):
-    values: dict[str, str]
-    environment: str = "main"
-    dry_run: bool = False
-
-
 class ExecRequest(_Request):
     argv: list[str] = Field(min_length=1)
     stdin: str | None = Field(None, json_schema_extra={"contentEncoding": "base64"})
@@ -379,30 +356,3 @@ class ImageNames(_Answer):
 class DeploymentCancelled(_Answer):
     request_id: str
     cancelled: bool
-
-
-class SecretInfo(_Answer):
-    name: str
-    secret_id: str
-    keys: list[str]
-    created_at: str
-    created_by: str
-    updated_at: str
-
-
-class Secrets(_Answer):
-    secrets: list[SecretInfo]
-
-
-class SecretId(_Answer):
-    secret_id: str
-
-
-class SecretDeleted(_Answer):
-    name: str
-    secret_id: str
-
-
-class SecretKeyRotated(_Answer):
-    key_id: str
-    secrets: int

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from . import models
+from . import secret_models as models
 from .auth import Actor
 from .context import MAIN, Environment, PlatformHere
 

@@ -37,6 +37,7 @@ from ..control.publish import Publisher
 from ..control.queues import Queues
 from ..control.sampler import Sampler
 from ..control.secrets import Secrets
+from ..control.seen import Seen
 from ..control.stock import Stores
 from ..control.vault import Vault
 from ..control.volume_keeper import VolumeKeeper
@@ -146,72 +147,110 @@ class Opened:
         )
 
 
+@dataclass(frozen=True)
+class Machinery:
+    """What decides and acts: put together, and started."""
+
+    clock: SystemClock
+    images: BuildahImages
+    engine: LocalEngine
+    router: HAProxyRouter
+    seeing: Seeing
+    seen: Seen
+    identity: Identity
+    inside: Path
+    loop: ControlLoop
+    watchers: Watchers
+
+    async def close(self) -> None:
+        await self.loop.close()
+        await self.engine.close()
+        await self.router.close()
+        await self.seeing.close()
+
+
 @contextlib.asynccontextmanager
 async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) -> AsyncIterator[Platform]:
-    clock = SystemClock()
     kept = Opened.at(settings, directory)
-    files = (kept.manifests, kept.sources, kept.trees)
-    materials = PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
-    images = BuildahImages(image_settings(settings, kept.guest_lib), materials)
+    machinery = await _machinery(settings, directory, kept)
+    loop, router = machinery.loop, machinery.router
+    sampler = Sampler(loop, router)
+    router.on_request.append(sampler.on_request)
+    router.on_empty = sampler.on_empty
+    parts = await _parts(settings, directory, kept, machinery, admins)
+    work = (
+        sampler.run(),
+        parts.collector.run(),
+        parts.volume_keeper.run(),
+        parts.kept.objects.sweep(),
+        machinery.seeing.run(),
+    )
+    chores = [asyncio.create_task(chore) for chore in work]
+    try:
+        platform = Platform(parts)
+        async with inside.serving(create_inside_app(platform, Gate(machinery.identity, loop)), machinery.inside):
+            yield platform
+    finally:
+        await _cancel(chores)
+        parts.kept.objects.close()
+        await machinery.close()
+        await parts.spawner.close()
+        kept.database.close()
+
+
+async def _machinery(settings: Settings, directory: DataDir, kept: Opened) -> Machinery:
+    """Adopts what runs. Raises as `serve`."""
+    clock, watchers = SystemClock(), Watchers()
+    images = BuildahImages(
+        image_settings(settings, kept.guest_lib), PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
+    )
     router, engine = HAProxyRouter(router_settings(settings)), LocalEngine(str(settings.data_dir))
     seeing = Seeing(settings, directory, clock, router)
     identity = Identity(platform_key(directory.keys, "container tokens"))
-    inside_place = inside.place(settings.data_dir)
-    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
+    place = inside.place(settings.data_dir)
+    files = (kept.manifests, kept.sources, kept.trees)
+    preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, place)
     loop = ControlLoop(Kernel(seeing.timed(kept.journal), _new_tag()), clock, engine, router, preparer)
-    seen, watchers = seeing.attach(loop, kept.history), Watchers()
+    seen = seeing.attach(loop, kept.history)
     loop.watchers.append(watchers.tell)
     await router.start()
     await SpawnerProcess(str(settings.data_dir)).ensure()
     await loop.start(machine_capacity(settings.cpu_overcommit))
+    return Machinery(clock, images, engine, router, seeing, seen, identity, place, loop, watchers)
+
+
+async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Machinery, admins: TokenStore) -> Parts:
+    """What people ask for, on top of it."""
+    loop, images = made.loop, made.images
+    files = (kept.manifests, kept.sources, kept.trees)
     environments = Environments(EnvironmentTable(kept.database), kept.history, loop)
-    members = Members(MemberTable(kept.database), environments, loop, admins)
-    proxy_tokens = ProxyTokens(ProxyTokenTable(kept.database), environments, loop, router.set_tokens)
+    proxy_tokens = ProxyTokens(ProxyTokenTable(kept.database), environments, loop, made.router.set_tokens)
     await proxy_tokens.push()
     volumes = Volumes(kept.volumes, environments, loop)
-    keeper = VolumeKeeper(settings.data_dir, volumes, loop)
-    secret_names = Secrets(kept.vault.table, environments, clock, platform_key(directory.keys, "ids of values"))
+    secret_names = Secrets(kept.vault.table, environments, made.clock, platform_key(directory.keys, "ids of values"))
     secret_names.finish_rotation()
-    objects = Objects(kept.objects, environments, clock)
-    sampler = Sampler(loop, router)
-    router.on_request, router.on_empty = sampler.on_request, sampler.on_empty
-    spawner = SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path)
+    objects = Objects(kept.objects, environments, made.clock)
     stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names)
-    parts = Parts(
+    return Parts(
         settings=settings,
-        started_at_ms=clock.now_ms(),
+        started_at_ms=made.clock.now_ms(),
         publisher=Publisher(
-            settings, loop, watchers, images, kept.blobs, *files, environments, kept.volumes.table, kept.vault
+            settings, loop, made.watchers, images, kept.blobs, *files, environments, kept.volumes.table, kept.vault
         ),
         history=kept.history,
         logbook=Logbook(settings.data_dir, kept.history),
-        router=router,
-        spawner=spawner,
+        router=made.router,
+        spawner=SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path),
         collector=Collector(stores),
         builds=Builds(images),
         audit=Audit(kept.journal, kept.database),
-        members=members,
+        members=Members(MemberTable(kept.database), environments, loop, admins),
         proxy_tokens=proxy_tokens,
         volumes=volumes,
-        volume_keeper=keeper,
-        seen=seen,
+        volume_keeper=VolumeKeeper(settings.data_dir, volumes, loop),
+        seen=made.seen,
         kept=Kept(secret_names, objects, Dicts(objects, settings.data_dir / "run" / "uploads"), Queues(objects)),
     )
-    work = (sampler.run(), parts.collector.run(), keeper.run(), objects.sweep(), seeing.run())
-    chores = [asyncio.create_task(chore) for chore in work]
-    try:
-        platform = Platform(parts)
-        async with inside.serving(create_inside_app(platform, Gate(identity, loop)), inside_place):
-            yield platform
-    finally:
-        await _cancel(chores)
-        objects.close()
-        await loop.close()
-        await engine.close()
-        await router.close()
-        await seeing.close()
-        await spawner.close()
-        kept.database.close()
 
 
 def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:

@@ -37,7 +37,7 @@ class Seeing:
         self._vitals = Vitals()
         self._requests = RequestLog(RequestStore(directory.requests), settings, clock, lambda: versions(self._world()))
         self._sampler = Sampler(self._spawner, SampleStore(directory.samples), self._world, clock)
-        router.on_request = self._requests.take
+        router.on_request.append(self._requests.take)
 
     def timed(self, journal: Journal) -> Journal:
         return TimedJournal(journal, self._vitals.journal)

@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 
 
 class HAProxyRouter:
-    """`start` first, `close` last. `on_request` gets batches of finished requests, `on_empty` demand on empty pools."""
+    """`start` first, `close` last. `on_request`: who gets batches of finished requests, `on_empty` demand on empty pools."""
 
     def __init__(self, settings: RouterSettings) -> None:
-        self.on_request: Callable[[Sequence[RequestRecord]], None] | None = None
+        self.on_request: list[Callable[[Sequence[RequestRecord]], None]] = []
         self.on_empty: Callable[[EmptyPool], None] | None = None
         self._settings = settings
         self._boot = Boot(settings)
@@ -282,11 +282,15 @@ class HAProxyRouter:
     async def _listen(self) -> None:
         demand = Demand(lambda event: self.on_empty(event) if self.on_empty else None, lambda: time.time_ns() // 1_000_000)
         events = Ring(demand.add, delay_s=0.0)
-        requests = Ring(lambda records: self.on_request(records) if self.on_request else None)
+        requests = Ring(self._log)
         self._rings = [events, requests]
         await self._boot.listen("event", events)
         await self._boot.listen("log", requests)
         loopback.save(self._settings, self._boot.ports)
+
+    def _log(self, records: Sequence[RequestRecord]) -> None:
+        for listener in self.on_request:
+            listener(records)
 
     async def _serves(self) -> bool:
         try:
