@@ -7,18 +7,21 @@ Knows no I/O but the journal's, and awaits nothing, so no scheduling order can c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from ..core import reconcile
 from ..core.actions import Action
 from ..core.facts import DURABLE
-from ..core.model import App, Load, World
+from ..core.model import App, Load, Service, World
 from ..core.reconcile import Step
 from ..core.states import AppState
 from ..ports import Journal, Record
 from .chronicle import Input, chronicle
 
 NO_LOAD = Load()
+_of_app = attrgetter(*(f.name for f in fields(App) if f.name not in ("services", "wake_at_ms")))
+_of_service = attrgetter(*(f.name for f in fields(Service) if f.name != "load"))
 
 
 class Kernel:
@@ -67,10 +70,9 @@ def _is_sampled(app: App, old: App | None) -> bool:
     """Whether it is the same but for the load of its services, as after most steps; told at little cost."""
     if old is None or app.containers is not old.containers or app.deployments is not old.deployments:
         return False
-    mine, theirs = (replace(each, services=(), wake_at_ms=0) for each in (app, old))
-    services = zip(app.services, old.services, strict=False)
-    same = len(app.services) == len(old.services) and all(a is b or replace(a, load=b.load) == b for a, b in services)
-    return same and mine == theirs
+    if len(app.services) != len(old.services) or _of_app(app) != _of_app(old):
+        return False
+    return all(a is b or _of_service(a) == _of_service(b) for a, b in zip(app.services, old.services, strict=True))
 
 
 def lasting(app: App | None) -> App | None:

@@ -19,6 +19,7 @@ from .states import AppState, ContainerState, DeploymentState
 Law = Callable[[App | None, App], Iterator[str]]
 
 ACTIVE = (ContainerState.PENDING, ContainerState.STARTING, ContainerState.READY)
+CURRENT = (DeploymentState.ROLLING, DeploymentState.LIVE)
 OVER = (AppState.STOPPING, AppState.STOPPED)
 # What a rollout has no part in: a person wanted it, or the container itself gave the reason.
 EXCUSES = ("stopped by a person", "failed its health checks", "does not answer", "did not become ready")
@@ -26,7 +27,7 @@ EXCUSES = ("stopped by a person", "failed its health checks", "does not answer",
 
 def broken(before: World, step: Step) -> list[str]:
     """Every law that this step breaks, in words; empty when all hold. What it did not touch broke no law before."""
-    if not step.actions and not step.events and all(a is before.apps.get(i) for i, a in step.world.apps.items()):
+    if not step.actions and not step.events and all(_is_still(before.apps.get(i), a) for i, a in step.world.apps.items()):
         return []
     found = [f"{law.__name__}: {words}" for law in consistency.LAWS for words in law(before, step)]
     for app in step.world.apps.values():
@@ -34,6 +35,13 @@ def broken(before: World, step: Step) -> list[str]:
         if app is not old:
             found += [f"{law.__name__}: {app.app_id}: {words}" for law in LAWS for words in law(old, app)]
     return found
+
+
+def _is_still(old: App | None, app: App) -> bool:
+    """At most the load of its services is another, which no law is about: so are most steps of a busy platform."""
+    if app is old:
+        return True
+    return old is not None and app.containers is old.containers and app.deployments is old.deployments
 
 
 def an_app_is_what_its_state_says(_old: App | None, app: App) -> Iterator[str]:
@@ -195,9 +203,14 @@ def recreate_ends_the_old_at_once(_old: App | None, app: App) -> Iterator[str]:
             yield f"{container.container_id} is {container.state.value} while v{rolling.version} recreates"
 
 
-def an_override_goes_with_its_version(_old: App | None, app: App) -> Iterator[str]:
-    """Semantics 1.1.14: what was changed before a version was published is no setting of it; and no setting is twice."""
+def an_override_goes_with_its_version(old: App | None, app: App) -> Iterator[str]:
+    """Semantics 1.1.14: what was changed before a version was published is no setting of it; until then nothing is lost."""
+    was = _deployments(old)
     for deployment in app.deployments:
+        before = was.get(deployment.version)
+        lost = {(o.service, o.setting) for o in before.overrides} if before else set()
+        if lost := lost - {(o.service, o.setting) for o in deployment.overrides}:
+            yield f"v{deployment.version} lost what was changed of it: {sorted(lost)}"
         if any(o.at_ms < deployment.published_at_ms for o in deployment.overrides):
             yield f"v{deployment.version} has settings of the version before it"
         names = [(o.service, o.setting) for o in deployment.overrides]
@@ -214,6 +227,20 @@ def a_count_is_no_less_than_its_load(old: App | None, app: App) -> Iterator[str]
             yield f"{service.name} needs {service.count}"
         if before and service.count < before.count and any(p.count > service.count for p in service.load.peaks):
             yield f"{service.name} fell to {service.count} with {service.load.peaks}"
+
+
+def a_rise_has_lasted(old: App | None, app: App) -> Iterator[str]:
+    """Of a service that has any, the count rises only after its load asked for that during the whole of `scaleup_window`."""
+    was = {s.service_id: s for s in old.services} if old else {}
+    for service in app.services:
+        before = was.get(service.service_id)
+        if old is None or before is None or not 0 < before.count < service.count:
+            continue
+        current = [_specs(d) for a in (old, app) for d in a.deployments if d.state in CURRENT]
+        windows_s = [specs[service.name].scaleup_window_s for specs in current if service.name in specs]
+        lasted_ms = service.scaled_at_ms - before.load.rising_since_ms if before.load.rising_since_ms else 0
+        if lasted_ms < min(windows_s, default=0) * 1000:
+            yield f"{service.name} rose to {service.count} after {lasted_ms} ms, and its window is {min(windows_s)} s"
 
 
 def a_cap_is_kept(_old: App | None, app: App) -> Iterator[str]:
@@ -255,6 +282,7 @@ LAWS: Sequence[Law] = (
     recreate_ends_the_old_at_once,
     an_override_goes_with_its_version,
     a_count_is_no_less_than_its_load,
+    a_rise_has_lasted,
     a_cap_is_kept,
     every_wait_has_an_end,
 )

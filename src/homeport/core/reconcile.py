@@ -146,10 +146,10 @@ class _Work:
 
     def finish(self) -> Step:
         apps = dict(self.world.apps)
-        lively = {draft.app.app_id for draft in self._lively()}
+        lively = set(self._lively())
         for app_id, draft in self.drafts.items():
             # of a calm one only the load is another: its deadlines are as they were, or later
-            app = draft.finish(_wake_at_ms(draft) if app_id in lively else draft.app.wake_at_ms)
+            app = draft.finish(_wake_at_ms(draft) if draft in lively else draft.app.wake_at_ms)
             apps[app_id] = apps[app_id] if app == apps[app_id] else app  # the same value stays the same object
             self.events += draft.events
         gone = [app_id for app_id, draft in self.drafts.items() if draft.app.yielded and draft.app.state is AppState.STOPPED]

@@ -113,6 +113,7 @@ class Day:
         self._kernel = Kernel(self._journal, "simday")
         self._servers: dict[str, _Server] = {}  # by App
         self._busy: dict[str, _Server] = {}
+        self._there: set[str] = set()  # all containers
         self._wake_ms = 0
         self._sampled_ms = self._timeline.now_ms
 
@@ -222,9 +223,11 @@ class Day:
     def _moved(self, server: _Server, container_id: str, state: ContainerState) -> None:
         if state is ContainerState.ENDED:
             server.states.pop(container_id, None)
+            self._there.discard(container_id)
             return
         server.states[container_id] = state
-        self.account.most = max(self.account.most, sum(len(s.states) for s in self._servers.values()))
+        self._there.add(container_id)
+        self.account.most = max(self.account.most, len(self._there))
         if state is ContainerState.DRAINING:
             self._timeline.after(DRAIN_MS, lambda: self._accept(ContainerDrained(container_id, 0, self._timeline.now_ms)))
 

@@ -72,13 +72,13 @@ def streams(random: Random) -> Iterator[Step]:
 
 # Of each hundred Servers.
 MIX: tuple[tuple[Pattern, int], ...] = (
-    (unused, 30),
+    (unused, 34),
     (now_and_then, 42),
     (bursts, 12),
     (nightly, 8),
-    (by_daylight, 4),
-    (sawtooth, 2),
-    (streams, 2),
+    (by_daylight, 2),
+    (sawtooth, 1),
+    (streams, 1),
 )
 
 
