@@ -33,6 +33,7 @@ from . import (
     rules,
     secrets,
     servers,
+    sessions,
     status,
     tokens,
     volume_files,
@@ -96,6 +97,7 @@ def create_app(platform: Platform, admins: TokenStore, doorman: Doorman | None =
     app.state.platform = platform
     app.state.rules = rules.by_endpoint(ROUTERS, PREFIX)
     app.include_router(status.open_router, prefix=PREFIX)
+    app.include_router(sessions.router)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Security(BEARER), Depends(rules.require)])
     problems.install(app)

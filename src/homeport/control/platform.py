@@ -47,6 +47,7 @@ from .redeploy import Redeployer
 from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from .secrets import Secrets
+from .sessions import Sessions
 from .views import Json
 from .volume_keeper import VolumeKeeper
 from .volumes import Volumes
@@ -87,6 +88,7 @@ class Platform:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._history = parts.history
+        self._sessions = Sessions(parts.publisher.loop, parts.router)
         self._loop = parts.publisher.loop
         self._watchers = parts.publisher.watchers
         self._registry = Registry(parts.publisher, parts.history)
@@ -124,6 +126,14 @@ class Platform:
     @property
     def members(self) -> Members:
         return self._parts.members
+
+    @property
+    def sessions(self) -> Sessions:
+        return self._sessions
+
+    @property
+    def router_secret(self) -> str:
+        return self._parts.router.settings.control_secret
 
     @property
     def proxy_tokens(self) -> ProxyTokens:

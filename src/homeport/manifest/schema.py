@@ -150,6 +150,7 @@ class ServerSpec:
     volumes: tuple[VolumeMount, ...] = ()  # sorted by path
     mounts: tuple[TreeMount, ...] = ()  # sorted by target; several may have the same one
     image_id: str = ""  # of the image that was built from the recipe; the platform fills it in, clients leave it empty
+    sessioned: bool = False  # requests belong to sessions (semantics 2.5)
     experimental_options: tuple[tuple[str, str], ...] = ()  # values as JSON, sorted by name
 
 

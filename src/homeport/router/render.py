@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import InvalidError
-from . import template
+from . import sessiontext, template
 from .settings import Ports, RouterSettings
 from .slots import WORD, HostEntry, Server, ServerState, Slot
 
@@ -117,6 +117,7 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
         http_port=settings.http_port,
         https=_https(settings),
         redirect=_redirect(settings),
+        sessions=sessiontext.FRONTEND.format(sessions_map=settings.sessions_map, **_REFUSALS),
         hosts_map=settings.hosts_map,
         tokens_map=settings.tokens_map,
         grants_map=settings.grants_map,
@@ -127,11 +128,12 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
     by_name = {slot.name: slot for slot in slots}
     names = [f"be{number:04d}" for number in range(shape.slots)]
     backends = (_backend(name, by_name.get(name)) for name in names)
+    front += sessiontext.LOBBY.format(secret=settings.control_secret or "none", address=settings.control_address)
     return head + defaults + front + "\n".join(backends)
 
 
 def _backend(name: str, slot: Slot | None) -> str:
-    lines = [template.BACKEND.format(slot=name, **_REFUSALS)]
+    lines = [template.BACKEND.format(slot=name, persist=sessiontext.PERSIST, **_REFUSALS)]
     for _, server in sorted(slot.servers.items()) if slot else ():
         if server.state is not ServerState.LEAVING:
             disabled = " disabled" if server.state is ServerState.DRAINING else ""
