@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         fastapi_endpoint,
         method,
         parameter,
+        sessioned,
         web_server,
         wsgi_app,
     )
@@ -61,6 +62,7 @@ __all__ = [
     "is_local",
     "method",
     "parameter",
+    "sessioned",
     "web_server",
     "wsgi_app",
 ]
@@ -87,6 +89,7 @@ _HOMES = {
     "is_local": "sdk.remote",
     "method": "sdk.markers",
     "parameter": "sdk.markers",
+    "sessioned": "sdk.markers",
     "web_server": "sdk.markers",
     "wsgi_app": "sdk.markers",
 }

@@ -85,6 +85,8 @@ def test_only_errors_and_worse_are_errors() -> None:
 
 def test_table_headings_tell_how_many_sessions_there_are() -> None:
     assert parse.table_used("# table: homeport/sessions, type: binary, size:1048576, used:12\n") == 12
+    other = "# table: sessions_live, type: string, size:204800, used:0\n"
+    assert parse.table_used(other + "# table: homeport/sessions, type: binary, size:1048576, used:12\n") == 12
     assert parse.table_used("") == 0
 
 

@@ -95,7 +95,7 @@ def test_what_was_written_is_recovered() -> None:
 def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
     settings = replace(SETTINGS, run_dir=tmp_path)
     binary = launch.find_binary(settings)
-    for path in (settings.hosts_map, settings.tokens_map, settings.grants_map):
+    for path in (settings.hosts_map, settings.tokens_map, settings.grants_map, settings.sessions_map):
         path.touch()
     settings.lua_file.write_text((Path(launch.__file__).parent / "place.lua").read_text())
     for path, text in (

@@ -317,3 +317,24 @@ def test_both_forms_of_a_call_give_the_same_also_inside_a_running_loop() -> None
         return Thing().doubled(1), await Thing().doubled.aio(2)
 
     assert asyncio.run(inside()) == (2, 4)
+
+
+@modal.sessioned()
+class Rooms:
+    @modal.enter()
+    def start(self) -> None: ...
+
+
+def test_a_sessioned_class_makes_a_sessioned_server() -> None:
+    made = modal.App("rooms").server(unauthenticated=True)(Rooms)
+    assert made._options is not None
+    assert made._options.spec.sessioned
+    with pytest.raises(InvalidError, match="1000 sessions per container"):
+        modal.App("rooms").server(max_concurrency=1001)(Rooms)
+
+
+def test_sessioned_where_it_does_not_belong_is_refused() -> None:
+    with pytest.raises(InvalidError, match="beneath"):
+        modal.sessioned()(modal.Server.from_name("a", "b"))  # type: ignore[arg-type]  # that is the mistake
+    with pytest.raises(InvalidError, match="parentheses"):
+        modal.sessioned(type)

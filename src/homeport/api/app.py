@@ -34,6 +34,7 @@ from . import (
     rules,
     secrets,
     servers,
+    sessions,
     status,
     tokens,
     traffic,
@@ -101,6 +102,7 @@ def create_app(platform: Platform, admins: TokenStore, doorman: Doorman | None =
     app.state.rules = {**rules.by_endpoint(ROUTERS, PREFIX), **rules.by_endpoint([metrics.page], "")}
     app.include_router(status.open_router, prefix=PREFIX)
     app.include_router(metrics.page, dependencies=[Depends(rules.require)])  # where Prometheus looks
+    app.include_router(sessions.router)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Security(BEARER), Depends(rules.require)])
     problems.install(app)

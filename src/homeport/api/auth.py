@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..control.access import Person
 from ..errors import AuthError
+from . import sessions
 from .problems import answer
 
-OPEN_PATHS = frozenset({"/v1/health"})
+# the router has judged who begins or ends a session (`sessions`), and proves that it is the router
+OPEN_PATHS = frozenset({"/v1/health", sessions.START, sessions.TERMINATE})
 FORM = "`Bearer TOKEN_ID.TOKEN_SECRET`"
 
 

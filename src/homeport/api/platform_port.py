@@ -23,6 +23,7 @@ from ..control.proxytokens import ProxyTokens
 from ..control.queues import Queues
 from ..control.requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from ..control.secrets import Secrets
+from ..control.sessions import Sessions
 from ..control.traffic import Traffic
 from ..control.volumes import Volumes
 from ..store.blobs import Blobs
@@ -86,6 +87,14 @@ class Platform(Protocol):
 
     @property
     def proxy_tokens(self) -> ProxyTokens: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def router_secret(self) -> str:
+        """By which it proves that a request comes through it; empty: none does."""
+        ...
 
     @property
     def places(self) -> Places: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from .models import _Answer, _Request
 
 
@@ -19,7 +21,7 @@ class SecretUpdate(_Request):
 class SecretResolveRequest(_Request):
     name: str
     environment: str = "main"
-    required_keys: list[str] = []
+    required_keys: list[str] = Field(default_factory=list)
 
 
 class SecretValuesRequest(_Request):

@@ -50,6 +50,7 @@ from .registry import Registry
 from .requests import CreateRequest, DeployRequest, Event, LogQuery, RedeployRequest
 from .secrets import Secrets
 from .seen import Seen
+from .sessions import Sessions
 from .traffic import Traffic
 from .views import Json
 from .volume_keeper import VolumeKeeper
@@ -92,6 +93,7 @@ class Platform:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._history = parts.history
+        self._sessions = Sessions(parts.publisher.loop, parts.router)
         self._loop = parts.publisher.loop
         self._watchers = parts.publisher.watchers
         self._registry = Registry(parts.publisher, parts.history)
@@ -130,6 +132,14 @@ class Platform:
     @property
     def members(self) -> Members:
         return self._parts.members
+
+    @property
+    def sessions(self) -> Sessions:
+        return self._sessions
+
+    @property
+    def router_secret(self) -> str:
+        return self._parts.router.settings.control_secret
 
     @property
     def proxy_tokens(self) -> ProxyTokens:

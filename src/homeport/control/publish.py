@@ -319,17 +319,20 @@ def _refuse_taken(hosts: dict[str, str], app: App, deployment: Deployment) -> No
 
 
 def _service(server: ServerSpec, host: str, settings: Settings) -> ServiceSpec:
+    """Of a sessioned Server the unit of load is the session, which is not limited by the router (semantics 2.5.1)."""
     scale = server.scale
+    sessions_max = (scale.max_concurrency or checks.SESSIONS_MAX) if server.sessioned else 0
     return ServiceSpec(
         name=server.name,
         host=host,
         authenticated=not server.unauthenticated,
         h2=server.h2_enabled,
-        max_concurrency=scale.max_concurrency or 0,
+        max_concurrency=0 if server.sessioned else scale.max_concurrency or 0,
+        sessions_max=sessions_max,
         min_containers=scale.min_containers or 0,
         max_containers=scale.max_containers or 0,
         buffer_containers=scale.buffer_containers or 0,
-        target_concurrency_centi=scale.target_concurrency_centi or 0,
+        target_concurrency_centi=scale.target_concurrency_centi or sessions_max * 100,
         scaleup_window_s=scale.scaleup_window_s or 0,
         scaledown_window_s=scale.scaledown_window_s or settings.scaledown_window_s,
         cpu_milli=server.resources.cpu_milli,

@@ -27,6 +27,7 @@ class ServiceSpec:
     authenticated: bool = True
     h2: bool = False
     max_concurrency: int = 0
+    sessions_max: int = 0  # per container; 0: it is no sessioned Server
     min_containers: int = 0
     max_containers: int = 0  # 0: no limit
     buffer_containers: int = 0  # idle ones beside those that work, while any works

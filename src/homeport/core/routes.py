@@ -27,4 +27,5 @@ class Route:
     max_concurrency: int = 0  # per container; 0 is no limit (429 beyond it, semantics 2.1.6)
     stopped: bool = False  # the App was stopped: 404 in words (semantics 1.8.5)
     retry_after_s: int = 1  # told to whom no container could take; it tells how long starts take
+    sessioned: bool = False  # every request needs the token of a session (semantics 2.5)
     targets: tuple[Target, ...] = ()  # sorted by container id

@@ -178,16 +178,17 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
     router.on_request.append(sampler.on_request)
     router.on_empty = sampler.on_empty
     parts = await _parts(settings, directory, kept, machinery, admins)
+    platform = Platform(parts)
     work = (
         sampler.run(),
         parts.collector.run(),
         parts.volume_keeper.run(),
         parts.kept.objects.sweep(),
         machinery.seeing.run(),
+        platform.sessions.run(),
     )
     chores = [asyncio.create_task(chore) for chore in work]
     try:
-        platform = Platform(parts)
         async with inside.serving(create_inside_app(platform, Gate(machinery.identity, loop)), machinery.inside):
             yield platform
     finally:
@@ -204,7 +205,8 @@ async def _machinery(settings: Settings, directory: DataDir, kept: Opened) -> Ma
     images = BuildahImages(
         image_settings(settings, kept.guest_lib), PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
     )
-    router, engine = HAProxyRouter(router_settings(settings)), LocalEngine(str(settings.data_dir))
+    secret = platform_key(directory.keys, "the router's requests").hex()
+    router, engine = HAProxyRouter(router_settings(settings, secret)), LocalEngine(str(settings.data_dir))
     seeing = Seeing(settings, directory, clock, router)
     identity = Identity(platform_key(directory.keys, "container tokens"))
     place = inside.place(settings.data_dir)
@@ -269,11 +271,13 @@ async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*chores, return_exceptions=True)
 
 
-def router_settings(settings: Settings) -> RouterSettings:
+def router_settings(settings: Settings, control_secret: str = "") -> RouterSettings:
     return RouterSettings(
         settings.data_dir / "router",
         settings.http_bind,
         settings.http_port,
+        control_address=settings.api_url.removeprefix("http://"),
+        control_secret=control_secret,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
         https_port=settings.https_port,

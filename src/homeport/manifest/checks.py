@@ -19,6 +19,7 @@ STARTUP_TIMEOUT_MS_MAX = 24 * 3600 * 1000
 EXIT_GRACE_MS_MAX = 3600 * 1000
 SCALEDOWN_WINDOW_S = (2, 3600)
 COUNT_MAX = 1_000_000
+SESSIONS_MAX = 1_000  # per container where nothing else was said, and at most (semantics 2.5.1)
 ENV_VALUE_BYTES_MAX = 64 * 1024
 
 COMMAND_WORDS_MAX = 1_000
@@ -55,6 +56,7 @@ def setting_problems(server: ServerSpec) -> list[str]:
         *_image(server.image),
         *_limits(server),
         *scale_problems(server.scale),
+        *_sessions(server),
         *_resources(server.resources),
         *_environment(server),
     )
@@ -170,6 +172,12 @@ def scale_problems(scale: ScalePolicy) -> Iterator[str]:
     low, high = SCALEDOWN_WINDOW_S
     if scale.scaledown_window_s is not None and not low <= scale.scaledown_window_s <= high:
         yield f"`scaledown_window` must be between {low} and {high} (inclusive)."
+
+
+def _sessions(server: ServerSpec) -> Iterator[str]:
+    most = server.scale.max_concurrency
+    if server.sessioned and most and most > SESSIONS_MAX:
+        yield f"a sessioned Server can have {SESSIONS_MAX} sessions per container at most; lower `max_concurrency`."
 
 
 def _resources(resources: Resources) -> Iterator[str]:

@@ -154,6 +154,7 @@ class ServerSpec:
     mounts: tuple[TreeMount, ...] = ()  # sorted by target; several may have the same one
     command: tuple[str, ...] = ()  # what runs instead of a class; only where `entry` is empty
     image_id: str = ""  # of the image that was built from the recipe; the platform fills it in, clients leave it empty
+    sessioned: bool = False  # requests belong to sessions (semantics 2.5)
     experimental_options: tuple[tuple[str, str], ...] = ()  # values as JSON, sorted by name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..core.facts import ContainerDrained
 from .admin import DataPlaneError
@@ -20,16 +20,19 @@ log = logging.getLogger(__name__)
 
 
 class DrainWatch:
-    """`draining` names the servers to be watched now; `tell` gets the facts. `wake` when that set has grown."""
+    """`draining` names the servers to be watched now; `held` has how many sessions each container has at
+    least, `tell` gets the facts. `wake` when that set has grown."""
 
     def __init__(
         self,
         plane: DataPlane,
         draining: Callable[[], Sequence[tuple[Slot, Server]]],
+        held: Callable[[], Mapping[str, int]],
         tell: Callable[[ContainerDrained], None],
     ) -> None:
         self._plane = plane
         self._draining = draining
+        self._held = held
         self._tell = tell
         self._woken = asyncio.Event()
         self._fast_until = 0.0
@@ -53,7 +56,8 @@ class DrainWatch:
             except DataPlaneError as error:
                 log.debug("drains can't be read: %s", error)
             else:
-                self._report(counts, seen_at_ms)
+                held = self._held()
+                self._report({name: max(count, held.get(name, 0)) for name, count in counts.items()}, seen_at_ms)
             await asyncio.sleep(POLL_FAST_S if time.monotonic() < self._fast_until else POLL_SLOW_S)
 
     def _report(self, counts: dict[str, int], seen_at_ms: int) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 
 from ..core.facts import Fact
 from ..core.routes import Route
@@ -23,8 +24,9 @@ from .events import Demand, EmptyPool, Ring
 from .plane import DataPlane
 from .records import RequestRecord
 from .render import Shape, Tokens, check_tokens
+from .sessions import Sessions
 from .settings import RouterSettings
-from .slots import NoFreeSlot, ServerState, Slot, SlotState, SlotTable
+from .slots import NoFreeSlot, Server, ServerState, Slot, SlotState, SlotTable
 from .store import FileStore
 from .tls import Certificate
 
@@ -41,14 +43,16 @@ class HAProxyRouter:
     def __init__(self, settings: RouterSettings) -> None:
         self.on_request: list[Callable[[Sequence[RequestRecord]], None]] = []
         self.on_empty: Callable[[EmptyPool], None] | None = None
-        self._settings = settings
+        self.settings = self._settings = settings
         self._boot = Boot(settings)
         self._plane = DataPlane(settings)
         self._certificate = Certificate(settings)
         self._table = SlotTable(settings.slots)
         self._tokens: Tokens = {}
-        self._store = FileStore(settings, self._shape, lambda: (self._table, self._tokens))
-        self._drains = DrainWatch(self._plane, lambda: list(self._table.servers(ServerState.DRAINING)), self._tell)
+        self.sessions = Sessions(settings, self._plane, lambda: self._store.due())
+        self._store = FileStore(settings, self._shape, lambda: (self._table, self._tokens, self.sessions.lines))
+        draining = partial(self._table_servers, ServerState.DRAINING)
+        self._drains = DrainWatch(self._plane, draining, self.sessions.held, self._tell)
         self._facts: asyncio.Queue[Fact | None] = asyncio.Queue()
         self._lock = asyncio.Lock()  # one change at a time, from the look to the last command
         self._look_now = asyncio.Event()
@@ -104,8 +108,11 @@ class HAProxyRouter:
                 await self.apply(app_id, ())
 
     async def observe(self) -> dict[str, int]:
+        """A session counts as a request in flight, whether or not it has one (semantics 2.5.1, 2.5.9)."""
         found = await self._plane.in_flight({slot.name for slot, s in self._table.servers(*_PRESENT) if s.h2})
-        return {s.container_id: found.get(s.container_id, 0) for _, s in self._table.servers(*_PRESENT)}
+        held = self.sessions.load()
+        there = [s.container_id for _, s in self._table.servers(*_PRESENT)]
+        return {name: max(found.get(name, 0), held[name]) for name in there}
 
     async def facts(self) -> AsyncIterator[Fact]:
         while (fact := await self._facts.get()) is not None:
@@ -255,12 +262,16 @@ class HAProxyRouter:
         if self._stale or worker != self._worker:
             await self._converge(list(self._table.slots()))
             await self._converge_tokens()
+            await self.sessions.converge()
             self._store.due()
             log.info("the router's data plane is followed (worker %d)", worker)
             self._worker, self._stale = worker, False
             self._drains.wake()
         elif leaving := self._leaving():
             await self._converge(leaving)
+
+    def _table_servers(self, *states: ServerState) -> list[tuple[Slot, Server]]:
+        return list(self._table.servers(*states))
 
     def _leaving(self) -> list[Slot]:
         return [slot for slot in self._table.slots() if any(s.state is ServerState.LEAVING for s in slot.servers.values())]
@@ -278,6 +289,8 @@ class HAProxyRouter:
             tokens, grants = await self._plane.token_maps()
         self._table = recover.table(hosts, rows, written.servers, max(self._settings.slots, written.slots))
         self._tokens = recover.tokens(tokens, grants)
+        held = str(self._settings.sessions_map)
+        self.sessions.recover(await self._plane.map_of(held) if live else written.sessions)
 
     async def _listen(self) -> None:
         demand = Demand(lambda event: self.on_empty(event) if self.on_empty else None, lambda: time.time_ns() // 1_000_000)

@@ -142,8 +142,8 @@ def info(text: str) -> dict[str, str]:
 
 
 def table_used(text: str) -> int:
-    """How many entries `show table` reports in its heading."""
-    found = re.search(r"used:(\d+)", text)
+    """How many entries the table of affinity keys has, by the headings of `show table`, which has one for each table."""
+    found = re.search(r"table: homeport/sessions,.* used:(\d+)", text)
     return int(found[1]) if found else 0
 
 

@@ -58,6 +58,14 @@ class DataPlane:
         rows = {(row.slot, row.name): row for row in parse.servers_state(states)}
         return Observed(parse.table_map(hosts), rows, parse.backends(backends))
 
+    async def map_of(self, file: str) -> dict[str, str]:
+        return parse.table_map((await self._changes.run([f"show map {file}"]))[0])
+
+    async def table_texts(self, name: str) -> list[str]:
+        """What every worker has in this table."""
+        texts = await self._polls.run([f"show table {name}"])
+        return texts + [(await self._old_or_nothing([f"show table {name}"], pid))[0] for pid in self.old]
+
     async def token_maps(self, pid: int | None = None) -> tuple[dict[str, str], dict[str, str]]:
         """Those of the live worker, or of the old worker `pid`."""
         lines = [f"show map {self._settings.tokens_map}", f"show map {self._settings.grants_map}"]

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from .sessiontext import LOBBY_SERVER
 from .slots import HostEntry
 
 _FIELDS = 20
@@ -63,7 +64,7 @@ def parse(line: bytes) -> RequestRecord | None:
             app_id=route.app_id if route else "",
             service_id=route.service_id if route else "",
             environment=route.environment if route else "",
-            container_id="" if f[2] == "<NOSRV>" else f[2],
+            container_id="" if f[2] in ("<NOSRV>", LOBBY_SERVER) else f[2],
             token_id=_dash(f[13]),
             why=_dash(f[12]),
             receive_ms=int(f[4]),

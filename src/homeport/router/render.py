@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import InvalidError
-from . import template
+from . import sessiontext, template
 from .settings import Ports, RouterSettings
 from .slots import WORD, HostEntry, Server, ServerState, Slot
 
@@ -117,6 +117,7 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
         http_port=settings.http_port,
         https=_https(settings),
         redirect=_redirect(settings),
+        sessions=sessiontext.FRONTEND.format(sessions_map=settings.sessions_map, **_REFUSALS),
         hosts_map=settings.hosts_map,
         tokens_map=settings.tokens_map,
         grants_map=settings.grants_map,
@@ -128,11 +129,12 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
     names = [f"be{number:04d}" for number in range(shape.slots)]
     timing = template.SERVER_TIMING if settings.server_timing else ""
     backends = (_backend(name, by_name.get(name), timing) for name in names)
+    front += sessiontext.LOBBY.format(secret=settings.control_secret or "none", address=settings.control_address)
     return head + defaults + front + "\n".join(backends)
 
 
 def _backend(name: str, slot: Slot | None, timing: str) -> str:
-    lines = [template.BACKEND.format(slot=name, **_REFUSALS) + timing]
+    lines = [template.BACKEND.format(slot=name, persist=sessiontext.PERSIST, **_REFUSALS) + timing]
     for _, server in sorted(slot.servers.items()) if slot else ():
         if server.state is not ServerState.LEAVING:
             disabled = " disabled" if server.state is ServerState.DRAINING else ""

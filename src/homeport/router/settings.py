@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SOCKET_PATH_MAX = 107 - len("/master.sock.1234567890.tmp")  # HAProxy binds under a longer name first, then renames
@@ -31,6 +31,8 @@ class RouterSettings:
     log_port: int = 0
     peer_port: int = 0
     sidecar_port: int = 0
+    control_address: str = "127.0.0.1:9"  # of the API, for who begins or ends a session
+    control_secret: str = field(default="", repr=False)  # by which it knows that we ask
     tls_cert: str = ""
     tls_key: str = ""
     https_port: int = 8443
@@ -74,6 +76,10 @@ class RouterSettings:
     def tls_pem(self) -> Path:
         """Certificate and key as HAProxy reads them."""
         return self.run_dir / "tls.pem"
+
+    @property
+    def sessions_map(self) -> Path:
+        return self.run_dir / "sessions.map"
 
     @property
     def hosts_map(self) -> Path:

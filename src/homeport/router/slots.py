@@ -71,6 +71,7 @@ class HostEntry:
     app_id: str
     service_id: str
     retry_after_s: int = 1
+    sessioned: bool = False
 
     @classmethod
     def of(cls, route: Route, slot: str) -> HostEntry:
@@ -84,6 +85,7 @@ class HostEntry:
             route.app_id,
             route.service_id,
             route.retry_after_s,
+            route.sessioned,
         )
 
     @classmethod
@@ -93,11 +95,12 @@ class HostEntry:
         if len(part) != 9 or not (part[3] + part[8]).isdigit():
             return None
         slot, environment, auth, limit, h2, stopped, app_id, service_id, retry = part
-        return cls(slot, environment, auth == "1", int(limit), h2 == "1", stopped == "1", app_id, service_id, int(retry))
+        flags = (auth in ("1", "3"), int(limit), h2 == "1", stopped == "1")
+        return cls(slot, environment, *flags, app_id, service_id, int(retry), auth in ("2", "3"))
 
     @property
     def text(self) -> str:
-        flags = f"{self.authenticated:d}|{self.max_concurrency}|{self.h2:d}|{self.stopped:d}"
+        flags = f"{self.authenticated + 2 * self.sessioned:d}|{self.max_concurrency}|{self.h2:d}|{self.stopped:d}"
         return f"{self.slot}|{self.environment}|{flags}|{self.app_id}|{self.service_id}|{self.retry_after_s}"
 
 
@@ -183,6 +186,7 @@ class SlotTable:
             h2=entry.h2,
             max_concurrency=entry.max_concurrency,
             stopped=entry.stopped,
+            sessioned=entry.sessioned,
             retry_after_s=entry.retry_after_s,
             targets=tuple(Target(s.container_id, s.address, s.state is not ServerState.SERVING) for s in found),
         )

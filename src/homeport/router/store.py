@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from . import files, parse, recover, render
@@ -26,16 +26,17 @@ class Written:
     grants: dict[str, str]
     servers: tuple[parse.ConfigServer, ...]
     slots: int
+    sessions: dict[str, str]
 
 
 class FileStore:
-    """`wish` gives the table and the tokens to be written, `shape` the rest of the configuration."""
+    """`wish` gives the table, the tokens and the sessions to be written, `shape` the rest of the configuration."""
 
     def __init__(
         self,
         settings: RouterSettings,
         shape: Callable[[], render.Shape],
-        wish: Callable[[], tuple[SlotTable, render.Tokens]],
+        wish: Callable[[], tuple[SlotTable, render.Tokens, Mapping[str, str]]],
     ) -> None:
         self._settings = settings
         self._shape = shape
@@ -67,7 +68,7 @@ class FileStore:
         """Write the files now. Raises OSError (disk full) with the old ones, which are complete, in place."""
         async with self._lock:
             self._due.clear()
-            table, tokens = self._wish()
+            table, tokens, sessions = self._wish()
             shape, settings = self._shape(), self._settings
             texts = {  # the configuration first: a host may point at a server, never the other way round
                 settings.sidecar_file: render.sidecar_config(shape),
@@ -75,6 +76,7 @@ class FileStore:
                 settings.hosts_map: render.hosts_map(table.hosts()),
                 settings.tokens_map: render.tokens_map(tokens),
                 settings.grants_map: render.grants_map(tokens),
+                settings.sessions_map: "".join(f"{key} {text}\n" for key, text in sessions.items()),
             }
             await asyncio.to_thread(lambda: [files.write_if_changed(path, text) for path, text in texts.items()])
 
@@ -84,7 +86,7 @@ class FileStore:
         What lets somebody in comes last: a restart between the two finds a token without its grants, never the opposite.
         """
         async with self._lock:
-            _, tokens = self._wish()
+            _, tokens, _ = self._wish()
             texts = {
                 self._settings.grants_map: render.grants_map(tokens),
                 self._settings.tokens_map: render.tokens_map(tokens),
@@ -99,4 +101,5 @@ class FileStore:
             recover.map_file(files.read(self._settings.grants_map)),
             parse.config_servers(config),
             config.count("\nbackend be"),
+            recover.map_file(files.read(self._settings.sessions_map)),
         )

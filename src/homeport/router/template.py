@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import sessiontext
+
 GLOBAL = """\
 # Written by homeport; changes are overwritten. What is here is what a restart boots from.
 global
@@ -111,8 +113,9 @@ REFUSALS = {
     "nohost": refuse("nohost", 404, "!known", NO_HOST),
     "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
     "auth": refuse("auth", 401, f"{NOT_GRANTED} !foreign", f"{JUDGED} credentials for proxy authorization", CHALLENGE),
+    "session": refuse("session", 401, sessiontext.REFUSED, sessiontext.REFUSED_TEXT).replace(REFUSED, sessiontext.REFUSED),
     "env": refuse("env", 403, NOT_GRANTED, FOREIGN).replace(REFUSED, NOT_GRANTED),
-    "empty": refuse("empty", 503, "{ var(txn.be),nbsrv eq 0 }", "no container is ready", RETRY_AFTER),
+    "empty": refuse("empty", 503, "{ var(txn.be),nbsrv eq 0 } !sessioned", "no container is ready", RETRY_AFTER),
     "full": refuse("full", 429, "limited { be_conn_free eq 0 }", "all containers are at max_concurrency"),
 }
 
@@ -144,7 +147,7 @@ frontend http
     # sha256("key:secret") and environment, or "*" -> token id. A token that is not granted is looked up by its hash alone.
     http-request set-var(txn.public) bool(true) if {{ var(txn.route),field(3,|) -m str 0 }}
     acl public var(txn.public) -m found
-    acl bearer req.fhdr(authorization) -m reg -i ^bearer\\ +wk-[^.]+\\.ws-
+{sessions}    acl bearer req.fhdr(authorization) -m reg -i ^bearer\\ +wk-[^.]+\\.ws-
     acl pair req.fhdr_cnt(modal-key) eq 1
     http-request set-var(txn.secret) req.fhdr(modal-secret) if !public pair {{ req.fhdr_cnt(modal-secret) eq 1 }}
     http-request set-var(txn.hash) req.fhdr(modal-key),{hash} if {{ var(txn.secret) -m found }}
@@ -170,7 +173,7 @@ frontend http
     # sticky key: sha256("slot|key")
     http-request set-var(txn.sid) req.fhdr(modal-session-id)
     http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key)
-    http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }}
+    http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }} !sessioned
 
     # who asked and how, we alone say; `Connection` could name headers for the container to drop
     http-request del-header x-forwarded- -m beg
@@ -186,9 +189,11 @@ frontend http
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
 
     # an empty pool answers at once; the level sends this record to ring "events" as well (semantics 2.2.3)
-    http-request set-log-level notice if {{ var(txn.be),nbsrv eq 0 }}
+    http-request set-log-level notice if {{ var(txn.be),nbsrv eq 0 }} !sessioned
 {refuse_empty}
     http-after-response set-var(txn.token) var(txn.foreign) if foreign
+    http-request set-var(txn.why) str(session) if lobby
+    use_backend lobby if lobby
     use_backend %[var(txn.be)]
 
 """
@@ -210,7 +215,7 @@ backend {slot}
     http-request lua.place if {{ var(txn.skey) -m found }} !{{ var(txn.skey),in_table(homeport/sessions) }}
     stick on var(txn.skey) table homeport/sessions if {{ var(txn.skey) -m found }}
 {refuse_full}
-    use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
+{persist}    use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
     http-response set-var(txn.answered) bool(true) if {{ status 503 }}
     http-after-response set-status 429 if {{ status 503 }} limited !{{ var(txn.answered) -m bool }} !{{ bc_err -m found }}
 """

@@ -269,7 +269,7 @@ def _class(given: object) -> type:
 def _checked(user_cls: type, options: ServerOptions) -> Server:
     from .class_checks import check
 
-    options = options.named_after(user_cls)
+    options = options.marked_as(user_cls).named_after(user_cls)
     check(user_cls, options)
     return Server._of_class(user_cls, options)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 ATTRIBUTE = "_homeport_marker"
+SESSIONED = "_homeport_sessioned"
 
 
 class Parameter:
@@ -64,6 +65,27 @@ def web_server(port: int, **_settings: object) -> Callable[[F], F]:
     return _marker("web_server")
 
 
+def sessioned(misused: object = None, /) -> Callable[[type], type]:
+    """Class decorator beneath `@app.server()`: requests belong to sessions, each of which stays in one container (2.5).
+
+    Raises InvalidError when it is used without its parentheses, or on something that is not a class.
+    """
+    if misused is not None:
+        raise _misused("Write `@sessioned()` with its parentheses.")
+
+    def decorate(user_cls: type) -> type:
+        if not isinstance(user_cls, type):
+            raise _misused("`@sessioned()` must be on a class, beneath `@app.server()`.")
+        setattr(user_cls, SESSIONED, True)
+        return user_cls
+
+    return decorate
+
+
+def is_sessioned(user_cls: type) -> bool:
+    return vars(user_cls).get(SESSIONED) is True
+
+
 def mark(value: object) -> str:
     """The name of the decorator that marked `value`, or nothing."""
     if isinstance(value, Parameter):
@@ -82,3 +104,9 @@ def _marker(name: str) -> Callable[[F], F]:
         return marked
 
     return decorate
+
+
+def _misused(message: str) -> Exception:
+    from ..errors import InvalidError
+
+    return InvalidError(message)

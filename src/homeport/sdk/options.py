@@ -9,7 +9,7 @@ from ..errors import InvalidError
 from ..manifest import names
 from ..manifest.checks import setting_problems
 from ..manifest.schema import Entry, Resources, ScalePolicy, ServerSpec
-from . import readers
+from . import markers, readers
 from .image import Image
 from .needs import Resolver
 from .secret import Secret, refs
@@ -74,6 +74,15 @@ class ServerOptions:
             secrets=refs(self.secrets, resolver),
             volumes=tuple(volume._mount(path, resolver) for path, volume in self.volumes),
         )
+
+    def marked_as(self, user_cls: type) -> ServerOptions:
+        """With what decorators said on the class. Raises InvalidError for what does not go together."""
+        if not markers.is_sessioned(user_cls):
+            return self
+        spec = replace(self.spec, sessioned=True)
+        if problems := setting_problems(spec):
+            raise InvalidError(problems[0])
+        return replace(self, spec=spec)
 
     def named_after(self, user_cls: type) -> ServerOptions:
         """With the class's name, where none was given. Raises InvalidError if that is not a legal one."""

@@ -1,0 +1,48 @@
+"""Where sessions of a sessioned Server begin and end, on the Server's own URL (semantics 2.5.6 to 2.5.8).
+
+Only the router gets here: it has judged who is asking, and proves that it is the one. Nothing of it is part of `/v1`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+
+from ..errors import InvalidError, NotFoundError
+from .context import PlatformHere
+from .platform_port import Platform
+
+START, TERMINATE = "/_modal/sessions/start", "/_modal/sessions/terminate"
+router = APIRouter(include_in_schema=False)
+Said = Annotated[str, Header()]
+
+
+@router.post(START)
+async def start(
+    request: Request,
+    platform: PlatformHere,
+    x_modal_server_session_idle_timeout: Said = "600",
+    x_idempotency_key: Said = "",
+) -> dict[str, Any]:
+    host = _host(request, platform)
+    if not x_modal_server_session_idle_timeout.isdecimal():
+        raise InvalidError("x-modal-server-session-idle-timeout must be a whole number of seconds.")
+    idle_timeout_s = int(x_modal_server_session_idle_timeout)
+    session_id, token = await platform.sessions.start(host, idle_timeout_s, x_idempotency_key[:200])
+    return {"session_id": session_id, "token": token}
+
+
+@router.post(TERMINATE)
+async def terminate(request: Request, platform: PlatformHere, x_modal_server_session_token: Said = "") -> dict[str, Any]:
+    await platform.sessions.terminate(_host(request, platform), x_modal_server_session_token)
+    return {}
+
+
+def _host(request: Request, platform: Platform) -> str:
+    """The Server's host, as the router has it. Raises NotFoundError for everybody else."""
+    shown = request.headers.get("x-homeport-router", "")
+    if not platform.router_secret or not hmac.compare_digest(shown.encode(), platform.router_secret.encode()):
+        raise NotFoundError("There is nothing here.")
+    return request.headers.get("x-homeport-host", "")
