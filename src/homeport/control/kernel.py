@@ -63,6 +63,6 @@ def _changed(before: World, after: World) -> list[App]:
 
 def lasting(app: App | None) -> App | None:
     """Without what samples say: that comes again by itself."""
-    if app is None or not any(c.failures or c.in_flight for c in app.containers):
+    if app is None or not any(container.failures for container in app.containers):
         return app if app is None else replace(app, wake_at_ms=0)
-    return replace(app, wake_at_ms=0, containers=tuple(replace(c, failures=0, in_flight=0) for c in app.containers))
+    return replace(app, wake_at_ms=0, containers=tuple(replace(c, failures=0) for c in app.containers))

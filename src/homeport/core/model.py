@@ -74,8 +74,6 @@ class Container:
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
-    in_flight: int = 0  # requests that it still had when it was last seen on its way out; a WebSocket is one
-    cut: int = 0  # the same at its end: they ended with it
     failed: bool = False  # it ends because of what it did itself
 
 

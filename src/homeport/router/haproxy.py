@@ -39,6 +39,7 @@ class HAProxyRouter:
 
     def __init__(self, settings: RouterSettings) -> None:
         self.on_request: Callable[[Sequence[RequestRecord]], None] | None = None
+        self.on_log: list[Callable[[Sequence[RequestRecord]], None]] = []  # the same, for who only writes it down
         self.on_empty: Callable[[EmptyPool], None] | None = None
         self._settings = settings
         self._boot = Boot(settings)
@@ -266,11 +267,16 @@ class HAProxyRouter:
     async def _listen(self) -> None:
         demand = Demand(lambda event: self.on_empty(event) if self.on_empty else None, lambda: time.time_ns() // 1_000_000)
         events = Ring(demand.add, delay_s=0.0)
-        requests = Ring(lambda records: self.on_request(records) if self.on_request else None)
+        requests = Ring(self._finished)
         self._rings = [events, requests]
         await self._boot.listen("event", events)
         await self._boot.listen("log", requests)
         loopback.save(self._settings, self._boot.ports)
+
+    def _finished(self, records: Sequence[RequestRecord]) -> None:
+        for listener in (self.on_request, *self.on_log):
+            if listener is not None:
+                listener(records)
 
     async def _serves(self) -> bool:
         try:
