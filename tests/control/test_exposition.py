@@ -7,7 +7,7 @@ import logging
 
 from homeport.control.exposition import Family, Point, by_labels, single, text
 from homeport.control.vitals import Timing, Vitals
-from homeport.core.events import ContainerMoved
+from homeport.core.events import ContainerMoved, RequestsCut
 from homeport.core.model import Container, World
 from homeport.core.states import ContainerState
 from homeport.daemon.ownlog import JsonLines
@@ -56,23 +56,23 @@ def test_ends_are_counted_and_logged_with_their_ids() -> None:
     log = logging.getLogger("homeport.happened")
     log.addHandler(heard)
     log.setLevel(logging.INFO)
-    ended = Container("ta-1", "fu-1", 2, ContainerState.ENDED, 0, 0, "10.0.0.2:80", reason="replaced by v3", cut=2)
+    ended = Container("ta-1", "fu-1", 2, ContainerState.ENDED, 0, 0, "10.0.0.2:80", reason="replaced by v3")
     try:
-        vitals.watch(World("t"), [ContainerMoved("ap-1", ended, "web", 0)])
+        vitals.watch(World("t"), [ContainerMoved("ap-1", ended, "web", 0), RequestsCut("ap-1", "ta-1", 2)])
     finally:
         log.removeHandler(heard)
     assert (vitals.containers[("ended",)], vitals.requests_cut) == (1, 2)
-    (line,) = heard.lines
-    assert line.pop("time").endswith("Z")
+    line, cut = heard.lines
+    assert str(line.pop("time")).endswith("Z")
     assert line == {
-        "level": "warning",
+        "level": "info",
         "logger": "homeport.happened",
         "message": "container of web v2 is ended: replaced by v3",
         "app_id": "ap-1",
         "container_id": "ta-1",
         "exit_code": 0,
-        "requests_cut": 2,
     }
+    assert (cut["level"], cut["container_id"], cut["requests_cut"]) == ("warning", "ta-1", 2)
 
 
 class Heard(logging.Handler):

@@ -59,35 +59,6 @@ def test_an_old_container_ends_when_its_requests_are_over_and_not_before(platfor
     assert platform.stopped() == [old.container_id]
 
 
-def test_requests_that_outlast_the_grace_period_are_cut_and_counted(platform: Platform) -> None:  # 2.3.5
-    platform.live("one")
-    platform.deploy("two")
-    platform.boot(platform.in_state(ContainerState.STARTING)[0])
-    old = platform.in_state(ContainerState.DRAINING)[0]
-    platform.say(ContainerDrained(old.container_id, 5, platform.now_ms))
-    platform.say(ContainerDrained(old.container_id, 2, platform.now_ms))
-    platform.later(REDEPLOY_GRACE_MS)
-    (stopping,) = platform.in_state(ContainerState.STOPPING)
-    assert stopping.reason.endswith("its grace period was over")
-    platform.say(ContainerDrained(old.container_id, 1, platform.now_ms))  # one ended after SIGTERM
-    platform.exit(stopping, ExitReason.STOPPED, 0)
-    (ended,) = [e.container for e in platform.events if isinstance(e, ContainerMoved)]
-    assert (ended.state, ended.cut, ended.failed) == (ContainerState.ENDED, 1, False)
-    assert ended.reason.endswith("its grace period was over; 1 request was cut")
-
-
-def test_a_drain_that_ends_in_time_cuts_nothing(platform: Platform) -> None:
-    platform.live("one")
-    platform.deploy("two")
-    platform.boot(platform.in_state(ContainerState.STARTING)[0])
-    old = platform.in_state(ContainerState.DRAINING)[0]
-    platform.say(ContainerDrained(old.container_id, 5, platform.now_ms))
-    platform.say(ContainerDrained(old.container_id, 0, platform.now_ms))
-    platform.exit(platform.in_state(ContainerState.STOPPING)[0], ExitReason.STOPPED, 0)
-    (ended,) = [e.container for e in platform.events if isinstance(e, ContainerMoved)]
-    assert (ended.cut, "cut" in ended.reason) == (0, False)
-
-
 def test_a_container_that_ends_by_itself_has_failed_and_one_that_is_told_to_has_not(platform: Platform) -> None:
     platform.live("one")
     (container,) = platform.in_state(ContainerState.READY)

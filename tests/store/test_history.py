@@ -85,8 +85,9 @@ def test_a_container_is_followed_from_its_creation_to_its_end(journal: SqlJourna
     journal.append(2, [records.container_started("co-1", "10.0.0.2:8000")], [], WORLD)
     journal.append(3, [records.container_ready("co-1")], [], WORLD)
     journal.append(4, [records.container_stop("co-1", "ann")], [], WORLD)
-    journal.append(5, [records.ContainerEnded("co-1", "exited", 3, "bye", 2, True).record()], [], WORLD)
+    journal.append(5, [records.ContainerEnded("co-1", "exited", 3, "bye", True).record()], [], WORLD)
     journal.append(6, [records.ContainerEnded("co-1", "lost").record()], [], WORLD)  # told twice: the first stays
+    journal.append(7, [records.requests_cut("co-1", 1), records.requests_cut("co-1", 2)], [], WORLD)
     row = history.container("co-1")
     assert row is not None
     assert (row.started_at_ms, row.ready_at_ms, row.ended_at_ms, row.stopped_by) == (2, 3, 5, "ann")

@@ -99,6 +99,5 @@ def _ended(event: ContainerMoved) -> Record:
         reason=container.reason,
         exit_code=event.exit_code,
         detail=event.detail,
-        cut=container.cut,
         failed=container.failed,
     ).record()

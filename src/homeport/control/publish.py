@@ -11,7 +11,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged
+from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged, RequestsCut
 from ..core.events import Event as Happening
 from ..core.facts import DeployRequested
 from ..core.model import App, Deployment, ServiceSpec, Strategy
@@ -40,6 +40,7 @@ from .vault import Vault, secrets_of
 from .volume_mounts import refuse_missing
 from .watch import Watchers
 
+LAST_RECORDS_S = 0.25  # until the router has told of requests that ended with the last container
 LOG_TAIL_LINES = 20
 LAID_OUT_AT_ONCE = 2_000  # entries of a tree
 RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
@@ -257,30 +258,34 @@ class Publisher:
         cut: dict[str, int] = {}
         while deployment.state is DeploymentState.ROLLING:
             event = await happenings.get()
-            if isinstance(event, ContainerMoved):
-                cut[event.container.container_id] = event.container.cut
+            if isinstance(event, RequestsCut):
+                cut[event.container_id] = event.count
+            elif isinstance(event, ContainerMoved):
                 yield Event("container", views.container_event(event.container, event.service))
             elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
                 deployment = event.deployment
         settled = await self._settled(app.app_id, deployment, began_ms)
         if recreate and deployment.state is DeploymentState.LIVE:
-            async for gone in self._until_gone(app, happenings):
-                cut[gone.container.container_id] = gone.container.cut
-                yield Event("container", views.container_event(gone.container, gone.service))
+            async for event in self._until_gone(app, happenings):
+                if isinstance(event, RequestsCut):
+                    cut[event.container_id] = event.count
+                elif isinstance(event, ContainerMoved):
+                    yield Event("container", views.container_event(event.container, event.service))
             settled["containers_left"] = self._older(app)
         yield Event("settled", {**settled, "requests_cut": sum(cut.values())})
 
-    async def _until_gone(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[ContainerMoved]:
+    async def _until_gone(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Happening]:
         """Ends with the last container of the versions before this one, or when it has been waited for long enough."""
         clock = asyncio.get_running_loop()
         deadline_s = clock.time() + self.recreate_wait_s
         while self._older(app):
             try:
-                event = await asyncio.wait_for(happenings.get(), deadline_s - clock.time())
+                yield await asyncio.wait_for(happenings.get(), deadline_s - clock.time())
             except TimeoutError:
                 return
-            if isinstance(event, ContainerMoved):
-                yield event
+        await asyncio.sleep(LAST_RECORDS_S)
+        while not happenings.empty():
+            yield happenings.get_nowait()
 
     def _older(self, app: App) -> int:
         """How many containers of earlier versions have not ended."""

@@ -118,7 +118,6 @@ def container_event(container: Container, service: str) -> Json:
         "version": container.version,
         "state": container.state.value,
         "reason": container.reason,
-        "requests_cut": container.cut,
     }
 
 

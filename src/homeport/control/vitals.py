@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.events import AppMoved, ContainerMoved, DeploymentMoved, Event
+from ..core.events import AppMoved, ContainerMoved, DeploymentMoved, Event, RequestsCut
 from ..core.model import App, World
 from ..core.states import ContainerState
 from ..ports import Journal, Record
@@ -65,6 +65,10 @@ class Vitals:
                     self._deployment(event)
                 case AppMoved(app_id, _, name, state):
                     log.info("App %s is %s", name, state.value, extra={"app_id": app_id})
+                case RequestsCut(app_id, container_id, count):
+                    self.requests_cut += count
+                    said = {"app_id": app_id, "container_id": container_id, "requests_cut": count}
+                    log.warning("%d requests ended with their container", count, extra=said)
                 case _:
                     pass
 
@@ -78,9 +82,8 @@ class Vitals:
             log.info("%s%s", words, f": {container.reason}" if container.reason else "", extra=said)
             return
         self.containers[("failed" if container.failed else "ended",)] += 1
-        self.requests_cut += container.cut
-        said |= {"exit_code": event.exit_code, "requests_cut": container.cut}
-        level = logging.WARNING if container.failed or container.cut else logging.INFO
+        said["exit_code"] = event.exit_code
+        level = logging.WARNING if container.failed else logging.INFO
         log.log(level, "%s: %s", words, container.reason, extra=said)
 
     def _deployment(self, event: DeploymentMoved) -> None:

@@ -71,4 +71,15 @@ class ContainerMoved:
     detail: str = ""
 
 
-Event = AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | AutoscalerChanged | Scaled | ContainerMoved
+@dataclass(frozen=True, slots=True)
+class RequestsCut:
+    """So many requests ended with a container that was told to end. Not of a step: the router's records tell it."""
+
+    app_id: str
+    container_id: str
+    count: int
+
+
+Event = (
+    AppMoved | DeploymentMoved | DeployUnchanged | DeployRefused | AutoscalerChanged | Scaled | ContainerMoved | RequestsCut
+)

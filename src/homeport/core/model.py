@@ -133,8 +133,6 @@ class Container:
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
     placed_at_ms: int = 0  # when there was room for it
-    in_flight: int = 0  # requests that it still had when it was last seen on its way out; a WebSocket is one
-    cut: int = 0  # the same at its end: they ended with it
     failed: bool = False  # it ends because of what it did itself
 
 

@@ -194,16 +194,12 @@ def unreachable(draft: Draft, fact: ContainerUnreachable) -> None:
 
 
 def drained(draft: Draft, fact: ContainerDrained) -> None:
-    """What was seen before this drain began says nothing: it may have served since. After SIGTERM it only counts."""
+    """What was seen before this drain began says nothing: it may have served since."""
     container = draft.containers.get(fact.container_id)
-    leaving = container is not None and container.state in (ContainerState.DRAINING, ContainerState.STOPPING)
-    if container is None or not leaving or fact.seen_at_ms < container.since_ms:
+    if container is None or container.state is not ContainerState.DRAINING or fact.seen_at_ms < container.since_ms:
         return
-    container = replace(container, in_flight=fact.in_flight)
-    if fact.in_flight == 0 and container.state is ContainerState.DRAINING:
+    if fact.in_flight == 0:
         draft.move(container, ContainerState.STOPPING, reason=container.reason)
-    else:
-        draft.amend(container)
 
 
 def exited(draft: Draft, fact: ContainerExited) -> None:
@@ -217,10 +213,7 @@ def exited(draft: Draft, fact: ContainerExited) -> None:
     if unasked and fact.reason is not ExitReason.STOPPED:
         _count_failure(draft, container, fact)
         container = replace(container, failed=True)
-    words, cut = _words(container, fact), container.in_flight
-    if cut:
-        words += f"; {cut} request{'s were' if cut > 1 else ' was'} cut"
-    draft.end(replace(container, cut=cut), words, fact.exit_code, fact.detail)
+    draft.end(container, _words(container, fact), fact.exit_code, fact.detail)
 
 
 def listed(draft: Draft, fact: EngineListed) -> None:

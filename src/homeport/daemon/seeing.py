@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from ..control.cuts import Cuts
 from ..control.loop import ControlLoop
 from ..control.metrics import Metrics
 from ..control.prometheus import Prometheus
@@ -46,6 +47,7 @@ class Seeing:
         """What can be asked from now on."""
         self._loop = loop
         loop.watchers.append(self._vitals.watch)
+        self._router.on_request.append(Cuts(loop).take)
         traffic = Traffic(self._requests, history, loop, self._clock)
         now_ms = self._clock.now_ms()
         prometheus = Prometheus(self._world, self._requests, self._sampler, self._router, self._vitals, now_ms)

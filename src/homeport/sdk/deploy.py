@@ -182,7 +182,6 @@ def _told(event: ApiEvent) -> DeployEvent | None:
             version=int(data["version"]),
             state=str(data["state"]),
             reason=str(data.get("reason") or ""),
-            requests_cut=int(data.get("requests_cut") or 0),
         )
     if event.name == "published":
         servers = tuple(DeployedServer(str(s["name"]), str(s["object_id"]), str(s["url"])) for s in data["servers"])

@@ -80,7 +80,6 @@ class ContainerMoved:
     version: int
     state: str
     reason: str
-    requests_cut: int = 0  # that ended with it
 
 
 @dataclass(frozen=True, slots=True)

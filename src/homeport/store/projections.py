@@ -94,8 +94,12 @@ def _container_stop(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...
 
 def _ended(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
     first = {name: record.body[name] for name in ("reason", "exit_code", "detail")}
-    first |= {name: record.body.get(name) for name in ("cut", "failed")}  # older records don't say
+    first["failed"] = record.body.get("failed")  # older records don't say
     return (Change(container_index, _container(record), first={**first, "ended_at_ms": at_ms}),)
+
+
+def _requests_cut(_seq: int, _at_ms: int, record: Record) -> tuple[Change, ...]:
+    return (Change(container_index, _container(record), {"cut": record.body["count"]}),)
 
 
 def _environment_created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
@@ -160,6 +164,7 @@ PROJECTORS: Mapping[str, Projector] = {
     kinds.CONTAINER_READY: _ready,
     kinds.CONTAINER_STOP: _container_stop,
     kinds.CONTAINER_ENDED: _ended,
+    kinds.REQUESTS_CUT: _requests_cut,
     kinds.ENVIRONMENT_CREATED: _environment_created,
     kinds.ENVIRONMENT_UPDATED: _environment_updated,
     kinds.ENVIRONMENT_DELETED: _environment_deleted,

@@ -19,6 +19,7 @@ CONTAINER_STARTED = "container.started"
 CONTAINER_READY = "container.ready"
 CONTAINER_STOP = "container.stop"
 CONTAINER_ENDED = "container.ended"
+REQUESTS_CUT = "container.requests_cut"
 ENVIRONMENT_CREATED = "environment.created"
 ENVIRONMENT_UPDATED = "environment.updated"
 ENVIRONMENT_DELETED = "environment.deleted"
@@ -71,17 +72,21 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnded:
-    """`reason` is in words. `cut`: requests that ended with it. `failed`: by its own doing."""
+    """`reason` is in words. `failed`: by its own doing."""
 
     container_id: str
     reason: str
     exit_code: int | None = None
     detail: str = ""
-    cut: int = 0
     failed: bool = False
 
     def record(self) -> Record:
         return Record(CONTAINER_ENDED, asdict(self))
+
+
+def requests_cut(container_id: str, count: int) -> Record:
+    """So many requests in all ended with this container, though they were not over."""
+    return Record(REQUESTS_CUT, {"container_id": container_id, "count": count})
 
 
 def app_stop(app_id: str, actor: str) -> Record:
