@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import at_once
 import cold_start
 import deploy
 import machine
@@ -34,6 +35,7 @@ Measure = Callable[[Path, int], list[report.Figure]]
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "snapshot": (snapshot.measure, 15, 3),
+    "at once": (at_once.measure, 3, 1),
     "deploy": (deploy.measure, 10, 3),
     "rollout": (rollout.measure, 10, 3),
     "router": (router.measure, 7, 2),
