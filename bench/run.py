@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import SubprocessError
 
+import at_once
 import cold_start
 import deploy
 import idle
@@ -42,6 +43,7 @@ Measure = Callable[[Path, int], report.Measured]
 BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "cold start": (cold_start.measure, 25, 5),
     "snapshot": (snapshot.measure, 15, 3),
+    "at once": (at_once.measure, 3, 1),
     "deploy": (deploy.measure, 10, 3),
     "images": (images.measure, 5, 1),
     "mounts": (mounts.measure, 25, 3),

@@ -69,6 +69,11 @@ WHAT_BREAKS = {
     ),
     "child": ("import subprocess; self.child = subprocess.Popen(['sleep', '600'])", "it has a process running ("),
     "socket": ("import socket; self.socket = socket.create_server(('', 9000))", "it has an open socket"),
+    "connection": (
+        "import socket; l = socket.create_server(('127.0.0.1', 9000)); self.c = socket.create_connection(('127.0.0.1', 9000)); "
+        "l.close()",
+        "it has an open socket (to 127.0.0.1:9000)",
+    ),
     "pipe": ("import os; self.pipe = os.pipe()", "it has an open pipe"),
     "writing": ("self.file = open('/root/out', 'w')", "it has /root/out open for writing"),
     "shared memory": ("import mmap; self.map = mmap.mmap(-1, 4096)", "it shares memory with others"),

@@ -66,7 +66,7 @@ def _file(fd: int, link: str) -> str:
     if link.startswith(_GPU):
         return f"uses the GPU ({link})"
     if link.startswith("socket:"):
-        return "has an open socket"
+        return f"has an open socket{_peer(link)}"
     if link.startswith("pipe:"):
         return "has an open pipe"
     if link.startswith("anon_inode:"):
@@ -78,6 +78,18 @@ def _file(fd: int, link: str) -> str:
         return f"has {link} open"
     if stat.S_ISREG(kind) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
         return f"has {link} open for writing"
+    return ""
+
+
+def _peer(link: str) -> str:
+    """Who is at the other end, where the kernel tells: " (to 10.0.0.1:443)"."""
+    inode = link.removeprefix("socket:[").rstrip("]")
+    for line in _read("/proc/self/net/tcp").splitlines()[1:]:
+        fields = line.split()
+        if fields[9] == inode:
+            address, port = fields[2].split(":")
+            numbers = reversed(bytes.fromhex(address))
+            return f" (to {'.'.join(map(str, numbers))}:{int(port, 16)})" if int(port, 16) else ""
     return ""
 
 
