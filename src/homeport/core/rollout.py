@@ -130,7 +130,10 @@ def _sides(draft: Draft, service_id: str, name: str) -> Sides:
     want = wanted(spec, max(1, count) if rolling is not None else count)
     if recreate:
         return Sides(target, None, want, 0)
-    others = max(0, wanted(base_spec or spec, count) - serving)
+    owed = wanted(base_spec or spec, count)
+    if base_spec is not None:  # new ones that took the place of the live version's stay while that one is owed so many
+        want = max(want, min(serving, owed))
+    others = max(0, owed - serving)
     if rolling is None:  # what failed or was overtaken serves for the live version, but keeps no room from it
         others = max(0, others - sum(map(lacks_room, draft.of_service(service_id))))
     if spec.max_containers and rolling is not None:
