@@ -1,7 +1,8 @@
 """`step`: facts in, actions out. The whole of what homeport decides, in the order in which it decides it.
 
     observe (fold each fact) -> expire (deadlines) -> scale down -> settle (rollouts) -> arrange (create, retire)
-    -> place (start) -> arrange (who lacks room may be given some) -> routes (what the data plane shall serve)
+    -> place (start) -> settle, arrange (who lacks room is not waited for, and may be given some)
+    -> routes (what the data plane shall serve)
 
 Pure, synchronous and deterministic: time is passed in, ids come from counters, nothing depends on the order of a set.
 Only the Apps that a fact or a due deadline touches are looked at; cost follows change, not size.
@@ -138,6 +139,7 @@ class _Work:
         place(self.world, self._lively(), self.now_ms)
         for draft in self._lively():
             if any(map(rollout.lacks_room, draft.containers.values())):
+                rollout.settle(draft)  # who lacks room is not waited for
                 rollout.arrange(draft)
 
     def _lively(self) -> list[Draft]:
