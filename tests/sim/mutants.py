@@ -12,11 +12,13 @@ from types import ModuleType
 from typing import Any
 
 from homeport.control import kernel, redeploy
-from homeport.core import backoff, draft, observe, place, reconcile, retire, rollout, routing
+from homeport.core import backoff, draft, observe, place, reconcile, retire, rollout, routing, scale
 from homeport.core.actions import SetRoutes, StopContainer
 from homeport.core.facts import ContainerDrained, ContainerExited, DeployKind, EngineListed
 from homeport.core.model import App, Capacity, Container, Deployment
 from homeport.core.states import AppState, ContainerState, DeploymentState
+
+from . import scaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,25 @@ MUTANTS = (
     Mutant("what starts for the live version ends with a rollout", rollout, "_sides", _only_the_new_ones_are_kept),
     Mutant("overtaken containers are not counted", rollout, "_ready_of_others", lambda *_: 0),
     Mutant("a container that died is not replaced", rollout, "_resize", _nobody_is_replaced),
+    Mutant("min_containers is overlooked", rollout, "wanted", scaling.wanted_without("min_containers")),
+    Mutant("max_containers is overlooked", rollout, "wanted", scaling.wanted_without("max_containers")),
+    Mutant("buffer_containers is overlooked", rollout, "wanted", scaling.wanted_without("buffer_containers")),
+    Mutant("what went live is not used yet", rollout, "needed", lambda service, *_: service),
+    # scale: how many a load needs
+    Mutant("no load needs more than one", scale, "need", lambda *_: 1),
+    Mutant("a load needs one more than it needs", scale, "need", scaling.one_more),
+    Mutant("a load need not last", scale, "loaded", scaling.loaded_at_once),
+    Mutant("an idle Server keeps what it has", rollout, "lowered", lambda service, *_: service),
+    Mutant("an idle Server loses what it has at once", rollout, "lowered", scaling.lowered_at_once),
+    Mutant("of a window the last need counts, not the highest", scale, "_with_peak", scaling.only_the_last_need),
+    Mutant("nobody asks whether the load is known", scale, "is_known", lambda *_: True),
+    Mutant("a gap in the samples is overlooked", reconcile._Work, "_sampled", scaling.gaps_are_overlooked),
+    Mutant("after a restart nothing counts as needed", scale, "_peaks", lambda service: service.load.peaks),
+    Mutant("a request on an empty pool starts nothing", observe, "demanded", _nothing),
+    Mutant("samples are overlooked", observe, "loaded", _nothing),
+    Mutant("what a sample asks for is left to the next look", draft.Draft, "is_calm", scaling.same_containers),
+    Mutant("settings that were changed hold for the next version", observe, "published", scaling.settings_are_kept),
+    Mutant("settings that are changed take others back", observe, "added", lambda _, new: tuple(new)),
     # place: what may start
     Mutant("requests for capacity are oversubscribed", place, "used", lambda *_: Capacity(0, 0)),
     Mutant("what failed is started again at once", reconcile, "place", _no_wait_between_tries),
@@ -338,5 +359,6 @@ MUTANTS = (
     Mutant("a rollback goes to the newest version", redeploy, "rollback_target", _back_to_the_newest),
     Mutant("what was decided is not written down", kernel.Kernel, "accept", _accept_without_journal),
     Mutant("the World changes though the journal can't", kernel.Kernel, "accept", _changed_before_it_is_durable),
+    Mutant("a count that a load asked for is not written down", kernel, "_is_sampled", lambda _, old: old is not None),
     Mutant("an App that was dropped comes back", kernel, "_changed", _who_is_gone_stays_in_the_journal),
 )

@@ -11,7 +11,6 @@ import pytest
 from homeport.sim.run import Report, simulate
 
 from .mutants import MUTANTS, Mutant
-from .scale_mutants import SCALE_MUTANTS
 
 SEEDS = int(os.environ.get("HOMEPORT_SIM_SEEDS", "2000"))
 SEEDS_FOR_A_MUTANT = 100
@@ -30,7 +29,7 @@ def test_a_world_is_the_same_each_time() -> None:
         assert simulate(seed) == simulate(seed)
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *SCALE_MUTANTS], ids=lambda mutant: mutant.story)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.story)
 def test_a_bug_in_the_core_is_caught(mutant: Mutant) -> None:
     with mutant.applied():
         for seed in range(SEEDS_FOR_A_MUTANT):
