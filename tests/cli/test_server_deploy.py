@@ -86,7 +86,7 @@ def test_an_app_that_is_there_is_only_replaced_when_somebody_says_yes(cli: Cli, 
         (["--registry-secret", "a", "--registry-secret-from-env", "B"], "can't be used together"),
         (["--registry-secret-from-env", "HOMEPORT_NOT_SET"], "HOMEPORT_NOT_SET"),
         (["--secret-from-env", ","], "has to name variables"),
-        (["--sessioned"], "no start and terminate methods"),
+        (["--sessioned", "--max-concurrency", "1001"], "1000 sessions per container at most"),
     ],
 )
 def test_options_that_can_not_be_meant_are_refused_before_anything_is_sent(

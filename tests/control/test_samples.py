@@ -69,3 +69,20 @@ def test_it_is_quiet_while_nothing_is_in_flight_and_nothing_ends() -> None:
     assert not samples.is_quiet
     samples.look({}, OF, 1_500)
     assert samples.is_quiet
+
+
+def test_people_who_ask_again_at_once_are_not_counted_twice() -> None:
+    samples = Samples(1_000)
+    samples.look({"ta-1": 45}, OF, 1_250)
+    for _ in range(45):
+        samples.ended(WEB, 1_450, 1_000)
+    assert centi(samples, 1_500, ta_1=45) == 4_500
+
+
+def test_what_the_log_tells_after_the_look_counts_with_the_next() -> None:
+    samples = Samples(1_000)
+    samples.look({}, OF, 1_250)
+    samples.ended(WEB, 1_240, 50)
+    assert centi(samples, 1_500) == 20
+    samples.ended(WEB, 1_400, 300)  # it was there at the look between
+    assert centi(samples, 1_750) == 1

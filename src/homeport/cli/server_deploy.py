@@ -46,7 +46,7 @@ class Asked:
     region: Annotated[str, typer.Option(metavar="REGION", help="Where requests come in.")] = "us-east"
     unauthenticated: Annotated[bool, typer.Option("--unauthenticated", help="Let everybody in.")] = False
     h2: Annotated[bool, typer.Option("--h2", help="Speak h2c to the program.")] = False
-    sessioned: Annotated[bool, typer.Option("--sessioned", help="Not possible for images yet.")] = False
+    sessioned: Annotated[bool, typer.Option("--sessioned", help="Requests belong to sessions.")] = False
     target_concurrency: Annotated[str | None, typer.Option(metavar="FLOAT|none", help="Requests per container.")] = None
     max_concurrency: Annotated[str | None, typer.Option(metavar="INT|none", help="At most, per container.")] = None
     min_containers: Annotated[int | None, typer.Option(metavar="INT")] = None
@@ -124,8 +124,6 @@ def settings_of(asked: Asked) -> dict[str, Any]:
     """As arguments of `@app.server(...)`. Raises UsageError naming the option."""
     from ..sdk.secret import Secret
 
-    if asked.sessioned:
-        raise errors.UsageError("--sessioned: a Server of an image has no start and terminate methods; use @app.server().")
     secrets = [Secret.from_name(name) for name in asked.secret or ()]
     if asked.secret_from_env:
         secrets.append(Secret.from_local_environ(_keys("--secret-from-env", asked.secret_from_env)))
@@ -140,6 +138,7 @@ def settings_of(asked: Asked) -> dict[str, Any]:
         "routing_region": asked.region,
         "unauthenticated": asked.unauthenticated,
         "h2_enabled": asked.h2,
+        "sessioned": asked.sessioned,
         "target_concurrency": _number("--target-concurrency", asked.target_concurrency, float),
         "max_concurrency": _number("--max-concurrency", asked.max_concurrency, int),
         "min_containers": asked.min_containers,

@@ -151,7 +151,7 @@ def _more(server: ServerSpec) -> Json:
     target = scale.target_concurrency_centi
     return {
         "image_id": server.image_id,
-        "sessioned": False,
+        "sessioned": server.sessioned,
         "cpu_limit": None if resources.cpu_limit_milli is None else resources.cpu_limit_milli / 1000,
         "memory_limit_mib": resources.memory_limit_mib,
         "gpus": list(resources.gpu),

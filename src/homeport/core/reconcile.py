@@ -1,7 +1,8 @@
 """`step`: facts in, actions out. The whole of what homeport decides, in the order in which it decides it.
 
     observe (fold each fact) -> expire (deadlines) -> scale down -> settle (rollouts) -> arrange (create, retire)
-    -> place (start) -> the same once more where somebody lacks room -> routes (what the data plane shall serve)
+    -> place (start) -> settle, arrange (who lacks room is not waited for, and may be given some)
+    -> routes (what the data plane shall serve)
 
 Pure, synchronous and deterministic: time is passed in, ids come from counters, nothing depends on the order of a set.
 Only the Apps that a fact or a due deadline touches are looked at; cost follows change, not size.
@@ -138,7 +139,8 @@ class _Work:
         place(self.world, self._lively(), self.now_ms)
         for draft in self._lively():
             if any(map(rollout.lacks_room, draft.containers.values())):
-                _decide(draft)  # they may be given some, and a rollout can do without those beyond the least
+                rollout.settle(draft)  # who lacks room is not waited for
+                rollout.arrange(draft)
 
     def _lively(self) -> list[Draft]:
         """Those in which there may be something to decide."""

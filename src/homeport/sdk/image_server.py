@@ -21,11 +21,13 @@ SERVER_NAME = "Server"
 def app_of(name: str, image: Image, command: tuple[str, ...], settings: Mapping[str, Any]) -> App:
     """The App `name` with a Server that runs `command`, or what the image is made to run if that is empty.
 
-    settings: arguments of `@app.server(...)`. Raises InvalidError for what is not legal.
+    settings: arguments of `@app.server(...)`, and `sessioned`. Raises InvalidError for what is not legal.
     """
     given = {**_defaults(), **settings, "image": image, "name": SERVER_NAME, "include_source": False}
     app = App(name)
     options = ServerOptions.of(given, app._defaults)
+    if settings.get("sessioned"):
+        options = options.with_sessions()
     if options.spec.enable_memory_snapshot:
         raise InvalidError("`enable_memory_snapshot` needs a class.")
     options = replace(options, spec=replace(options.spec, command=command), without_class=True)

@@ -16,7 +16,8 @@ Pattern = Callable[[Random], Iterator[Step]]
 
 
 def unused(_: Random) -> Iterator[Step]:
-    yield DAY_MS, 0
+    while True:
+        yield DAY_MS, 0
 
 
 def now_and_then(random: Random) -> Iterator[Step]:
@@ -57,10 +58,10 @@ def by_daylight(random: Random) -> Iterator[Step]:
 
 def nightly(random: Random) -> Iterator[Step]:
     """One job a day."""
-    before_ms = random.randint(0, 22 * HOUR_MS)
-    yield before_ms, 0
-    yield random.randint(2, 60) * MINUTE_MS, random.randint(1, 30) * 100
-    yield DAY_MS, 0
+    yield random.randint(0, 22 * HOUR_MS), 0
+    while True:
+        yield random.randint(2, 60) * MINUTE_MS, random.randint(1, 30) * 100
+        yield 23 * HOUR_MS, 0
 
 
 def streams(random: Random) -> Iterator[Step]:
