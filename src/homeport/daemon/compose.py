@@ -152,7 +152,8 @@ async def _platform(settings: Settings, directory: DataDir, admins: TokenStore) 
     files = (kept.manifests, kept.sources, kept.trees)
     materials = PlatformMaterials(kept.sources, kept.trees, kept.vault, kept.volumes)
     images = BuildahImages(image_settings(settings, kept.guest_lib), materials)
-    router, engine = HAProxyRouter(router_settings(settings, directory.keys)), LocalEngine(str(settings.data_dir))
+    secret = platform_key(directory.keys, "the router's requests").hex()
+    router, engine = HAProxyRouter(router_settings(settings, secret)), LocalEngine(str(settings.data_dir))
     identity = Identity(platform_key(directory.keys, "container tokens"))
     inside_place = inside.place(settings.data_dir)
     preparer = Preparer(settings, images, *files, kept.guest_lib, kept.volumes, kept.vault, identity, inside_place)
@@ -226,14 +227,13 @@ async def _cancel(chores: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*chores, return_exceptions=True)
 
 
-def router_settings(settings: Settings, keys: Path | None = None) -> RouterSettings:
-    """`keys`: where the platform's keys are, for a router that is to be started."""
+def router_settings(settings: Settings, control_secret: str = "") -> RouterSettings:
     return RouterSettings(
         settings.data_dir / "router",
         settings.http_bind,
         settings.http_port,
         control_address=settings.api_url.removeprefix("http://"),
-        control_secret=platform_key(keys, "the router's requests").hex() if keys else "",
+        control_secret=control_secret,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
         https_port=settings.https_port,
