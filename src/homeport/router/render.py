@@ -133,7 +133,7 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
 
 
 def _backend(name: str, slot: Slot | None) -> str:
-    lines = [template.BACKEND.format(slot=name, **_REFUSALS)]
+    lines = [template.BACKEND.format(slot=name, persist=sessiontext.PERSIST, **_REFUSALS)]
     for _, server in sorted(slot.servers.items()) if slot else ():
         if server.state is not ServerState.LEAVING:
             disabled = " disabled" if server.state is ServerState.DRAINING else ""

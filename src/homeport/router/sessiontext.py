@@ -48,6 +48,9 @@ FRONTEND = f"""\
 REFUSED = "sessioned !lobby !own_session"
 REFUSED_TEXT = "this Server needs the token of a session that has not ended"
 
+# A session keeps its container while that drains, and is lost with it: nobody else gets its requests.
+PERSIST = "    force-persist if { var(txn.placed) -m found }\n"
+
 LOBBY = f"""\
 backend sessions_live
     stick-table type string len 32 size 200k expire 24h store conn_cur,http_req_cnt

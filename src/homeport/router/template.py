@@ -202,7 +202,6 @@ REDIRECT = """\
     http-request redirect prefix https://%[var(txn.host)]{port} code 308 if !{{ ssl_fc }}
 """
 
-# `force-persist`: a session keeps its container while that drains, and is lost with it; nobody else gets its requests.
 # `be_conn_free` walks over all containers, so it is asked only where there is a limit. The last rule: a request that waited
 # in vain for a full container got 503 from us, not from the container; 429 is the truth (semantics 2.2.7).
 BACKEND = """\
@@ -212,8 +211,7 @@ backend {slot}
     http-request lua.place if {{ var(txn.skey) -m found }} !{{ var(txn.skey),in_table(homeport/sessions) }}
     stick on var(txn.skey) table homeport/sessions if {{ var(txn.skey) -m found }}
 {refuse_full}
-    force-persist if {{ var(txn.placed) -m found }}
-    use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
+{persist}    use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
     http-response set-var(txn.answered) bool(true) if {{ status 503 }}
     http-after-response set-status 429 if {{ status 503 }} limited !{{ var(txn.answered) -m bool }} !{{ bc_err -m found }}
 """
