@@ -50,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        if self.path == "/hold":
+            open("/tmp/answered", "w").close()
 
     def log_message(self, *_):
         pass

@@ -92,7 +92,7 @@ def test_a_slow_request_is_cut_at_the_end_of_a_short_grace_period(box: Box) -> N
 
 def test_a_request_may_be_finished_after_sigterm_by_a_program_that_takes_the_time(box: Box) -> None:
     """Semantics 2.3.5 c and d: the router cuts nothing, also without any grace period."""
-    url = box.deploy("polite", server("polite", ending="while not os.path.exists('/tmp/go'): time.sleep(0.01)"))
+    url = box.deploy("polite", server("polite", ending="while not os.path.exists('/tmp/answered'): time.sleep(0.01)"))
     with box.held("polite", url) as held, box.begin("container", "stop", held.container_id, "--yes") as stopping:
         wait_until(lambda: box.containers_or_none("polite", "stopping"), "the stop to begin")
         answer = held.let_go()

@@ -93,6 +93,29 @@ def test_who_begins_a_session_of_an_authenticated_server_needs_proxy_credentials
     assert who(box, url, session).startswith("ta-"), "and then the session's token is enough"
 
 
+def test_sessions_begin_and_end_from_python(box: Box) -> None:
+    """Semantics 2.4.10."""
+    url = box.deploy("scripted", sessioned("scripted"))
+    program = """
+import homeport
+sessions = homeport.Server.from_name("scripted", "Server").sessions
+session = sessions.start(idle_timeout=60)
+if ENDING:
+    sessions.terminate(session["token"])
+    sessions.terminate(session["token"])
+try:
+    sessions.start(idle_timeout=0)
+except homeport.exception.ExecutionError as error:
+    print(error)
+print(session["token"])
+"""
+    refused, token = box.python(program.replace("ENDING", "False")).split("\n")[:2]
+    assert refused == "Failed to start session: status 400 Bad Request"
+    assert who(box, url, {"token": token}).startswith("ta-")
+    ended = box.python(program.replace("ENDING", "True")).split("\n")[1]
+    assert who(box, url, {"token": ended}) == "401"
+
+
 def test_the_api_port_begins_no_session(box: Box) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", box.api_port, timeout=10)
     connection.request("POST", START, headers={"x-homeport-host": "a", "x-homeport-router": "guessed"})

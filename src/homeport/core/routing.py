@@ -46,7 +46,7 @@ def _route(app: App, specs: list[ServiceSpec]) -> Route:
         authenticated=any(spec.authenticated for spec in specs),
         h2=current.h2,
         max_concurrency=current.max_concurrency,
-        sessioned=current.sessions_max > 0,
+        sessioned=any(spec.sessions_max for spec in specs),
         retry_after_s=retry_after_s(service),
         targets=tuple(sorted(targets, key=lambda t: t.container_id)),
     )

@@ -77,8 +77,10 @@ class ServerOptions:
 
     def marked_as(self, user_cls: type) -> ServerOptions:
         """With what decorators said on the class. Raises InvalidError for what does not go together."""
-        if not markers.is_sessioned(user_cls):
-            return self
+        return self.with_sessions() if markers.is_sessioned(user_cls) else self
+
+    def with_sessions(self) -> ServerOptions:
+        """Of a Server whose requests belong to sessions. Raises InvalidError for what does not go with that."""
         spec = replace(self.spec, sessioned=True)
         if problems := setting_problems(spec):
             raise InvalidError(problems[0])

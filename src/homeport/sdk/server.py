@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Deployed = tuple[str, str | None, Client | None]  # App name or id, environment, client
     from .image import Image
     from .options import ServerOptions
+    from .sessions import Sessions
 
 
 class Server:
@@ -83,6 +84,13 @@ class Server:
 
         app_ref, environment_name, client = self._where()
         return Autoscaler((app_ref, self._name, environment_name, client))
+
+    @property
+    def sessions(self) -> Sessions:
+        """Beginning and ending sessions of a sessioned Server."""
+        from .sessions import Sessions
+
+        return Sessions(self.get_url)
 
     @twin
     def update_autoscaler(  # noqa: PLR0913 - the public signature
