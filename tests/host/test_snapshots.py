@@ -70,8 +70,8 @@ WHAT_BREAKS = {
     "child": ("import subprocess; self.child = subprocess.Popen(['sleep', '600'])", "it has a process running ("),
     "socket": ("import socket; self.socket = socket.create_server(('', 9000))", "it has an open socket"),
     "connection": (
-        "import socket as s; l = s.create_server(('127.0.0.1', 9000)); self.c = s.create_connection(('127.0.0.1', 9000)); "
-        "l.close()",
+        "import socket; l = socket.create_server(('', 9000)); self.c = socket.create_connection(('127.0.0.1', 9000)); "
+        "self.s = l.accept(); l.close()",
         "it has an open socket (to 127.0.0.1:9000)",
     ),
     "pipe": ("import os; self.pipe = os.pipe()", "it has an open pipe"),
