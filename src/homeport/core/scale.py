@@ -105,8 +105,8 @@ def is_known(seen: LoadSeen, now_ms: int) -> bool:
 
 
 def _peaks(service: Service) -> tuple[Peak, ...]:
-    """After a restart, what is there counts as needed since the load is known again."""
-    return service.load.peaks or (Peak(0, service.count),)
+    """After a restart, what is there counts as needed when it was decided, and when the load is known again."""
+    return service.load.peaks or (Peak(service.scaled_at_ms, service.count),)
 
 
 def _with_peak(service: Service, spec: ServiceSpec, count: int, now_ms: int) -> tuple[Peak, ...]:
