@@ -105,7 +105,7 @@ def is_known(seen: LoadSeen, now_ms: int) -> bool:
 
 
 def _peaks(service: Service) -> tuple[Peak, ...]:
-    """After a restart, what is there counts as needed when it was decided, and when the load is known again."""
+    """After a restart, what is there counts as needed when it was decided, and since the load is known again."""
     return service.load.peaks or (Peak(service.scaled_at_ms, service.count),)
 
 
