@@ -97,6 +97,8 @@ class Checker:
         service_id = next(s.service_id for s in app.services if s.name == event.service)
         states = (DeploymentState.LIVE, DeploymentState.ROLLING)
         specs = [s for d in app.deployments if d.state in states for s in d.services if s.name == event.service]
+        if not specs:  # the step that lowered it ended its App, too
+            return
         windows_s = [o.value for d in app.deployments for o in d.overrides if o.setting == "scaledown_window_s"]
         window_ms = 1000 * min([s.scaledown_window_s for s in specs] + windows_s)
         if event.count > event.before:

@@ -60,7 +60,9 @@ class Plane:
         self._busy_until_ms: dict[str, int] = {}
         self._behind: set[str] = set()  # apps whose table is not applied yet
         around.router.retain(list(self.kernel.world.apps))
-        self.accept([Input(around.capacity)] if around.capacity else [])  # with what fell due while nobody looked
+        due = self.accept([Input(around.capacity)] if around.capacity else [])  # with what fell due while nobody looked
+        if due is None and self.alive:
+            self.die()  # as the daemon, which does not start with a journal that it can't write
         self._list()
         self._said_again = self.alive
         if self.alive:
