@@ -110,7 +110,7 @@ def test_a_template_has_one_thread_and_none_of_a_containers_files(spawner: Spawn
     assert len(os.listdir(f"/proc/{pid}/task")) == 1
     links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
     sockets = [link for link in links if link.startswith("socket:")]
-    assert len(sockets) == 2  # to the spawner, and to the shim of the one container
+    assert len(sockets) <= 4  # to the spawner, to the shim of the one container, and to those that were forked ahead
     assert {link.split(":")[0] for link in links} == {"socket", "pipe", "/dev/null", "pid"}
     mounts = Path(f"/proc/{pid}/mountinfo").read_text()
     assert "/containers/" not in mounts

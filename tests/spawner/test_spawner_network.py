@@ -58,7 +58,7 @@ def test_an_address_message_is_what_the_kernel_reads() -> None:
 
 
 def test_a_veth_message_puts_the_peer_into_the_other_namespace() -> None:
-    _, _, body = netlink.veth("hp1", "eth0", 9, 7, 1400)
+    _, _, body = netlink.veth("hp1", netlink.Peer("eth0", 9, b"\x02abcde"), 7, 1400)
     assert b"veth" in body
     assert netlink.attribute(28, struct.pack("=I", 9)) in body  # IFLA_NET_NS_FD
     assert netlink.attribute(10, struct.pack("=I", 7)) in body  # IFLA_MASTER
@@ -123,8 +123,8 @@ def test_a_container_knows_its_own_name() -> None:
     assert "10.0.16.2 web-1\n" in resolve.hosts_text("10.0.16.2", "web-1")
 
 
-def test_an_arp_request_asks_for_the_gateway_and_tells_its_own_address() -> None:
-    frame = netlink.arp_request(b"\x02abcde", "10.1.2.3", "10.1.0.1")
-    assert frame[:14] == b"\xff" * 6 + b"\x02abcde" + b"\x08\x06"
-    assert frame[14:22] == b"\0\1\x08\0\6\4\0\1"
-    assert frame[22:] == b"\x02abcde" + bytes((10, 1, 2, 3)) + bytes(6) + bytes((10, 1, 0, 1))
+def test_a_neighbour_is_told_with_address_and_mac() -> None:
+    kind, flags, body = netlink.neighbour(7, "10.1.2.3", subnet.host_mac("10.1.2.3"))
+    assert (kind, flags) == (28, 0x500)  # RTM_NEWNEIGH, create or replace
+    assert body[:12] == struct.pack("=BxHiHBB", 2, 0, 7, 4, 0, 0)
+    assert body[12:] == netlink.attribute(1, bytes((10, 1, 2, 3))) + netlink.attribute(2, b"\x02h\x0a\x01\x02\x03")

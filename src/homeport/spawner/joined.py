@@ -67,7 +67,7 @@ class Joined:
             netns = room.wiring.connect(pidfd)
             try:
                 _furnish(pidfd, room.orders)
-                room.wiring.announce(netns)
+                room.wiring.announce()
             finally:
                 os.close(netns)
         finally:

@@ -1,5 +1,5 @@
 """rtnetlink without processes: builders of messages (pure bytes) and one socket that sends them in batches.
-Knows links, addresses and routes of IPv4; knows nothing of containers. Formats: rtnetlink(7), linux/if_link.h.
+Knows links, addresses, neighbours and routes of IPv4; knows nothing of containers. Formats: rtnetlink(7), linux/if_link.h.
 """
 
 from __future__ import annotations
@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from typing import NamedTuple
 
 Request = tuple[int, int, bytes]  # message type, flags, body
 
-RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 19, 20, 24
-_F_REQUEST, _F_ACK, F_EXCL, F_CREATE = 1, 4, 0x200, 0x400
+RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 17, 19, 20, 24, 28
+_F_REQUEST, _F_ACK, _F_REPLACE, F_EXCL, F_CREATE = 1, 4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
 _NLM_F_ACK_TLVS = 0x200
 _NLA_F_NESTED = 0x8000
@@ -22,6 +23,7 @@ _IFLA_NET_NS_FD, _IFLA_NUM_TX_QUEUES, _IFLA_NUM_RX_QUEUES = 28, 31, 32
 _IFLA_BRPORT_ISOLATED = 33
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_GATEWAY = 5
+_NDA_DST, _NDA_LLADDR, _NUD_STALE = 1, 2, 4
 _SOL_NETLINK, _NETLINK_EXT_ACK = 270, 11
 _HEADER = 16
 
@@ -38,11 +40,20 @@ def bridge(name: str, mac: bytes) -> Request:
     return RTM_NEWLINK, F_CREATE | F_EXCL, _link(0, True, _name(name), attribute(_IFLA_ADDRESS, mac), info)
 
 
-def veth(host_name: str, peer_name: str, peer_netns: int, bridge_index: int, mtu: int) -> Request:
-    """A pair: one end here, up and a port of the bridge; the other made directly in the namespace `peer_netns` (an fd)."""
+class Peer(NamedTuple):
+    """The end of a pair that is made directly in the namespace `netns` (an fd)."""
+
+    name: str
+    netns: int
+    mac: bytes
+
+
+def veth(host_name: str, inside: Peer, bridge_index: int, mtu: int) -> Request:
+    """A pair: one end here, up and a port of the bridge; the other inside."""
     queues = attribute(_IFLA_NUM_TX_QUEUES, _u32(1)) + attribute(_IFLA_NUM_RX_QUEUES, _u32(1))
     common = attribute(_IFLA_MTU, _u32(mtu)) + queues
-    peer = _link(0, False, _name(peer_name), attribute(_IFLA_NET_NS_FD, _u32(peer_netns)), common)
+    where, mac = attribute(_IFLA_NET_NS_FD, _u32(inside.netns)), attribute(_IFLA_ADDRESS, inside.mac)
+    peer = _link(0, False, _name(inside.name), where, mac, common)
     info = attribute(_IFLA_LINKINFO, attribute(1, b"veth") + attribute(2, attribute(1, peer)))
     master = attribute(_IFLA_MASTER, _u32(bridge_index))
     return RTM_NEWLINK, F_CREATE | F_EXCL, _link(0, True, _name(host_name), master, common, info)
@@ -74,10 +85,11 @@ def default_route(gateway: str) -> Request:
     return RTM_NEWROUTE, F_CREATE, header + attribute(_RTA_GATEWAY, socket.inet_aton(gateway))
 
 
-def arp_request(mac: bytes, sender: str, target: str) -> bytes:
-    """An Ethernet frame to everybody: who has `target`, tell `sender` (RFC 826)."""
-    header = struct.pack("!6s6sHHHBBH", b"\xff" * 6, mac, 0x0806, 1, 0x0800, 6, 4, 1)
-    return header + mac + socket.inet_aton(sender) + bytes(6) + socket.inet_aton(target)
+def neighbour(index: int, ip: str, mac: bytes) -> Request:
+    """Who has this address, so that nobody has to ask; it is verified when it is used."""
+    header = struct.pack("=BxHiHBB", socket.AF_INET, 0, index, _NUD_STALE, 0, 0)
+    body = header + attribute(_NDA_DST, socket.inet_aton(ip)) + attribute(_NDA_LLADDR, mac)
+    return RTM_NEWNEIGH, F_CREATE | _F_REPLACE, body
 
 
 def encode(requests: list[Request], first_sequence: int) -> bytes:

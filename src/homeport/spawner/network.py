@@ -20,7 +20,6 @@ from . import firewall, netlink, resolve, subnet, syscalls, wire
 POOL_SIZE = 32  # a burst's worth; 0.25 MB each
 _MTU_DEFAULT = 1500
 _LOOPBACK_INDEX = 1
-_INSIDE = "eth0"
 _PEER_INDEX = 2  # the second link that a new namespace gets
 
 
@@ -53,19 +52,19 @@ class Wiring(NamedTuple):
         """That of a process, given as a pidfd, which has nothing but a loopback yet. An fd of it. Raises OSError."""
         return self._connect(*_visit(lambda: syscalls.setns(process, syscalls.CLONE_NEWNET), netlink.Netlink))
 
-    def announce(self, netns: int) -> None:
-        """Tells the bridge of itself. Who asked for the address before it was there would only ask again after a second."""
-        with contextlib.suppress(OSError):  # then it is found a second later
-            again, voice = _visit(lambda: syscalls.setns(netns, syscalls.CLONE_NEWNET), _voice)
-            os.close(again)
-            with voice:
-                voice.bind((_INSIDE, 0))
-                voice.send(netlink.arp_request(voice.getsockname()[4], self.address, self.gateway))
-
-    def _connect(self, netns: int, inside: netlink.Netlink) -> int:
+    def announce(self) -> None:
+        """Tells the machine where it is: who asked for it before it was there would ask again only after a second."""
         outside = netlink.Netlink()
         try:
-            outside.send(netlink.veth(self.link, _INSIDE, netns, self.bridge_index, self.mtu))
+            with contextlib.suppress(OSError):  # then it is found a second later
+                outside.send(netlink.neighbour(self.bridge_index, self.address, subnet.host_mac(self.address)))
+        finally:
+            outside.close()
+
+    def _connect(self, netns: int, inside: netlink.Netlink) -> int:
+        outside, peer = netlink.Netlink(), netlink.Peer("eth0", netns, subnet.host_mac(self.address))
+        try:
+            outside.send(netlink.veth(self.link, peer, self.bridge_index, self.mtu))
             outside.send(netlink.isolate(socket.if_nametoindex(self.link)))
             inside.send(
                 netlink.link_up(_LOOPBACK_INDEX),
@@ -197,10 +196,6 @@ def _visit(enter: Callable[[], None], open_socket: Callable[[], T]) -> tuple[int
             syscalls.setns(home, syscalls.CLONE_NEWNET)
     finally:
         os.close(home)
-
-
-def _voice() -> socket.socket:
-    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
 
 
 def resolv_conf() -> str:

@@ -90,9 +90,11 @@ class Server:
     def _refill(self) -> None:
         self._refilled_at_ms = monotonic_ms()
         try:
-            self._stocked = bool(self._network_problem) or not (self._network.refill() or self._templates.work())
-            if self._stocked and not self._network_problem:
+            self._stocked = True
+            if not self._network_problem:
                 self._snapshots.work()
+                more = self._templates.work()
+                self._stocked = not (self._network.refill() or more)
         except OSError as error:
             self._stocked = True  # until the next start, which will meet the same error and report it
             print(f"homeport spawner: no network namespace could be made ready: {error}", file=sys.stderr, flush=True)

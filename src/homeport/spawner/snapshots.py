@@ -140,16 +140,18 @@ class Snapshots:
         sweep.empty_trash(self._host)
 
     def end(self) -> None:
-        """All of them, when no container runs; waits until their shims have cleaned up."""
+        """All of them, when no container runs; waits until their shims have cleaned up. One that does not end is killed."""
         for found in list(self._live.values()):
             self._let_go(found)
         deadline = monotonic_ms() + _ENDING_MS_MAX
-        for pid in self._leaving:
+        for pid, found in self._leaving.items():
             pidfd = process.open_pidfd(pid, process.start_time(pid))
             if pidfd is not None:
                 poller = select.poll()
                 poller.register(pidfd, select.POLLIN)
-                poller.poll(max(0, deadline - monotonic_ms()))
+                if not poller.poll(max(0, deadline - monotonic_ms())):
+                    cgroup.kill_all(self._host.cgroups(found.directory.id))
+                    poller.poll(_ENDING_MS_MAX)
                 os.close(pidfd)
         shutil.rmtree(self._host.snapshots, ignore_errors=True)
 

@@ -196,7 +196,7 @@ class Start(NamedTuple):
 
         def note(pid: int) -> None:  # while it waits: later it may have ended, and be nobody's any more
             begun.append(Begun(pid, process.start_time(pid), os.pidfd_open(pid), forked.status, self.origin.backend))
-            _write(self.directory.file("pid"), str(pid))  # as crun does it, for a shim that dies now
+            _write(self.directory.file("pid"), f"{pid} {begun[0].start}")  # as crun does it, for a shim that dies now
 
         try:
             forked.begin(note)
@@ -204,7 +204,7 @@ class Start(NamedTuple):
         except OSError as error:
             forked.give_up()
             cgroup.kill_all(self.cgroups)
-            if self.trial:
+            if self.trial or self.control >= 0:  # which crun could not hand on
                 raise
             for step in self._for_crun():
                 step.do()

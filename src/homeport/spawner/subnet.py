@@ -89,6 +89,11 @@ def bridge_mac(tag: str) -> bytes:
     return b"\x02hp" + bytes.fromhex(tag)
 
 
+def host_mac(address: str) -> bytes:
+    """Of the container with this address; locally administered, unicast."""
+    return b"\x02h" + socket.inet_aton(address)
+
+
 def to_int(address: str) -> int:
     value: int = struct.unpack("!I", socket.inet_aton(address))[0]
     return value

@@ -3,7 +3,8 @@ but with nothing of any user's in it: what it runs is the platform's own base im
 
     IMPORTING -> SERVING --control socket closed--> its children live on -> the last one ended -> end
 
-It has no threads. It is the parent of its containers, and tells each one's shim how it ended.
+It has no threads. It is the parent of its containers, and tells each one's shim how it ended. In idle moments it forks a few
+ahead, which wait until they are given to a shim.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ CONTROL, HOME = 3, 4  # fds it is born with: its socket, and the pid namespace t
 MESSAGE_BYTES_MAX = 1 << 17
 PREPARED, READY, GO = b"prepared", b"ready", b"go"
 _ORDER_FDS = 5
+_SPARES, _IDLE_MS = 2, 30
 
 
 class Template:
     def __init__(self) -> None:
         self._control = socket.socket(fileno=CONTROL)
         self._replies: dict[int, int] = {}  # by pid, the fd on which its shim hears of it
+        self._spares: dict[int, int] = {}  # by pid, the fd of a socket to one that waits
         self._wakeup = os.pipe()
         self._poller = select.poll()
 
@@ -43,7 +46,8 @@ class Template:
         self._control.send(json.dumps({"names": preload.names(), "files": _files()}).encode())
         serving = True
         while serving or self._replies:
-            ready = [fd for fd, _ in self._poller.poll()]
+            want_more = serving and len(self._spares) < _SPARES
+            ready = [fd for fd, _ in self._poller.poll(_IDLE_MS if want_more else None)]
             if self._wakeup[0] in ready:
                 self._reap()
             if CONTROL in ready:
@@ -51,30 +55,59 @@ class Template:
                 if not data:
                     serving = False
                     self._poller.unregister(CONTROL)
-                elif self._fork(fds[0]) == 0:
+                    self._end_spares()
+                elif not self._give_spare(fds[0]) and self._fork(fds[0]) == 0:
                     self._control.detach()  # its number will be that of another file soon
                     return _become(fds[0])
+            elif not ready and (waiting := self._fork_ahead()) is not None:
+                self._control.detach()
+                return _become(_be_given(waiting))
         os._exit(0)
 
     def _fork(self, reply: int) -> int:
         """0 in the child, which is the first process of a new pid namespace; -1 when there is none."""
         try:
-            syscalls.unshare(syscalls.CLONE_NEWPID)
-            try:
-                pid = os.fork()
-            except OSError:
-                syscalls.setns(HOME, syscalls.CLONE_NEWPID)
-                raise
-            if pid == 0:
-                return 0
-            syscalls.setns(HOME, syscalls.CLONE_NEWPID)
+            pid = _fork_first()
         except OSError as error:
             _tell(reply, f"error {error}".encode())
             os.close(reply)
             return -1
+        if pid:
+            self._keep(pid, reply)
+        return pid
+
+    def _keep(self, pid: int, reply: int) -> None:
         self._replies[pid] = reply
         _tell(reply, b"pid %d" % pid)
-        return pid
+
+    def _fork_ahead(self) -> socket.socket | None:
+        """In the child, on what it will be given its shim."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = _fork_first()
+        except OSError:  # then it is made when it is needed, or that fails with a word about it
+            ours.close()
+            theirs.close()
+            return None
+        if pid == 0:
+            return theirs
+        theirs.close()
+        self._spares[pid] = ours.detach()
+        return None
+
+    def _give_spare(self, reply: int) -> bool:
+        """False when there is none."""
+        while self._spares:
+            pid, fd = self._spares.popitem()
+            with socket.socket(fileno=fd) as waiting, contextlib.suppress(OSError):  # that one is dead
+                socket.send_fds(waiting, [GO], [reply])
+                self._keep(pid, reply)
+                return True
+        return False
+
+    def _end_spares(self) -> None:
+        while self._spares:
+            os.close(self._spares.popitem()[1])
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -84,9 +117,12 @@ class Template:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                reply = self._replies.pop(pid)
-                _tell(reply, b"status %d" % status)
-                os.close(reply)
+                if pid in self._spares:
+                    os.close(self._spares.pop(pid))
+                reply = self._replies.pop(pid, -1)
+                if reply >= 0:
+                    _tell(reply, b"status %d" % status)
+                    os.close(reply)
 
 
 class Child:
@@ -102,6 +138,30 @@ class Child:
         if os.read(self._reply, 64) != GO:
             os._exit(1)
         os.close(self._reply)
+
+
+def _fork_first() -> int:
+    """As fork(2); the child is the first process of a new pid namespace. Raises OSError."""
+    syscalls.unshare(syscalls.CLONE_NEWPID)
+    try:
+        pid = os.fork()
+    except OSError:
+        syscalls.setns(HOME, syscalls.CLONE_NEWPID)
+        raise
+    if pid:
+        syscalls.setns(HOME, syscalls.CLONE_NEWPID)
+    return pid
+
+
+def _be_given(waiting: socket.socket) -> int:
+    """What one that was forked ahead waits for: the fd of a shim. It ends when nobody needs it any more."""
+    signal.set_wakeup_fd(-1)
+    _close_all_but([waiting.fileno()])
+    with waiting:
+        data, fds, _, _ = socket.recv_fds(waiting, MESSAGE_BYTES_MAX, 1)
+    if not data:
+        os._exit(0)
+    return fds[0]
 
 
 def _become(reply: int) -> Child:
