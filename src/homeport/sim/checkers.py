@@ -95,8 +95,8 @@ class Checker:
         """Never down before a window has passed since it went up; never to nothing while a request was in flight."""
         now_ms, app = self._around.timeline.now_ms, world.apps[event.app_id]
         service_id = next(s.service_id for s in app.services if s.name == event.service)
-        states = (DeploymentState.LIVE, DeploymentState.ROLLING)
-        specs = [s for d in app.deployments if d.state in states for s in d.services if s.name == event.service]
+        # also of a version that was overtaken in this very step: its window held until then
+        specs = [s for d in app.deployments for s in d.services if s.name == event.service]
         if not specs:  # the step that lowered it ended its App, too
             return
         windows_s = [o.value for d in app.deployments for o in d.overrides if o.setting == "scaledown_window_s"]
