@@ -130,7 +130,7 @@ def _sides(draft: Draft, service_id: str, name: str) -> Sides:
     want = wanted(spec, max(1, count) if rolling is not None else count)
     if recreate:
         return Sides(target, None, want, 0)
-    owed = wanted(base_spec or spec, count)
+    owed = wanted(base_spec, count) if base_spec is not None else want
     if base_spec is not None:  # new ones that took the place of the live version's stay while that one is owed so many
         want = max(want, min(serving, owed))
     others = max(0, owed - serving)
