@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import SubprocessError
 
 import at_once
+import autoscale_day
 import cold_start
 import deploy
 import idle
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, tuple[Measure, int, int]] = {
     "zero to one": (zero.first_answer, 25, 5),
     "many from zero": (zero.many, 5, 2),
     "burst": (zero.burst, 5, 1),
+    "a day of autoscaling": (autoscale_day.measure, 24, 2),
     "idle containers": (idle.containers, 3, 1),
     "idle apps": (idle.apps, 5, 1),
     "upload": (upload.measure, 10, 2),

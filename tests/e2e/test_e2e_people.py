@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 
 import pytest
 from e2e_harness import Box, running
 from e2e_sources import server
 
-BEA = {"HOMEPORT_TOKEN_ID": "ak-" + "b" * 22, "HOMEPORT_TOKEN_SECRET": "as-" + "s" * 32}
-
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A platform that admin and Bea have tokens for."""
     with running(tmp_path_factory.mktemp("office")) as box:
-        path = box.data_dir / "keys" / "api-tokens.json"
-        known = json.loads(path.read_text())
-        known[BEA["HOMEPORT_TOKEN_ID"]] = {
-            "actor": "bea",
-            "sha256": hashlib.sha256(BEA["HOMEPORT_TOKEN_SECRET"].encode()).hexdigest(),
-        }
-        path.write_text(json.dumps(known))
-        box.kill_control_plane()  # tokens are read when it starts
-        box.up()
         yield box
 
 
-def test_a_rollback_a_rollover_and_a_stop_bear_the_name_of_who_asked_for_them(office: Box) -> None:
+@pytest.fixture(scope="module")
+def bea(office: Box) -> dict[str, str]:
+    """What she sets in her environment."""
+    made = office.json("workspace", "members", "create", "bea")
+    return {"HOMEPORT_TOKEN_ID": made["token_id"], "HOMEPORT_TOKEN_SECRET": made["token_secret"]}
+
+
+def test_a_rollback_a_rollover_and_a_stop_bear_the_name_of_who_asked_for_them(office: Box, bea: dict[str, str]) -> None:
     """Check 11.9, the actor; semantics 1.5.10 and 1.10.6."""
     for text in ("one", "two", "three"):
         office.deploy("shared", server("shared", text))
     for command in (("rollback",), ("rollover",)):
-        done = office.run("app", *command, "shared", **BEA)
+        done = office.run("app", *command, "shared", **bea)
         assert done.code == 0, done
     entries = office.json("app", "history", "shared")
     assert [(e["version"], e["type"], e["rollback_version"], e["deployed_by"]) for e in entries[:3]] == [
@@ -43,17 +37,17 @@ def test_a_rollback_a_rollover_and_a_stop_bear_the_name_of_who_asked_for_them(of
         (3, "standard", None, "admin"),
     ]
     assert "· bea" in next(line for line in office.ok("app", "info", "shared").splitlines() if "Deployment:" in line)
-    assert office.run("app", "stop", "shared", "--yes", **BEA).code == 0
+    assert office.run("app", "stop", "shared", "--yes", **bea).code == 0
     again = office.run("app", "stop", "shared", "--yes")
     assert again.err.endswith(" by 'bea').\n")
     acts = [(act["actor"], act["action"]) for act in office.json("audit", "list", "--limit", "3")]
     assert acts == [("bea", "app.stop"), ("bea", "app.rollover"), ("bea", "app.rollback")]
 
 
-def test_half_a_token_and_a_wrong_secret_are_refused_and_change_nothing(office: Box) -> None:
+def test_half_a_token_and_a_wrong_secret_are_refused_and_change_nothing(office: Box, bea: dict[str, str]) -> None:
     office.deploy("guarded", server("guarded"))
     before = (office.json("app", "history", "guarded"), office.containers("guarded"))
-    for credentials in ({**BEA, "HOMEPORT_TOKEN_SECRET": "as-guessed"}, {"HOMEPORT_TOKEN_ID": BEA["HOMEPORT_TOKEN_ID"]}):
+    for credentials in ({**bea, "HOMEPORT_TOKEN_SECRET": "as-guessed"}, {"HOMEPORT_TOKEN_ID": bea["HOMEPORT_TOKEN_ID"]}):
         for command in (("app", "stop", "guarded", "--yes"), ("app", "rollover", "guarded")):
             done = office.run(*command, **credentials)
             assert done.code == 1

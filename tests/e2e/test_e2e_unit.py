@@ -13,7 +13,7 @@ from homeport.client.config import Choice, find
 from homeport.client.http import Client
 from homeport.errors import Error
 
-BROKEN_IMAGE = {"base": "debian_slim", "python_version": "3.11", "steps": ["RUN echo fetching weights && ls /nowhere"]}
+BROKEN_STEP = {"method": "run_commands", "lines": ["RUN echo fetching weights && ls /nowhere"]}
 
 
 def client(box: Box) -> Client:
@@ -75,7 +75,7 @@ def test_a_failing_image_build_shows_its_step_and_changes_nothing(box: Box) -> N
     url = box.deploy("builds", server("builds", "one"))
     before = state(box, "builds")
     manifest = manifest_of(box, "builds")
-    manifest["servers"][0]["image"] = BROKEN_IMAGE
+    manifest["servers"][0]["image"] = {"steps": [BROKEN_STEP]}
     with Load(url) as load:
         load.more()
         lines, error = post(box, manifest)
@@ -140,14 +140,14 @@ def test_deploys_that_start_together_are_versions_of_their_own_and_none_is_mixed
 
 
 MISDEEDS = {
-    "another digest": lambda m: m["files"][0].update(digest="0" * 64),
-    "a path out of the folder": lambda m: m["files"][0].update(path="../../etc/cron.d/x"),
+    "another digest": lambda m: m.update(source="0" * 64),
+    "a path out of the folder": lambda m: m["servers"][0].update(mounts=[{"target": "/root/../etc", "tree": m["source"]}]),
     "no Servers that could be told apart": lambda m: m["servers"].append(m["servers"][0]),
     "a field that nobody knows": lambda m: m.update(privileged=True),
     "a name that is none": lambda m: m.update(name="a b"),
     "a port below 1": lambda m: m["servers"][0].update(port=-1),
     "an image that nobody knows": lambda m: m["servers"][0].update(image={"base": "no_such_base"}),
-    "files that are no list": lambda m: m.update(files="all"),
+    "files that are no tree": lambda m: m.update(source=["app.py"]),
     "a schema of the future": lambda m: m.update(schema=99, schema_version=99),
 }
 
