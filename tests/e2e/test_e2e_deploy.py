@@ -32,7 +32,7 @@ def test_a_deploy_prints_the_tree_of_the_documents_and_its_url_answers(box: Box)
 
 def test_everything_about_an_app_can_be_read_as_json(box: Box) -> None:
     url = box.deploy("reads", server("reads"), "--tag", "first")
-    (line,) = [app for app in box.json("app", "list") if app["description"] == "reads"]
+    (line,) = [app for app in box.json("app", "list") if (app["description"], app["state"]) == ("reads", "deployed")]
     assert (line["state"], line["tasks"]) == ("deployed", "1")
     info = box.json("app", "info", "reads")
     assert (info["app_id"], info["lifecycle"]["state"], info["lifecycle"]["version"]) == (line["app_id"], "deployed", 1)

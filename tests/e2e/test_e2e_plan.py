@@ -11,27 +11,27 @@ from e2e_sources import server
 
 
 def test_a_plan_names_what_changes_and_a_no_op_and_does_nothing(box: Box) -> None:
-    text = server("planned", options="env={'KEY': 'top-secret'}")
-    path = str(box.write("planned.py", text))
+    text = server("foreseen", options="env={'KEY': 'top-secret'}")
+    path = str(box.write("foreseen.py", text))
     first = box.run("deploy", path, "--plan")
     assert (first.code, "it would be new" in first.out) == (2, True)
-    assert box.run("app", "info", "planned").code == 1
-    url = box.deploy("planned", text)
+    assert box.run("app", "info", "foreseen").code == 1
+    url = box.deploy("foreseen", text)
     same = box.run("deploy", path, "--plan")
     assert (same.code, "the same manifest sha256:" in same.out, "as v1, live since" in same.out) == (0, True, True)
 
-    box.write("planned.py", server("planned", "two", options="env={'KEY': 'other-secret'}, memory=256, port=8001"))
+    box.write("foreseen.py", server("foreseen", "two", options="env={'KEY': 'other-secret'}, memory=256, port=8001"))
     changed = box.run("deploy", path, "--plan", "--json")
     plan = json.loads(changed.out)
     assert changed.code == 2
     assert {change["path"] for change in plan["changes"]} == {
-        "files.planned.py",
+        "files.foreseen.py",
         "servers.Server.env.KEY",
         "servers.Server.port",
         "servers.Server.resources.memory_mib",
     }
     assert "secret" not in changed.out + changed.err
-    assert (box.get(url), box.json("app", "info", "planned")["lifecycle"]["version"]) == (Answer(200, "one"), 1)
+    assert (box.get(url), box.json("app", "info", "foreseen")["lifecycle"]["version"]) == (Answer(200, "one"), 1)
 
 
 def test_the_audit_log_tells_who_did_what_and_finds_an_edited_record(tmp_path: Path) -> None:

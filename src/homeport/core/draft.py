@@ -185,12 +185,19 @@ class Draft:
 
     def retire(self, container: Container, reason: str, grace_ms: int = 0) -> None:
         """The way out that fits its state: never started ends, booting stops, ready drains for up to `grace_ms`."""
-        if container.state is ContainerState.PENDING:
+        if container.state is ContainerState.PENDING or self._is_placed_now(container):
             self.end(container, reason)
         elif container.state is ContainerState.READY and grace_ms > 0:
             self.move(container, ContainerState.DRAINING, deadline_ms=self.now_ms + grace_ms, reason=reason)
         elif container.state is not ContainerState.STOPPING:
             self.move(container, ContainerState.STOPPING, reason=reason)
+
+    def _is_placed_now(self, container: Container) -> bool:
+        """It was given room in this very step: nobody has been told to start it yet."""
+        if container.state is not ContainerState.STARTING:
+            return False
+        before = next((c for c in self._was.containers if c.container_id == container.container_id), None)
+        return before is None or before.state is ContainerState.PENDING
 
     def _tell(self, container: Container, exit_code: int | None = None, detail: str = "") -> None:
         name = self.services[container.service_id].name

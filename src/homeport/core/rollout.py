@@ -192,7 +192,7 @@ def _resize(draft: Draft, service_id: str, deployment: Deployment | None, count:
     active = [c for c in draft.of_service(service_id) if c.state in ACTIVE and c.version == deployment.version]
     order = {ContainerState.PENDING: 0, ContainerState.STARTING: 1, ContainerState.READY: 2}
     busy = {each.container_id: each.in_flight for each in draft.services[service_id].load.busy}
-    active.sort(key=lambda c: (order[c.state], busy.get(c.container_id, 0), -c.created_at_ms, c.container_id))
+    active.sort(key=lambda c: (order[c.state], is_serving(c), busy.get(c.container_id, 0), -c.created_at_ms, c.container_id))
     for container in active[: max(0, len(active) - count)]:
         draft.retire(container, "no longer wanted", _grace_ms(draft, container))
     for _ in range(count - len(active)):

@@ -7,12 +7,12 @@ local TABLE = "homeport/sessions"
 local REMEMBER_S = 3600      -- a first response may take this long
 local REMEMBER_MAX = 200000  -- bound of memory: forget all beyond it
 local POOL_WHOLE = 16        -- pools up to this size are compared completely, larger ones by a sample of it
-local LEARN_S, LEARN_STEPS, LEARN_STEP_MS = 2, 50, 10
+local LEARN_S, LEARN_STEPS, LEARN_STEP_MS = 4, 150, 10
 
 local pending, pending_count = {}, 0
 local names_by_backend = {}
 
--- After a reload or a restart a peer teaches us the table within a few hundred milliseconds: a miss waits for it.
+-- After a reload or a restart a peer teaches us the table, within moments if the machine is not too busy: a miss waits for it.
 local learn_from = (os.getenv("HOMEPORT_RELOADED") or os.getenv("HOMEPORT_RESTARTED")) and os.time() or nil
 
 local function in_table(txn, key)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from . import preload
 
 _BY_PYTHON = ("LC_CTYPE", "PYTHONUNBUFFERED")  # set at its start, by itself or for it
+_BY_THE_GUEST = ("PYTHONPATH",)  # made from the container's own, which is the same in all of them
 _FOR_THE_GUEST = "HOMEPORT_GUEST_"
 
 
@@ -33,6 +34,7 @@ def environment(before: dict[str, str], env: dict[str, str]) -> None:
     changed = {name: value for name, value in now.items() if before.get(name) != value}
     ours = {name: before[name] for name in _BY_PYTHON if name in before}
     mine = {name: value for name, value in env.items() if not name.startswith(_FOR_THE_GUEST)}
+    mine |= {name: before[name] for name in _BY_THE_GUEST if name in before}
     kept = {name: value for name, value in {**ours, **mine}.items() if name in now or name not in before}
     os.environ.clear()
     os.environ.update({**kept, **changed})
