@@ -58,7 +58,8 @@ def test_a_deploy_that_lost_its_control_plane_is_finished_or_marked_failed(
     sturdy: Box, enter: str, outcome: str, version: str
 ) -> None:
     url = sturdy.deploy("web", server("web", "one"))
-    path = sturdy.write("web.py", server("web", "two", enter=enter, options="startup_timeout=6"))
+    options = f"startup_timeout={30 if outcome == 'live' else 6}"
+    path = sturdy.write("web.py", server("web", "two", enter=enter, options=options))
     with Load(url) as load, sturdy.begin("deploy", str(path)) as deploying:
         wait_until(lambda: [c for c in sturdy.containers("web") if c["version"] == 2 and c["host"]], "the new container")
         sturdy.kill_control_plane()
