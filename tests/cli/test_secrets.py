@@ -58,6 +58,11 @@ def test_create_reads_a_dotenv_file_as_python_dotenv_does(
     assert sent(made) == {"A": "x y", "B": "here-$A", "C": "", "E": "two\nlines"}
 
 
+def test_create_reads_dotenv_text_from_standard_input(made: FakePlatform, cli: Cli) -> None:
+    assert cli("secret", "create", "api", "--from-dotenv", "-", stdin=b"export A='x y'\nB=2\n").code == 0
+    assert sent(made) == {"A": "x y", "B": "2"}
+
+
 def test_create_reads_a_json_file_or_standard_input(made: FakePlatform, cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "values.json"
     path.write_text(json.dumps({"A": "1", "B": None}))

@@ -240,3 +240,31 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error(volume: Volume, tmp_pa
     with pytest.raises(homeport.Error, match="became longer while it was sent"):
         batch.__exit__(None, None, None)
     assert volume.listdir("/") == []
+
+
+def test_links_to_files_of_the_folder_are_followed(volume: Volume, tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    (tmp_path / "up/a").write_text("a")
+    (tmp_path / "up/link").symlink_to("a")
+    with volume.batch_upload() as batch:
+        batch.put_directory(tmp_path / "up", "/x")
+    assert b"".join(volume.read_file("/x/link")) == b"a"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("/etc/hostname", "is a link out of .*, to /etc/hostname; put a copy there instead"),
+        ("../other", "is a link out of .*; put a copy there instead"),
+        ("/etc", "is a link out of .*, to /etc; put a copy there instead"),
+        ("sub", "is a link to a folder, .*; put a copy there instead"),
+        ("nowhere", "is a link to nothing; remove it"),
+    ],
+)
+def test_links_that_lead_elsewhere_are_refused_by_name(volume: Volume, tmp_path: Path, target: str, words: str) -> None:
+    (tmp_path / "up/sub").mkdir(parents=True)
+    (tmp_path / "other").write_text("not part of it")
+    (tmp_path / "up/link").symlink_to(target)
+    with volume.batch_upload() as batch, pytest.raises(InvalidError, match=f"up/link {words}"):
+        batch.put_directory(tmp_path / "up", "/x")
+    assert volume.listdir("/") == []

@@ -29,7 +29,9 @@ Pairs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[K=V]...", help="Values; - alone reads K=V lines from standard input.", show_default=False),
 ]
-Dotenv = Annotated[Path | None, typer.Option("--from-dotenv", metavar="PATH", help="Read values from a .env file.")]
+Dotenv = Annotated[
+    Path | None, typer.Option("--from-dotenv", metavar="PATH", help="Read values from a .env file; - is standard input.")
+]
 FromJson = Annotated[
     Path | None, typer.Option("--from-json", metavar="PATH", help="Read values from a JSON object; - is standard input.")
 ]
@@ -123,9 +125,9 @@ def _values(pairs: list[str], dotenv: Path | None, json_file: Path | None) -> di
             "by --from-dotenv, or by --from-json."
         )
     if dotenv is not None:
-        from ..sdk.dotenv import read
+        from ..sdk.dotenv import read, read_stream
 
-        return read(dotenv)
+        return read_stream(sys.stdin) if str(dotenv) == STDIN else read(dotenv)
     if json_file is not None:
         return _from_json(json_file)
     if pairs == [STDIN]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import InvalidError, NotFoundError
 
@@ -17,6 +18,17 @@ def read(path: Path) -> dict[str, str]:
         found = dotenv_values(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidError(f"{path} can't be read: {_why(error)}.") from None
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def read_stream(stream: TextIO) -> dict[str, str]:
+    """As `read`, of what is open already. Raises InvalidError."""
+    from dotenv import dotenv_values
+
+    try:
+        found = dotenv_values(stream=stream)
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"What was given can't be read: {_why(error)}.") from None
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -129,13 +129,13 @@ class _Walk:
     def resolve_links(self) -> None:
         for local, path in self._links:
             _check_name(path)
-            real = _real(local)
+            real = where_it_leads(local)
             inside = real == self._top or real.startswith(f"{self._top.rstrip('/')}/")
             target = os.path.relpath(real, self._top) if inside else ""
             if inside and ("" if target == "." else target) in self._below:
                 self.found.links.append(Link(self._place(path), os.path.relpath(target, os.path.dirname(path) or ".")))
             elif os.path.isdir(real) or (self._rules.inside and not inside):
-                raise InvalidError(_leads_out(local, real, self._top, inside=inside))
+                raise InvalidError(leads_out(local, real, self._top, inside=inside))
             else:
                 self.found.files.append(self.file(local, self._place(path)))
 
@@ -143,14 +143,15 @@ class _Walk:
         return f"{self._path}/{below}" if self._path and below else self._path or below
 
 
-def _real(link: str) -> str:
+def where_it_leads(link: str) -> str:
+    """Raises InvalidError for a link to nothing."""
     try:
         return os.path.realpath(link, strict=True)
     except OSError:
         raise InvalidError(f"{link} is a link to nothing; remove it, or make what it should show.") from None
 
 
-def _leads_out(link: str, real: str, top: str, *, inside: bool) -> str:
+def leads_out(link: str, real: str, top: str, *, inside: bool) -> str:
     if inside:
         return f"{link} is a link to {real}, which is left out; leave out the link as well, or put a copy there."
     return f"{link} is a link out of {top}, to {real}; put a copy there instead, or remove it."

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Self
 from ..client import volumes
 from ..errors import ConflictError, InvalidError
 from ..manifest.volume_paths import inside
+from .scan import leads_out, where_it_leads
 from .volume_files import opened
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ class VolumeUpload:
     def put_directory(
         self, local_path: str | os.PathLike[str], remote_path: str | PurePosixPath, recursive: bool = True
     ) -> None:  # fmt: skip
-        """All files of a folder, and with `recursive` of those below it. Symlinks are followed where they lead to a file.
+        """All files of a folder, and with `recursive` of those below it. Symlinks to files in the folder are followed.
 
-        remote_path: the folder of the Volume where they go. Raises NotADirectoryError, and as `put_file`.
+        remote_path: the folder of the Volume where they go. Raises NotADirectoryError, InvalidError for symlinks that lead
+        out of the folder, to a folder or to nothing, and as `put_file`.
         """
         folder = Path(local_path)
         if not folder.is_dir():
@@ -86,8 +88,9 @@ class VolumeUpload:
             folders.sort()
             if not recursive:
                 folders.clear()
-            for name in sorted(names):
+            for name in sorted([*names, *(each for each in folders if Path(where, each).is_symlink())]):
                 local = Path(where, name)
+                _refuse_link_out(local, folder)
                 self._put_path(local, _inside(f"{target}/{local.relative_to(folder).as_posix()}"), None)
 
     def __enter__(self) -> Self:
@@ -152,6 +155,17 @@ class VolumeUpload:
                 self._sent(len(chunk))
         if file.read(1):
             raise ConflictError(f"{upload.content} became longer while it was sent; send it again.")
+
+
+def _refuse_link_out(local: Path, top: Path) -> None:
+    """A folder that came from somebody else must not bring along what lies elsewhere on this machine."""
+    if not local.is_symlink():
+        return
+    real, base = where_it_leads(str(local)), os.path.realpath(top)
+    if not real.startswith(f"{base.rstrip('/')}/"):
+        raise InvalidError(leads_out(str(local), real, str(top), inside=False))
+    if os.path.isdir(real):
+        raise InvalidError(f"{local} is a link to a folder, {real}; put a copy there instead, or remove it.")
 
 
 def _inside(path: str) -> str:

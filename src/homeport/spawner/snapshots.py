@@ -129,6 +129,8 @@ class Snapshots:
         found = next((each for each in known if each.shim_pid == pid), None)
         if found is None:
             return
+        if found.control >= 0 and _readable(found.control):
+            self.handle(found.control)  # what it said before it ended
         lost = found.lost or self._live.get(found.name) is found
         if lost and not found.ready and found.name not in self._broken:
             self._fail(found, f"it could not be made: {_last_words(found.directory)}")
@@ -231,6 +233,12 @@ class Snapshots:
             self._leaving[found.shim_pid] = found
         else:
             private.remove(self._host.private, found.directory.id)
+
+
+def _readable(fd: int) -> bool:
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _last_words(directory: ContainerDir) -> str:
