@@ -157,7 +157,7 @@ def _mount(mount: dict[str, Any], look: Look) -> dict[str, Any]:
 def _look(look: Look, path: str) -> os.stat_result:
     try:
         return look(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise OSError(
             f"{path} is not there, and the machine's description of its devices says so; renew it: {RENEW}"
         ) from None
