@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from homeport.control.gpus import NO_GPUS, Stock, choices, in_words, stock
+from homeport.control.publish import service_spec
 from homeport.core.model import Gpus
+from homeport.manifest.schema import Entry, Resources, ServerSpec
+from homeport.settings import Settings
 
 MACHINE = Stock((Gpus("A100-80GB", 4), Gpus("H200", 1), Gpus("T4", 2)))
 
@@ -57,3 +60,9 @@ def test_the_words_say_what_there_is_and_why_there_is_none() -> None:
     assert in_words(NO_GPUS) == "this machine has no GPU"
     assert in_words(Stock((), "YAML")) == "this machine has no GPU that containers can be given (YAML)"
     assert in_words(MACHINE) == "this machine has 4 x A100-80GB, 1 x H200, 2 x T4"
+
+
+def test_the_core_is_told_models_that_the_machine_has() -> None:
+    server = ServerSpec("Server", Entry("app", "Server", "app.py"), resources=Resources(gpu=("H100!", "ANY:2")))
+    assert service_spec(server, "host", Settings(), MACHINE).gpus == (Gpus("A100-80GB", 2), Gpus("T4", 2))
+    assert service_spec(ServerSpec("Server", server.entry), "host", Settings(), MACHINE).gpus == ()
