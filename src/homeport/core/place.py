@@ -21,10 +21,7 @@ NO_ROOM = (
     "waits for room: the machine's cpu or memory is promised to other containers; "
     "ask for less cpu= or memory=, stop something, or raise cpu_overcommit in settings.toml"
 )
-NO_GPU = (
-    "waits for a GPU: those that it may have are other containers'; "
-    "stop something, or deploy with --strategy recreate if it is the version before that has them"
-)
+NO_GPU = "waits for a GPU: those it may have are other containers'; stop something, or deploy with --strategy recreate"
 BACK_OFF = "waits before the next try, because the ones before it failed"
 
 
