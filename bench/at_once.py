@@ -10,7 +10,7 @@ from pathlib import Path
 import bare
 import machine
 from cold_start import LIMIT_S, Bench, opened
-from report import Figure, Target
+from report import Figure, Measured, Target
 
 from homeport.core.actions import StartContainer
 from homeport.core.facts import ContainerExited, ContainerReady
@@ -20,11 +20,11 @@ SERVER = "Inside"
 TARGET = Target(2_000, "value")
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """Needs root, crun and buildah, and 2 GiB of memory."""
     ours, theirs = asyncio.run(_measure(work, rounds))
     title = (f"{COUNT} containers at once, all listening", "ms", "bare processes")
-    return [Figure.of(title, ours, theirs, TARGET)]
+    return Measured([Figure.of(title, ours, theirs, TARGET)])
 
 
 async def _measure(work: Path, rounds: int) -> tuple[list[float], list[float]]:

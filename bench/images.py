@@ -18,7 +18,7 @@ from pathlib import Path
 
 import machine
 import stage
-from report import Figure, Target
+from report import Figure, Measured, Target
 
 from homeport.daemon.compose import image_settings
 from homeport.images.bases import Bases
@@ -60,9 +60,9 @@ class Rounds:
         return Figure.of((name, "ms", companion), self.ours, self.plain, target)
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """Six figures. Needs root and buildah, and what a platform needs."""
-    return [*asyncio.run(_builds(work, min(rounds, len(PACKAGES)))), _deploys(work, rounds)]
+    return Measured([*asyncio.run(_builds(work, min(rounds, len(PACKAGES)))), _deploys(work, rounds)])
 
 
 async def _builds(work: Path, rounds: int) -> list[Figure]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cold_start
 import machine
-from report import Figure, Target
+from report import Figure, Measured, Target
 
 from homeport.core import ids
 from homeport.daemon.compose import Opened
@@ -27,11 +27,11 @@ WITHOUT = "Inside"
 KINDS = {f"container with {MOUNTS} Volumes": "Volumes", f"container with {MOUNTS} attached folders": "Folders"}
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """One figure per kind of mount. Needs root, crun and buildah."""
     ours, without = asyncio.run(_measure(work, rounds))
     title = [(f"cold start: {name}", "ms", "the same without") for name in KINDS]
-    return [Figure.of(each, took, without, TARGET) for each, took in zip(title, ours.values(), strict=True)]
+    return Measured([Figure.of(each, took, without, TARGET) for each, took in zip(title, ours.values(), strict=True)])
 
 
 async def _measure(work: Path, rounds: int) -> tuple[dict[str, list[float]], list[float]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import bare
 import machine
 from cold_start import LIMIT_S, Bench, opened
-from report import Figure, Target
+from report import Figure, Measured, Target
 
 SERVER = "Slow"
 PROGRAM = """
@@ -25,14 +25,16 @@ COMPANION = "bare process that does the same"
 TARGET = Target(50, "value")
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Measured:
     """Needs root, crun and buildah. Raises TimeoutError where no snapshot can be made."""
     with_one, without, plain = asyncio.run(_measure(work, rounds))
     what = "1 s of init to first 200"
-    return [
-        Figure.of((f"{what}, from a memory snapshot", "ms", COMPANION), with_one, plain, TARGET),
-        Figure.of((f"{what}, without", "ms", COMPANION), without, plain),
-    ]
+    return Measured(
+        [
+            Figure.of((f"{what}, from a memory snapshot", "ms", COMPANION), with_one, plain, TARGET),
+            Figure.of((f"{what}, without", "ms", COMPANION), without, plain),
+        ]
+    )
 
 
 async def _measure(work: Path, rounds: int) -> tuple[list[float], list[float], list[float]]:

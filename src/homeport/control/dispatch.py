@@ -50,6 +50,19 @@ class Dispatch:
             key = action.app_id if isinstance(action, SetRoutes) else action.container_id
             self._queue(key, action)
 
+    async def routed(self, app_id: str) -> None:
+        """Returns once the router has what it was told of this App, or has not answered for `ROUTES_WAIT_MS`."""
+        try:
+            async with asyncio.timeout(ROUTES_WAIT_MS / 1000):
+                while not self._is_routed(app_id):  # noqa: ASYNC110 - news make another event of it
+                    await asyncio.sleep(0.002)
+        except TimeoutError:
+            log.warning("the router does not answer: who deployed %s is told so before it knows", app_id)
+
+    def _is_routed(self, app_id: str) -> bool:
+        applied = self._applied.get(app_id)
+        return applied is None or applied.is_set()
+
     async def close(self) -> None:
         """Effects under way are given up; the next control plane says them again."""
         for task in self._tasks:

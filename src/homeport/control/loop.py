@@ -87,6 +87,10 @@ class ControlLoop:
         asyncio.get_running_loop().call_soon(_alarm, before, step)
         return step
 
+    async def routed(self, app_id: str) -> None:
+        """Returns once requests go where the last decision about this App says. As `Dispatch.routed`."""
+        await self._dispatch.routed(app_id)
+
     def note(self, *lines: Record) -> None:
         """Makes durable what people decided and the core has no part in. Raises OSError: then nothing happened."""
         self.kernel.note(lines, self._clock.now_ms())

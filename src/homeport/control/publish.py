@@ -267,6 +267,7 @@ class Publisher:
                 yield Event("container", views.container_event(event.container, event.service))
             elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
                 deployment = event.deployment
+        await self.loop.routed(app.app_id)  # whoever is told that it is live may ask it at once
         settled = await self._settled(app.app_id, deployment, began_ms)
         if recreate and deployment.state is DeploymentState.LIVE:
             async for event in self._until_gone(app, happenings):
