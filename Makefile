@@ -23,6 +23,7 @@ demo: setup
 	@$(BIN)/python examples/demo.py
 
 test: setup check
+	@scripts/test-registry $(VENV)/registry
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup

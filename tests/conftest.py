@@ -13,6 +13,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+import root_filesystem
+
 PURE = tuple(Path(__file__).parent / name for name in ("core", "sim"))
 FORBIDDEN: tuple[tuple[object, str], ...] = (
     (socket.socket, "connect"),
@@ -35,6 +37,12 @@ settings.load_profile("homeport")
 
 class Impure(AssertionError):
     """A test that must be pure touched the machine."""
+
+
+@pytest.fixture(scope="session")
+def rootfs() -> str:
+    """A directory with a Debian base and python3."""
+    return root_filesystem.directory()
 
 
 @pytest.fixture(autouse=True)

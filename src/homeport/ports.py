@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .core.facts import Fact
-from .core.model import App
+from .core.model import App, Gpus
 from .core.routes import Route
 from .manifest.schema import ImageRecipe, Resources
 
@@ -74,6 +74,7 @@ class ContainerSpec:
     base_layers: int = 0  # as `Image.base_layers`
     may_fork: bool = False  # from a warm template, where one fits; else, and where not, it is a process of its own
     cwd: str = "/root"
+    gpus: Gpus | None = None  # so many of that model, its own; none: nothing of any
     snapshot: str = ""  # names the version of a Server that is started from a memory snapshot where one fits; empty: never
     secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # never to be written where it outlives it
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from homeport.control.feasible import Machine, refusals
+from homeport.control.gpus import Stock
+from homeport.core.model import Gpus
 from homeport.manifest.schema import AppManifest, Entry, Resources, ServerSpec
 
 MACHINE = Machine(
@@ -45,3 +47,14 @@ def test_what_cannot_be_had_is_refused_by_name(server: ServerSpec, words: str) -
     (said,) = asked(server)
     assert said.startswith("Server Server: ")
     assert words in said
+
+
+def test_a_gpu_is_refused_only_where_there_is_none_that_would_do() -> None:
+    machine = replace(MACHINE, gpus=Stock((Gpus("T4", 2),)))
+
+    def on_it(*gpu: str) -> list[str]:
+        return refusals(AppManifest("shop", (replace(SERVER, resources=Resources(gpu=gpu)),)), machine)
+
+    assert on_it("H100", "T4:2") == []
+    (said,) = on_it("H100", "T4:3")
+    assert "gpu=H100 or T4:3 can't be had: this machine has 2 x T4. Deploy to a machine that has one" in said

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from homeport.core.facts import ExitReason
+from homeport.core.model import Gpus
 from homeport.engine.exits import exited
 from homeport.engine.probe import LATE_DELAY_MS, attempt_limit_ms, next_delay_ms
 from homeport.engine.startspec import start_spec
@@ -92,4 +95,6 @@ def test_a_start_spec_has_everything_in_the_spawners_words() -> None:
         "backend": "crun",
         "base_layers": 0,
         "snapshot": "",
+        "gpus": None,
     }
+    assert start_spec(replace(spec, gpus=Gpus("T4", 2)))["gpus"] == {"model": "T4", "count": 2}

@@ -37,13 +37,14 @@ def wait_until(look: Callable[[], T], what: str, seconds: float = 20) -> T:
 class SpawnerHarness:
     def __init__(self, data_dir: str) -> None:
         self.data_dir = data_dir
+        self.cdi_dir = f"{data_dir}.cdi"  # no device of the machine's, only those that a test describes
         self.process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
     # the spawner itself
 
     def up(self) -> None:
-        argv = [sys.executable, "-I", "-S", str(MAIN), "--data-dir", self.data_dir]
+        argv = [sys.executable, "-I", "-S", str(MAIN), "--data-dir", self.data_dir, "--cdi-dir", self.cdi_dir]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         wait_until(self._connect, "the spawner's socket")
 

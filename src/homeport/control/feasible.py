@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..manifest.schema import AppManifest, ServerSpec
+from . import gpus
+from .gpus import NO_GPUS, Stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Machine:
     cpu_milli: int
     memory_mib: int
     disk_free_mib: int
-    gpus: tuple[str, ...] = ()
+    gpus: Stock = NO_GPUS
     routing_regions: tuple[str, ...] = ()
     compute_region: str = ""
 
@@ -45,8 +47,8 @@ def _of(server: ServerSpec, machine: Machine) -> Iterator[str]:
 
 def _resources(server: ServerSpec, machine: Machine) -> Iterator[str]:
     wanted = server.resources
-    if wanted.gpu:
-        have = f"this machine has {', '.join(machine.gpus)}" if machine.gpus else "this machine has no GPU"
+    if wanted.gpu and not gpus.choices(wanted.gpu, machine.gpus):
+        have = gpus.in_words(machine.gpus)
         yield f"gpu={' or '.join(wanted.gpu)} can't be had: {have}. Deploy to a machine that has one, or leave gpu= out."
     if wanted.cpu_milli > machine.cpu_milli:
         yield f"cpu={wanted.cpu_milli / 1000:g} is more than the {machine.cpu_milli / 1000:g} cores of this platform."

@@ -14,7 +14,7 @@ from typing import Protocol
 from ..core.events import Event
 from ..core.facts import CapacityKnown, EngineListed, Fact
 from ..core.invariants import broken
-from ..core.model import World
+from ..core.model import Gpus, World
 from ..core.reconcile import Step
 from ..errors import Error
 from ..ports import Clock, Engine, Record, Router
@@ -142,7 +142,7 @@ def _alarm(before: World, step: Step) -> None:
         log.critical("a law is broken, please report this: %s", words)
 
 
-def machine_capacity(cpu_overcommit: int) -> CapacityKnown:
-    """What this machine may promise: its cores times `cpu_overcommit`, and its memory."""
+def machine_capacity(cpu_overcommit: int, gpus: tuple[Gpus, ...] = ()) -> CapacityKnown:
+    """What this machine may promise: its cores times `cpu_overcommit`, its memory, and its GPUs."""
     memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    return CapacityKnown((os.cpu_count() or 1) * 1000 * cpu_overcommit, memory_mib)
+    return CapacityKnown((os.cpu_count() or 1) * 1000 * cpu_overcommit, memory_mib, gpus)

@@ -78,8 +78,9 @@ class Preparer:
             log_path=str(log_path(self.settings.data_dir, action.app_id, action.container_id)),
             secret_env=hidden,
             base_layers=image.base_layers,
-            may_fork=self.settings.backend == "auto" and _is_class(server),
+            may_fork=self.settings.backend == "auto" and _is_class(server) and not action.gpus,
             cwd=working_directory(image) if _is_class(server) else image.workdir or "/",
+            gpus=action.gpus,
             snapshot=snapshot_name(action.service_id, action.version) if _wants_snapshot(server) else "",
         )
 

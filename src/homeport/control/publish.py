@@ -33,6 +33,7 @@ from . import app_images, views
 from .chronicle import Input, Origin
 from .environments import Environments
 from .feasible import Machine, refusals
+from .gpus import NO_GPUS, Stock, choices
 from .loop import ControlLoop, machine_capacity
 from .prepare import log_path
 from .requests import DeployRequest, Event, progress
@@ -67,6 +68,7 @@ class Publisher:
     environments: Environments
     volumes: VolumeTable
     vault: Vault
+    gpus: Stock = NO_GPUS
     recreate_wait_s: float = RECREATE_WAIT_S
     preparing: dict[str, Preparing] = field(default_factory=dict)  # by request id, until it is published
 
@@ -205,6 +207,7 @@ class Publisher:
             disk_free_mib=shutil.disk_usage(self.settings.data_dir).free >> 20,
             routing_regions=self.settings.routing_regions,
             compute_region=self.settings.compute_region,
+            gpus=self.gpus,
         )
 
     def _is_new(self, request: DeployRequest, manifest_digest: str) -> bool:
@@ -225,7 +228,7 @@ class Publisher:
             app_name=manifest.name,
             manifest_digest=manifest_digest,
             services=tuple(
-                _service(server, self.service_host(manifest.name, request.environment, server), self.settings)
+                service_spec(server, self.service_host(manifest.name, request.environment, server), self.settings, self.gpus)
                 for server in manifest.servers
             ),
             strategy=request.strategy,
@@ -324,7 +327,7 @@ def _refuse_taken(hosts: dict[str, str], app: App, deployment: Deployment) -> No
             )
 
 
-def _service(server: ServerSpec, host: str, settings: Settings) -> ServiceSpec:
+def service_spec(server: ServerSpec, host: str, settings: Settings, gpus: Stock) -> ServiceSpec:
     """Of a sessioned Server the unit of load is the session, which is not limited by the router (semantics 2.5.1)."""
     scale = server.scale
     sessions_max = (scale.max_concurrency or checks.SESSIONS_MAX) if server.sessioned else 0
@@ -345,6 +348,7 @@ def _service(server: ServerSpec, host: str, settings: Settings) -> ServiceSpec:
         memory_mib=server.resources.memory_mib,
         startup_timeout_ms=server.startup_timeout_ms,
         exit_grace_ms=server.exit_grace_period_ms,
+        gpus=choices(server.resources.gpu, gpus),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .model import Gpus
 from .routes import Route
 
 
@@ -18,6 +19,7 @@ class StartContainer:
     service_name: str
     version: int
     manifest_digest: str
+    gpus: Gpus | None = None  # how many of which model are its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,23 @@ def capacity_is_never_oversubscribed(_before: World, step: Step) -> Iterator[str
         yield f"promised {cpu_milli} milli and {memory_mib} MiB of {capacity}"
 
 
+def gpus_are_never_shared(_before: World, step: Step) -> Iterator[str]:
+    """Of what is given in this step: earlier ones may be more than a machine has that lost some."""
+    given = {action.container_id: action.gpus for action in step.actions if isinstance(action, StartContainer)}
+    models = {gpus.model for gpus in given.values() if gpus is not None}
+    capacity = step.world.capacity
+    there = {gpus.model: gpus.count for gpus in capacity.gpus} if capacity else {}
+    started = [(a, c) for a in step.world.apps.values() for c in a.containers if c.state is not ContainerState.PENDING]
+    for model in sorted(models):
+        count = sum(c.gpus.count for _, c in started if c.gpus is not None and c.gpus.model == model)
+        if count > there.get(model, 0):
+            yield f"gave {count} GPUs {model} of {there.get(model, 0)}"
+    for app, container in started:
+        wanted = _spec(app, container).gpus if container.container_id in given else ()
+        if wanted and container.gpus not in wanted:
+            yield f"{container.container_id} has {container.gpus} and asked for one of {wanted}"
+
+
 def every_version_is_announced(before: World, step: Step) -> Iterator[str]:
     """History has no gap: each version that a step publishes is an event, in order; and a failure says why."""
     moved = [event for event in step.events if isinstance(event, DeploymentMoved)]
@@ -150,6 +167,7 @@ LAWS: Sequence[Law] = (
     routes_are_told,
     what_moves_is_told,
     capacity_is_never_oversubscribed,
+    gpus_are_never_shared,
     every_version_is_announced,
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .model import Busy, ServiceSpec, Strategy
+from .model import Busy, Gpus, ServiceSpec, Strategy
 
 
 class ExitReason(StrEnum):
@@ -147,6 +147,7 @@ class CapacityKnown:
 
     cpu_milli: int
     memory_mib: int
+    gpus: tuple[Gpus, ...] = ()  # each model once
 
 
 @dataclass(frozen=True, slots=True)

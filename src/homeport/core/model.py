@@ -19,6 +19,14 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Gpus:
+    """So many GPUs of one model. Which ones they are is known where containers are started."""
+
+    model: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """What the core needs to know of a Server; the rest stays in the manifest."""
 
@@ -38,6 +46,7 @@ class ServiceSpec:
     memory_mib: int = 128
     startup_timeout_ms: int = 30_000
     exit_grace_ms: int = 0
+    gpus: tuple[Gpus, ...] = ()  # one of these, the first that is free; none: it needs no GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,7 @@ class Container:
     failures: int = 0  # of consecutive health checks, as far as it is known
     placed_at_ms: int = 0  # when there was room for it
     failed: bool = False  # it ends because of what it did itself
+    gpus: Gpus | None = None  # its own until it ended; given when there was room for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +171,7 @@ class App:
 class Capacity:
     cpu_milli: int
     memory_mib: int
+    gpus: tuple[Gpus, ...] = ()  # each model once
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """Which of the containers that wait may start: those whose time has come, as far as the machine's promises reach.
 
-Requests are never oversubscribed: what is promised to containers that have not ended is at most the capacity.
+Requests are never oversubscribed: what is promised to containers that have not ended is at most the capacity. A GPU is
+the container's own until it ended.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from .draft import Draft
-from .model import App, Capacity, Container, ServiceSpec, World
+from .model import App, Capacity, Container, Gpus, ServiceSpec, World
 from .observe import ACCEPT_MS
 from .states import ContainerState, DeploymentState
 
@@ -18,6 +21,7 @@ NO_ROOM = (
     "waits for room: the machine's cpu or memory is promised to other containers; "
     "ask for less cpu= or memory=, stop something, or raise cpu_overcommit in settings.toml"
 )
+NO_GPU = "waits for a GPU: those it may have are other containers'; stop something, or deploy with --strategy recreate"
 BACK_OFF = "waits before the next try, because the ones before it failed"
 
 
@@ -39,47 +43,57 @@ def place(world: World, drafts: Iterable[Draft], now_ms: int) -> None:
         spec = draft.spec(container)
         if draft.services[container.service_id].retry_at_ms > now_ms:
             _wait(draft, container, BACK_OFF)
-        elif not free.take(spec):
-            _wait(draft, container, NO_ROOM)
+        elif why := free.lacks(spec):
+            _wait(draft, container, why)
         else:
             deadline_ms = now_ms + ACCEPT_MS + spec.startup_timeout_ms
-            draft.move(container, ContainerState.STARTING, deadline_ms=deadline_ms)
+            mine = replace(container, gpus=free.take(spec))
+            draft.move(mine, ContainerState.STARTING, deadline_ms=deadline_ms)
 
 
 def used(apps: Iterable[App], drafts: Iterable[Draft] = ()) -> Capacity:
     """The sum of requests of all containers that are started and have not ended."""
-    cpu_milli = memory_mib = 0
-    for app in apps:
-        for container in app.containers:
-            if container.state is not ContainerState.PENDING:
-                spec = _spec(app, container)
-                cpu_milli += spec.cpu_milli
-                memory_mib += spec.memory_mib
-    for draft in drafts:
-        for container in draft.containers.values():
-            if container.state is not ContainerState.PENDING:
-                spec = draft.spec(container)
-                cpu_milli += spec.cpu_milli
-                memory_mib += spec.memory_mib
-    return Capacity(cpu_milli, memory_mib)
+    stored = [(container, _spec(app, container)) for app in apps for container in app.containers if _is_started(container)]
+    drafted = [(c, draft.spec(c)) for draft in drafts for c in draft.containers.values() if _is_started(c)]
+    started = [*stored, *drafted]
+    gpus: Counter[str] = Counter()
+    for container, _ in started:
+        if container.gpus is not None:
+            gpus[container.gpus.model] += container.gpus.count
+    return Capacity(
+        cpu_milli=sum(spec.cpu_milli for _, spec in started),
+        memory_mib=sum(spec.memory_mib for _, spec in started),
+        gpus=tuple(Gpus(model, count) for model, count in sorted(gpus.items())),
+    )
 
 
 class _Free:
-    """What is left while a round of placing goes on."""
+    """What is left while a round of placing goes on. GPUs are nobody's before it is known how many there are."""
 
     def __init__(self, capacity: Capacity | None, taken: Capacity) -> None:
         self.limited = capacity is not None
         self.cpu_milli = capacity.cpu_milli - taken.cpu_milli if capacity else 0
         self.memory_mib = capacity.memory_mib - taken.memory_mib if capacity else 0
+        self.gpus = Counter({gpus.model: gpus.count for gpus in capacity.gpus} if capacity else {})
+        self.gpus.subtract({gpus.model: gpus.count for gpus in taken.gpus})
 
-    def take(self, spec: ServiceSpec) -> bool:
-        if not self.limited:
-            return True
-        if spec.cpu_milli > self.cpu_milli or spec.memory_mib > self.memory_mib:
-            return False
+    def lacks(self, spec: ServiceSpec) -> str:
+        """In words, what it has to wait for; empty if there is room for it."""
+        if self.limited and (spec.cpu_milli > self.cpu_milli or spec.memory_mib > self.memory_mib):
+            return NO_ROOM
+        return NO_GPU if spec.gpus and self._choice(spec) is None else ""
+
+    def take(self, spec: ServiceSpec) -> Gpus | None:
+        """Of what `lacks` nothing. The GPUs that it gets."""
         self.cpu_milli -= spec.cpu_milli
         self.memory_mib -= spec.memory_mib
-        return True
+        gpus = self._choice(spec)
+        if gpus is not None:
+            self.gpus[gpus.model] -= gpus.count
+        return gpus
+
+    def _choice(self, spec: ServiceSpec) -> Gpus | None:
+        return next((gpus for gpus in spec.gpus if gpus.count <= self.gpus[gpus.model]), None)
 
 
 def _wait(draft: Draft, container: Container, reason: str) -> None:
@@ -88,6 +102,10 @@ def _wait(draft: Draft, container: Container, reason: str) -> None:
         return
     deadline_ms = container.deadline_ms or draft.now_ms + ROOM_WAIT_MS
     draft.wait(container, reason, deadline_ms if _rolls(draft, container) else 0)
+
+
+def _is_started(container: Container) -> bool:
+    return container.state is not ContainerState.PENDING
 
 
 def _rolls(draft: Draft, container: Container) -> bool:

@@ -83,6 +83,7 @@ def start_action(app: App, container_id: str) -> StartContainer:
         service_name=name,
         version=container.version,
         manifest_digest=deployment.manifest_digest,
+        gpus=container.gpus,
     )
 
 
@@ -115,8 +116,8 @@ class _Work:
         match fact:
             case DeployRequested():
                 self._deploy(fact)
-            case CapacityKnown(cpu_milli, memory_mib):
-                self.world = replace(self.world, capacity=Capacity(cpu_milli, memory_mib))
+            case CapacityKnown(cpu_milli, memory_mib, gpus):
+                self.world = replace(self.world, capacity=Capacity(cpu_milli, memory_mib, gpus))
                 self._wake_waiting()
             case EngineListed():
                 self._listed(fact)

@@ -14,7 +14,7 @@ from .backoff import ROLLOUT_TRIES
 from .draft import ACTIVE, Draft
 from .model import Container, Deployment, ServiceSpec, Strategy
 from .overrides import effective, spec_of
-from .place import NO_ROOM
+from .place import NO_GPU, NO_ROOM
 from .scale import least, lowered, needed, wanted
 from .states import AppState, ContainerState, DeploymentState
 
@@ -79,7 +79,7 @@ def arrange(draft: Draft) -> None:
 
 
 def lacks_room(container: Container) -> bool:
-    return container.state is ContainerState.PENDING and container.reason == NO_ROOM
+    return container.state is ContainerState.PENDING and container.reason in (NO_ROOM, NO_GPU)
 
 
 def is_serving(container: Container) -> bool:

@@ -23,6 +23,7 @@ from ..control.builds import Builds
 from ..control.collector import Collector
 from ..control.dicts import Dicts
 from ..control.environments import Environments
+from ..control.gpus import Stock, stock
 from ..control.identity import Gate, Identity
 from ..control.kernel import Kernel
 from ..control.logbook import Logbook
@@ -159,6 +160,7 @@ class Machinery:
     seen: Seen
     identity: Identity
     inside: Path
+    gpus: Stock
     loop: ControlLoop
     watchers: Watchers
 
@@ -216,9 +218,20 @@ async def _machinery(settings: Settings, directory: DataDir, kept: Opened) -> Ma
     seen = seeing.attach(loop, kept.history)
     loop.watchers.append(watchers.tell)
     await router.start()
-    await SpawnerProcess(str(settings.data_dir)).ensure()
-    await loop.start(machine_capacity(settings.cpu_overcommit))
-    return Machinery(clock, images, engine, router, seeing, seen, identity, place, loop, watchers)
+    gpus = await _gpus(settings)
+    await loop.start(machine_capacity(settings.cpu_overcommit, gpus.models))
+    return Machinery(clock, images, engine, router, seeing, seen, identity, place, gpus, loop, watchers)
+
+
+async def _gpus(settings: Settings) -> Stock:
+    """Starts the spawner unless it runs: it looked at the machine's when it came up."""
+    process = SpawnerProcess(str(settings.data_dir))
+    await process.ensure()
+    client = SpawnerClient(process.socket_path)
+    try:
+        return stock(await client.request("hello"))
+    finally:
+        await client.close()
 
 
 async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Machinery, admins: TokenStore) -> Parts:
@@ -237,7 +250,16 @@ async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Mac
         settings=settings,
         started_at_ms=made.clock.now_ms(),
         publisher=Publisher(
-            settings, loop, made.watchers, images, kept.blobs, *files, environments, kept.volumes.table, kept.vault
+            settings,
+            loop,
+            made.watchers,
+            images,
+            kept.blobs,
+            *files,
+            environments,
+            kept.volumes.table,
+            kept.vault,
+            made.gpus,
         ),
         history=kept.history,
         logbook=Logbook(settings.data_dir, kept.history),

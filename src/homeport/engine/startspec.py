@@ -32,6 +32,7 @@ def start_spec(spec: ContainerSpec) -> wire.Message:
         "backend": "auto" if spec.may_fork else "crun",
         "base_layers": spec.base_layers,
         "snapshot": spec.snapshot,
+        "gpus": {"model": spec.gpus.model, "count": spec.gpus.count} if spec.gpus else None,
     }
 
 

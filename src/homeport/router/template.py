@@ -48,6 +48,7 @@ peers homeport
 
 # `no-delay`: without it each chunk of a stream lags up to 200 ms.
 # `retries 1` with `redispatch 1`: a dead container costs no request; 0 would make it a black hole under leastconn.
+# `timeout connect`: a full accept backlog drops what comes, and TCP asks again after a second.
 # `timeout queue`: a request tied to a full container is told so after that.
 DEFAULTS = """\
 defaults
@@ -60,7 +61,7 @@ defaults
     option splice-auto
     option http-no-delay
     retries 1
-    timeout connect 1s
+    timeout connect 2s
     timeout client 300s
     timeout client-fin 30s
     timeout http-request 10s

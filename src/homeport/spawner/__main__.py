@@ -12,7 +12,7 @@ import sys
 if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from homeport.spawner import machine, process, sweep, syscalls, wire
+from homeport.spawner import cdi, machine, process, sweep, syscalls, wire
 from homeport.spawner.server import Server
 
 
@@ -20,7 +20,10 @@ def main() -> int:
     """Exit code 1 and one line when it cannot run here."""
     parser = argparse.ArgumentParser(prog="homeport-spawner", description="Starts containers for homeport. Needs root.")
     parser.add_argument("--data-dir", required=True)
-    data_dir = os.path.realpath(parser.parse_args().data_dir)
+    words = "where devices are described; may be given again"
+    parser.add_argument("--cdi-dir", action="append", default=[], metavar="DIR", help=words)
+    asked = parser.parse_args()
+    data_dir, cdi_dirs = os.path.realpath(asked.data_dir), tuple(asked.cdi_dir) or cdi.DIRECTORIES
     os.umask(0o022)
     try:
         os.makedirs(f"{data_dir}/run", 0o700, exist_ok=True)
@@ -28,16 +31,16 @@ def main() -> int:
         if lock is None:
             print(f"homeport spawner: one runs already for {data_dir} ({_other(data_dir)})", file=sys.stderr)
             return 1
-        _run(data_dir)
+        _run(data_dir, cdi_dirs)
     except OSError as error:
         print(f"homeport spawner: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _run(data_dir: str) -> None:
+def _run(data_dir: str, cdi_dirs: tuple[str, ...]) -> None:
     syscalls.set_process_name("homeport-spawn")
-    findings = machine.examine(data_dir)
+    findings = machine.examine(data_dir, cdi_dirs)
     for line in sweep.sweep(findings.host):
         print(f"homeport spawner: {line}", file=sys.stderr, flush=True)
     socket_path, about_path = f"{data_dir}/run/spawner.sock", f"{data_dir}/run/spawner.json"

@@ -11,13 +11,14 @@ import shutil
 import signal
 from typing import Any, NamedTuple
 
-from . import cgroup, private, process, sweep, wire
+from . import cgroup, gpus, private, process, sweep, wire
 from .containerdir import ContainerDir, is_id
 from .execin import Exec
+from .gpus import Gpu
 from .host import Host
 from .keeper import monotonic_ms
 from .network import Network
-from .origin import SNAPSHOT
+from .origin import CRUN, SNAPSHOT
 from .shim import Pipes, Shim, make_pipes
 from .snapshots import Snapshots
 from .templates import Templates
@@ -59,6 +60,7 @@ class Containers:
         self._network = net
         self._templates = templates
         self._snapshots = snapshots
+        self.gpus: tuple[Gpu, ...] = ()  # of this machine
         self._pipes: dict[str, Pipes] = {}
         self._shims: dict[int, _Child] = {}
 
@@ -68,6 +70,8 @@ class Containers:
         existing = self._existing(directory)
         if existing is not None:
             return existing
+        if spec.get("gpus"):
+            spec = {**spec, "backend": CRUN, "snapshot": "", "gpus_given": self._give_gpus(**spec["gpus"])}
         secret = private.received(fds[0]) if fds else {}
         os.mkdir(directory.path, 0o700)
         try:
@@ -113,6 +117,24 @@ class Containers:
             return None
         state = state or {}
         return {"address": state.get("address", ""), "shim_pid": state.get("shim_pid", 0), "existed": True}
+
+    def _give_gpus(self, model: str, count: int) -> list[dict[str, Any]]:
+        """As spec.json has them. Those of a container that ended are free when nothing of it is left that could use them."""
+        holders = [(directory, held) for directory in self._directories() if (held := _gpus_of(directory))]
+        for cleaned in (False, True):
+            if cleaned:  # none is left; maybe soon
+                for directory, _ in holders:
+                    if directory.ending() is not None:
+                        self._await_shim(directory)
+            held = [one for directory, mine in holders if self._holds(directory) for one in mine]
+            if found := gpus.choose(self.gpus, model, count, held):
+                return [{"name": gpu.name, "nodes": list(gpu.nodes)} for gpu in found]
+        raise RequestError(f"{count} x {model} is not free, of {len(self.gpus)} GPUs in all", "give it its GPUs")
+
+    def _holds(self, directory: ContainerDir) -> bool:
+        """Until it ended and its cgroups are empty: a process that does not die keeps what it opened."""
+        over = directory.ending() is not None and not directory.has_shim() and not directory.is_running()
+        return not over or bool(cgroup.members(self._host.cgroups(directory.id)))
 
     def stop(self, message: wire.Message) -> wire.Message:
         """Idempotent; an ended or unknown container is no error. One without shim gets one, that carries the stop out."""
@@ -198,12 +220,7 @@ class Containers:
 
     def running(self) -> list[str]:
         """Ids of containers that live or that have a shim that still works."""
-        try:
-            names = sorted(os.listdir(self._host.containers))
-        except FileNotFoundError:
-            return []
-        found = [ContainerDir(self._host.containers, name) for name in names if is_id(name)]
-        return [directory.id for directory in found if directory.has_shim() or directory.is_running()]
+        return [found.id for found in self._directories() if found.has_shim() or found.is_running()]
 
     def reap(self) -> None:
         """After SIGCHLD. The pipes of a container that ended are closed; those of one that lost its shim are kept."""
@@ -246,6 +263,13 @@ class Containers:
         finally:
             os.close(pidfd)
 
+    def _directories(self) -> list[ContainerDir]:
+        try:
+            names = sorted(os.listdir(self._host.containers))
+        except FileNotFoundError:
+            return []
+        return [ContainerDir(self._host.containers, name) for name in names if is_id(name)]
+
     def _directory(self, container_id: object) -> ContainerDir:
         try:
             return ContainerDir(self._host.containers, container_id)
@@ -271,4 +295,18 @@ def check_spec(spec: object) -> dict[str, Any]:
     for name, kind in (("base_layers", int), ("snapshot", str)):
         if name in spec and not isinstance(spec[name], kind):
             raise RequestError(f"the spec's {name} has the wrong type", "read its spec")
+    if spec.get("gpus") is not None and not _are_gpus(spec["gpus"]):
+        raise RequestError("the spec's gpus need a model and a count above 0, and nothing else", "read its spec")
+    spec.pop("gpus_given", None)
     return spec
+
+
+def _are_gpus(said: object) -> bool:
+    if not isinstance(said, dict) or said.keys() != {"model", "count"}:
+        return False
+    return isinstance(said["model"], str) and type(said["count"]) is int and said["count"] > 0
+
+
+def _gpus_of(directory: ContainerDir) -> list[dict[str, Any]]:
+    """What it was given, if anything."""
+    return list((directory.spec() or {}).get("gpus_given", ()))

@@ -20,6 +20,7 @@ class Host(NamedTuple):
     machine: str  # uname -m
     seccomp: bytes  # the program of `seccomp.profile`, or nothing: then no container can be forked from a template
     seccomp_snapshot: bytes = b""  # the same for what memory snapshots are made of
+    cdi: tuple[str, ...] = ()  # the directories in which the machine's devices are described
 
     @property
     def containers(self) -> str:

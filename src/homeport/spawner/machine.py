@@ -8,7 +8,8 @@ import os
 import resource
 from typing import NamedTuple
 
-from . import cgroup, command, ocispec, orders, overlay, private, rights, seccomp, seccompfilter, syscalls, wire
+from . import cgroup, command, gpus, ocispec, orders, overlay, private, rights, seccomp, seccompfilter, syscalls, wire
+from .gpus import Gpu
 from .host import Host
 from .subnet import instance_tag
 
@@ -21,10 +22,14 @@ class Findings(NamedTuple):
     fork_problem: str  # why none can be forked from a template, or ""
     snapshot_problem: str  # why none can come from a memory snapshot, or ""
     notes: dict[str, str]
+    gpus: tuple[Gpu, ...]
 
 
-def examine(data_dir: str) -> Findings:
-    """Makes the directories of the instance and its cgroups. Raises OSError when the data directory cannot be written."""
+def examine(data_dir: str, cdi: tuple[str, ...]) -> Findings:
+    """Makes the directories of the instance and its cgroups. `cdi` as in `Host`.
+
+    Raises OSError when the data directory cannot be written.
+    """
     real = os.path.realpath(data_dir)
     for name in ("", "/run", "/containers"):
         os.makedirs(f"{real}{name}", 0o711 if not name else 0o700, exist_ok=True)
@@ -54,9 +59,12 @@ def examine(data_dir: str) -> Findings:
     machine = os.uname().machine
     program, fork_problem = _seccomp_program(machine)
     looser, snapshot_problem = _seccomp_program(machine, snapshot=True)
-    host = Host(real, memory, tag, crun, image, layout, in_memory, most, machine, program, looser)
+    host = Host(real, memory, tag, crun, image, layout, in_memory, most, machine, program, looser, cdi)
     snapshot_problem = problem or fork_problem or snapshot_problem or _snapshot_problem(host)
-    return Findings(host, problem, problem or fork_problem, snapshot_problem, notes)
+    found = gpus.examine(cdi)
+    if found.note:
+        notes["gpus"] = found.note
+    return Findings(host, problem, problem or fork_problem, snapshot_problem, notes, found.gpus)
 
 
 def _crun_problem(crun: str) -> str:

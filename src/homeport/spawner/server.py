@@ -38,6 +38,7 @@ class Server:
         self._snapshots = Snapshots(findings.host, self._network, self._templates, self._poller)
         self._snapshots.problem = findings.snapshot_problem
         self._containers = Containers(findings.host, self._network, self._templates, self._snapshots)
+        self._containers.gpus = findings.gpus
         self._wakeup = os.pipe()
         self._ending = False
         self._stocked = False
@@ -184,6 +185,7 @@ class Server:
             },
             "templates": self._templates.seen(),
             "snapshots": self._snapshots.seen(),
+            "gpus": [{"name": gpu.name, "model": gpu.model} for gpu in self._findings.gpus],
             "notes": {**self._findings.notes, "network": f"{self._network.network}/{subnet.PREFIX}"},
         }
 

@@ -18,6 +18,7 @@ from . import (
     cgroup,
     cgroup_layout,
     command,
+    gpus,
     network,
     ocispec,
     orders,
@@ -163,7 +164,9 @@ class Start(NamedTuple):
         places = self._volume_places()
         binds = [(places.get(source, source), target, read_only) for source, target, read_only in self.spec["binds"]]
         env = {**private.env(self.host.private, self.directory.id), **self.spec["env"]}
-        return ocispec.config({**self.spec, "binds": binds, "env": env}, place)
+        config = ocispec.config({**self.spec, "binds": binds, "env": env}, place)
+        given = self.spec.get("gpus_given")
+        return gpus.give(config, given, self.host.cdi) if given else config
 
     def _order(self, forked: Forked) -> None:
         """First of all: it unfolds its image while we make the rest."""
@@ -216,7 +219,10 @@ class Start(NamedTuple):
         file = self.directory.file
         config = private.file(self.host.private, self.directory.id, "config.json")
         netns = self.lease.netns if self.lease.netns >= 0 else self.lease.wiring.make_namespace(_LINK_MS_MAX)
-        _write(config, json.dumps(self._config(netns)), 0o600)  # it holds what is secret
+        described = self._config(netns)
+        _write(config, json.dumps(described), 0o600)  # it holds what is secret
+        if "hooks" in described:  # they look for the root in the bundle, whatever -f says, and need nothing that is secret
+            _write(file("config.json"), json.dumps({key: described[key] for key in ("ociVersion", "root")}))
         where = ("-b", self.directory.path, "-f", config)
         argv = self.host.crun_argv(file("crun.log"), "run", "-d", "--pid-file", file("pid"), *where, self.directory.id)
         launch = Launch(self.host, self.directory.id, argv, file("crun.log"), (-1, self.stdout, self.stderr))

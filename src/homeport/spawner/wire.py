@@ -7,6 +7,7 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
     hello     {}                                            {pid, version, instance, backends: {name: why it is off, or ""},
                                                              templates: [{pid, base, ready}],
                                                              snapshots: [{name, pid, ready}],
+                                                             gpus: [{name, model}],
                                                              notes: {subject: text}}   what is special about this machine
     start     {spec: StartSpec} + 0 or 1 fd                 {address, shim_pid, existed}   idempotent by spec["id"];
                                                             the fd's file is JSON {name: value}: environment that is
@@ -25,15 +26,16 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
 
 StartSpec: {id, layers: [dir...], argv, env: {..}, cwd, binds: [[source, target, read_only]...], hostname, log_path, port,
             cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms,
-            backend: "auto"|"crun", base_layers, snapshot}
+            backend: "auto"|"crun", base_layers, snapshot, gpus: {model, count}|null}
 "auto" forks the guest from a template where that is possible, else crun starts it and the log says why. `base_layers` is how
 many of the layers, from the last, are a base image that the platform made itself; without it there is no fork. `snapshot`
 names the version of a Server that wants a memory snapshot ("" or missing: none): the first container has one made, later
-ones come from it. Where that is not possible it is started as ever, and the log says why.
+ones come from it. Where that is not possible it is started as ever, and the log says why. `gpus` (missing: none) are the
+container's own, whole ones that no container has that may still live; such a container is always started by crun.
 
 The directory of a container, `<data dir>/containers/<id>/`, is the truth that outlives every process. Files are written
 to a temporary name and renamed:
-    spec.json    the StartSpec, before anything is started
+    spec.json    the StartSpec, before anything is started; with gpus also gpus_given: [{name, nodes: [path...]}...]
     state.json   {id, shim_pid, shim_start, init_pid, init_start, address, netns, cgroups: [dir...], started_at_ms,
                   backend: "crun"|"fork"|"snapshot"}   the last one once it runs
     exit.json    {exit_code|null, signal|null, oom: bool, error: ""|"one line", step: "", ended_at_ms}
