@@ -45,6 +45,7 @@ from homeport.testing.router import FakeRouter
 
 DEBIAN = ImageRecipe("debian_slim", "3.13")
 ROOM = CapacityKnown(cpu_milli=64_000, memory_mib=64_000)
+SPEC_OPTIONS = ("secrets", "env", "sessioned", "scale")
 
 
 class Clock:
@@ -84,10 +85,10 @@ class Plant:
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
+        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also SPEC_OPTIONS."""
         self.asked += 1
         source = self.tree({"web.py": text})
-        more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
+        more = {name: said.pop(name) for name in SPEC_OPTIONS if name in said}
         spec = ServerSpec(server, Entry("web", "Web", "web.py"), DEBIAN, port=8000, **more)
         manifest = AppManifest("shop", (spec,), source)
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)

@@ -59,6 +59,7 @@ backend lobby
     timeout server 330s
     http-request set-header X-Homeport-Router {{secret}}
     http-request set-header X-Homeport-Host %[var(txn.host)]
-    server {LOBBY_SERVER} {{address}}
+    http-request set-header X-Homeport-Caller %[var(txn.token)]
+    server {LOBBY_SERVER} {{address}} maxconn 512
 
 """
