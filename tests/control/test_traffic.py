@@ -30,7 +30,9 @@ class Still:
         return NOW_MS + 100_000
 
 
-def record(service_id: str, at_ms: int, *, status: int = 200, container: str = "<NOSRV>", why: str = "-") -> RequestRecord:
+def record(
+    service_id: str, at_ms: int, *, status: int = 200, container: str = "<NOSRV>", refused: bool = False
+) -> RequestRecord:
     route = f"be0000|main|0|0|0|0|ap-1|{service_id}|1"
     seconds = f"{at_ms // 1000}.{at_ms % 1000:03d}"
     fields = [
@@ -41,8 +43,7 @@ def record(service_id: str, at_ms: int, *, status: int = 200, container: str = "
         *"01234",
         "7",
         "8",
-        "--",
-        why,
+        "LR" if refused else "--",
         "-",
         "HTTP/1.1",
         "GET",
@@ -113,12 +114,11 @@ def test_pages_are_oldest_first_and_end(play: Callable[..., None]) -> None:
 def test_what_was_refused_before_its_server_is_no_request_of_it(play: Callable[..., None]) -> None:
     async def story(plant: Plant, traffic: Traffic) -> None:
         own = service_id(plant)
-        whys = ("auth", "env", "stopped")
-        traffic.log.take([record(own, NOW_MS, status=401, why=why) for why in whys])
-        traffic.log.take([record(own, NOW_MS, status=503, why="empty"), record(own, NOW_MS)])
+        traffic.log.take([record(own, NOW_MS, status=status, refused=True) for status in (401, 403, 404)])
+        traffic.log.take([record(own, NOW_MS, status=503, refused=True), record(own, NOW_MS)])
         answer: Any = await traffic.server_stats(HOUR)
         assert (answer["request_count"], answer["request_count_by_status_code"]) == (2, {"2xx": 1, "5xx": 1})
-        assert dict(traffic.log.refused) == dict.fromkeys(whys, 1)
+        assert dict(traffic.log.refused) == {"auth": 1, "env": 1, "stopped": 1}
 
     play(story)
 

@@ -45,18 +45,27 @@ FRONTEND = f"""\
     http-request track-sc0 var(txn.sname) table sessions_live if {{{{ var(txn.sname) -m found }}}}
     http-request set-var(txn.placed) var(txn.session),field(2,|) if {{{{ var(txn.sname) -m found }}}}
 """
+# While there is no sessioned Server. A worker that was replaced when the first one came has no way to one.
+WITHOUT = """\
+    http-request set-var(txn.sessioned) bool(true) if {{ var(txn.route),field(3,|) -m int ge 2 }}
+    acl sessioned var(txn.sessioned) -m found
+    acl lobby always_false
+{refuse_session}
+"""
 REFUSED = "sessioned !lobby !own_session"
 REFUSED_TEXT = "this Server needs the token of a session that has not ended"
 
 # A session keeps its container while that drains, and is lost with it: nobody else gets its requests.
 PERSIST = "    force-persist if { var(txn.placed) -m found }\n"
 
+# The first rule finds nothing. It is there so that the map is always loaded, and can be asked for and changed.
 LOBBY = f"""\
 backend sessions_live
     stick-table type string len 32 size 200k expire 24h store conn_cur,http_req_cnt
 
 backend lobby
     timeout server 330s
+    http-request set-var(txn.session) str(-),map_str({{sessions_map}})
     http-request set-header X-Homeport-Router {{secret}}
     http-request set-header X-Homeport-Host %[var(txn.host)]
     http-request set-header X-Homeport-Caller %[var(txn.token)]
