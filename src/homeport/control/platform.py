@@ -258,9 +258,7 @@ class Platform:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
         if app is None or app.state is AppState.STOPPED:
-            raise ConflictError(
-                f"App is already stopped. (Stopped at {views.iso(row.stopped_at_ms)} by {row.stopped_by!r})."
-            )
+            raise ConflictError(views.already_stopped(row))
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
             while row.app_id in self._loop.world.apps and not self._over(Subject(row.app_id)):
