@@ -148,7 +148,7 @@ class Platform:
     @property
     def places(self) -> Places:
         parts = self._parts
-        table, under_way = parts.publisher.vault.table, parts.publisher.under_way
+        table, under_way = parts.publisher.vault.table, parts.publisher.preparing.environment
         return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
 
     @property
@@ -229,7 +229,7 @@ class Platform:
         return self._parts.publisher.deploy(request, wait)
 
     def cancel_deploy(self, request_id: str) -> bool:
-        return self._parts.publisher.cancel(request_id)
+        return self._parts.publisher.preparing.cancel(request_id)
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)
