@@ -57,13 +57,14 @@ def test_a_deploy_of_what_is_live_already_waits_for_nothing(tmp_path: Path) -> N
     asyncio.run(story())
 
 
-def test_a_recreate_that_is_repeated_waits_for_the_old_containers_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", list(Strategy))
+def test_a_recreate_of_what_is_there_waits_for_the_old_containers_too(tmp_path: Path, before: Strategy) -> None:
     async def story() -> None:
         async with running(tmp_path, obedient=False) as plant:
             plant.publisher = replace(plant.publisher, recreate_wait_s=0)
             await plant.deploy("one")
-            for _ in range(2):
-                settled = await plant.deploy("two", strategy=Strategy.RECREATE)
-                assert (settled["state"], settled["version"], settled["containers_left"]) == ("live", 2, 1)
+            await plant.deploy("two", strategy=before)
+            settled = await plant.deploy("two", strategy=Strategy.RECREATE)
+            assert (settled["state"], settled["version"], settled["containers_left"]) == ("live", 2, 1)
 
     asyncio.run(story())

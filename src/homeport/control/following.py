@@ -35,6 +35,11 @@ class Published:
     deployment: Deployment
     noop: bool
 
+    @property
+    def recreates(self) -> bool:
+        """Whether what it replaces has to be gone at its end: it was asked for so, now or before."""
+        return Strategy.RECREATE in (self.fact.strategy, self.deployment.strategy)
+
 
 @dataclass(frozen=True, slots=True)
 class Follower:
@@ -46,13 +51,13 @@ class Follower:
     async def tell(self, published: Published, wait: bool) -> AsyncIterator[Event]:
         """`published`, and with `wait` what happens until `settled`; of a no-op only while its version is on its way."""
         app, deployment = published.app, published.deployment
-        under_way = self._is_under_way(app, deployment)
+        under_way = self._is_under_way(published)
         with self.watchers.of_app(app.app_id) as happenings:
             yield Event("published", self._published(published, under_way))
             if wait and (under_way or not published.noop):
                 if published.noop:
                     yield progress("rollout", f"v{deployment.version} is the same, and on its way; waiting for it")
-                async for event in self._follow(app, deployment, happenings):
+                async for event in self._follow(published, happenings):
                     yield event
 
     def _published(self, published: Published, under_way: bool) -> dict[str, object]:
@@ -73,10 +78,10 @@ class Follower:
             ],
         }
 
-    async def _follow(self, app: App, deployment: Deployment, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
+    async def _follow(self, published: Published, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
+        app, deployment = published.app, published.deployment
         began_ms = deployment.published_at_ms
-        recreate = deployment.strategy is Strategy.RECREATE
-        if recreate and self._older(app, deployment):
+        if deployment.strategy is Strategy.RECREATE and self._older(app, deployment):
             yield progress("terminate", "Terminating running containers")
         for container in app.containers:
             yield Event("container", views.container_event(container, _service_name(app, container.service_id)))
@@ -91,7 +96,7 @@ class Follower:
                 deployment = event.deployment
         await self.loop.routed(app.app_id)  # whoever is told that it is live may ask it at once
         settled = await self._settled(app.app_id, deployment, began_ms)
-        if recreate and deployment.state is DeploymentState.LIVE:
+        if published.recreates and deployment.state is DeploymentState.LIVE:
             async for event in self._until_gone(app, deployment, happenings):
                 if isinstance(event, RequestsCut):
                     cut[event.container_id] = event.count
@@ -115,9 +120,10 @@ class Follower:
         while not happenings.empty():
             yield happenings.get_nowait()
 
-    def _is_under_way(self, app: App, deployment: Deployment) -> bool:
-        """Whether it is not known yet what becomes of it, or what it replaces still runs though it promised otherwise."""
-        recreates = deployment.strategy is Strategy.RECREATE and deployment.state is DeploymentState.LIVE
+    def _is_under_way(self, published: Published) -> bool:
+        """Whether it is not known yet what becomes of it, or what has to be gone at its end still runs."""
+        app, deployment = published.app, published.deployment
+        recreates = published.recreates and deployment.state is DeploymentState.LIVE
         return deployment.state is DeploymentState.ROLLING or (recreates and self._older(app, deployment) > 0)
 
     def _older(self, app: App, deployment: Deployment) -> int:
