@@ -307,6 +307,8 @@ MUTANTS = (
     Mutant("what starts for the live version ends with a rollout", rollout, "_sides", _only_the_new_ones_are_kept),
     Mutant("overtaken containers are not counted", rollout, "_ready_of_others", lambda *_: 0),
     Mutant("a container that died is not replaced", rollout, "_resize", _nobody_is_replaced),
+    Mutant("a container with sessions is scaled down", rollout, "_stays", lambda *_: False),
+    Mutant("a container that had sessions stays for ever", observe, "loaded", scaling.ends_of_sessions_are_overlooked),
     Mutant("min_containers is overlooked", rollout, "wanted", scaling.wanted_without("min_containers")),
     Mutant("max_containers is overlooked", rollout, "wanted", scaling.wanted_without("max_containers")),
     Mutant("buffer_containers is overlooked", rollout, "wanted", scaling.wanted_without("buffer_containers")),

@@ -70,7 +70,7 @@ class Load:
     """What samples said of one service. Not written down: it comes again by itself."""
 
     in_flight_centi: int = 0  # on average over the last sample that had any
-    seen_at_ms: int = 0
+    seen_at_ms: int = 0  # the end of that sample
     busy: tuple[Busy, ...] = ()
     peaks: tuple[Peak, ...] = ()  # later ones are lower
     rising_since_ms: int = 0  # since then it needed more than it has without a pause; 0: it doesn't

@@ -120,12 +120,14 @@ def autoscaler_updated(draft: Draft, fact: AutoscalerUpdated) -> None:
                 draft.events.append(changed)
 
 
-def loaded(draft: Draft, fact: ServiceLoad) -> None:
-    """A sample of one service that had requests."""
+def loaded(draft: Draft, fact: ServiceLoad) -> bool:
+    """A sample of one service that had requests. True: a container of it lost its last session, and need not stay."""
     service, spec = draft.services.get(fact.service_id), draft.current_spec(fact.service_id)
-    if service is not None and spec is not None:
-        load = Load(fact.in_flight_centi, draft.now_ms, fact.busy)
-        draft.scale(scale.loaded(service, spec, load, draft.now_ms))
+    if service is None or spec is None:
+        return False
+    load = Load(fact.in_flight_centi, draft.seen.until_ms, fact.busy)
+    draft.scale(scale.loaded(service, spec, load, draft.now_ms))
+    return bool(spec.sessions_max) and not {b.container_id for b in service.load.busy} <= {b.container_id for b in fact.busy}
 
 
 def demanded(draft: Draft, fact: DemandSeen) -> None:
