@@ -141,6 +141,7 @@ class Container:
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
+    sick_since_ms: int = 0  # the first of these; 0: none
     placed_at_ms: int = 0  # when there was room for it
     failed: bool = False  # it ends because of what it did itself
     gpus: Gpus | None = None  # its own until it ended; given when there was room for it
