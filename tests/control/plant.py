@@ -84,10 +84,11 @@ class Plant:
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
+        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`,
+        `sessioned`, `scale`."""
         self.asked += 1
         source = self.tree({"web.py": text})
-        more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
+        more = {name: said.pop(name) for name in ("secrets", "env", "sessioned", "scale") if name in said}
         spec = ServerSpec(server, Entry("web", "Web", "web.py"), DEBIAN, port=8000, **more)
         manifest = AppManifest("shop", (spec,), source)
         request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
