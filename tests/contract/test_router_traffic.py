@@ -179,6 +179,22 @@ def test_the_newer_affinity_header_wins() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("header", ["modal_session_id", "modal_routing_affinity_key"])
+def test_an_empty_key_is_none(header: str) -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve(*NAMES)
+        held = [asyncio.create_task(bench.get("/hold", **{header: ""})) for _ in range(4)]
+        await until(lambda: _in_flight(bench, 4), "four requests in flight")
+        assert sorted((await bench.real.observe()).values()) == [1, 1, 1, 1]
+        for name in NAMES:
+            await bench.release(name)
+        await asyncio.gather(*held)
+        home = (await bench.get(modal_session_id="s")).text
+        assert {(await bench.get(modal_session_id="s", modal_routing_affinity_key="")).text for _ in range(8)} == {home}
+
+    play(scenario, nbthread=1)
+
+
 def test_parallel_first_requests_of_a_session_meet_in_one_container() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve(*NAMES)

@@ -192,3 +192,15 @@ def test_a_server_or_a_range_that_there_is_not_is_refused(play: Callable[..., No
             await traffic.server_stats(replace(HOUR, since_ms=1, until_ms=8 * 86_400_000))
 
     play(story)
+
+
+def test_who_was_not_let_in_and_who_only_talked_to_the_platform_is_in_no_log_of_a_server(play: Callable[..., None]) -> None:
+    async def story(plant: Plant, traffic: Traffic) -> None:
+        for why, status in (("auth", 401), ("session", 401), ("lobby", 200), ("lobby", 503), ("full", 429)):
+            traffic.log.take([record(service_id(plant), NOW_MS, status=status, why=why)])
+        answer: Any = await traffic.newest(HOUR, 10)
+        assert [row["why"] for row in answer["requests"]] == ["full"]
+        assert traffic.log.counts == {(service_id(plant), "4xx"): 1}
+        assert traffic.log.refused == {"auth": 1, "session": 1, "lobby": 1}
+
+    play(story)

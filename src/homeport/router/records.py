@@ -19,7 +19,8 @@ class RequestRecord:
     """A finished request; `at_ms` is when its first byte came.
 
     Times are milliseconds, -1 where a phase was not reached; sizes are bytes.
-    `why` tells what refused it: nohost, stopped, auth, env, empty, full; nothing for a request that was carried.
+    `why` tells what refused it: nohost, stopped, auth, env, session, empty, full; nothing for a request that was
+    carried. `lobby` is none of a Server's: it begins or ends a session, at the control plane.
     `termination` is HAProxy's two letters (`--` for a normal end).
     """
 

@@ -172,8 +172,8 @@ frontend http
     http-request del-header authorization if bearer
 
     # sticky key: sha256("slot|key")
-    http-request set-var(txn.sid) req.fhdr(modal-session-id)
-    http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key)
+    http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-session-id)
+    http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-routing-affinity-key)
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }} !sessioned
 
     # who asked and how, we alone say; `Connection` could name headers for the container to drop
@@ -193,7 +193,7 @@ frontend http
     http-request set-log-level notice if {{ var(txn.be),nbsrv eq 0 }} !sessioned
 {refuse_empty}
     http-after-response set-var(txn.token) var(txn.foreign) if foreign
-    http-request set-var(txn.why) str(session) if lobby
+    http-request set-var(txn.why) str(lobby) if lobby
     use_backend lobby if lobby
     use_backend %[var(txn.be)]
 
