@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from homeport.control import kernel, redeploy
@@ -275,6 +275,7 @@ MUTANTS = (
     Mutant("the startup timeout is forgotten", retire, "_never_ready", _nothing),
     Mutant("a sick container is kept for ever", retire, "FAILED_PROBES_MAX", 10**9),
     Mutant("a rollout waits for room for ever", retire, "_never_placed", _nothing),
+    Mutant("a container that falls silent counts for nothing", retire, "failures", SimpleNamespace(count=_nothing)),
     Mutant("a stopped App keeps its containers", retire, "stop_all", _nothing),
     Mutant("a drain is never over", retire, "expire", _drains_are_never_over),
     # observe: what a fact means

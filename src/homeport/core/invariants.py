@@ -110,6 +110,15 @@ def a_start_waits_its_turn(old: App | None, app: App) -> Iterator[str]:
             yield f"{container.container_id} is ready without an address"
 
 
+def what_failed_is_counted(old: App | None, app: App) -> Iterator[str]:
+    """Whoever is told to stop for what it did itself keeps the next one waiting, as if it had ended."""
+    was = {c.container_id: c.failed for c in old.containers} if old else {}
+    counted = {s.service_id for s in app.services if s.failures}
+    for container in app.containers:
+        if container.failed and not was.get(container.container_id, True) and container.service_id not in counted:
+            yield f"{container.container_id} failed ({container.reason}), and that is forgotten"
+
+
 def live_means_serving(old: App | None, app: App) -> Iterator[str]:
     """A version becomes live only with everything that it wants serving."""
     was = _deployments(old)
@@ -275,6 +284,7 @@ LAWS: Sequence[Law] = (
     a_service_keeps_its_id,
     a_container_keeps_its_place,
     a_start_waits_its_turn,
+    what_failed_is_counted,
     live_means_serving,
     a_rollout_takes_nothing_away,
     the_live_version_is_kept_up,
