@@ -16,6 +16,7 @@ from homeport.control.requests import TrafficQuery
 from homeport.control.traffic import Traffic
 from homeport.errors import InvalidError, NotFoundError
 from homeport.router.records import RequestRecord, parse
+from homeport.router.sessiontext import LOBBY_SERVER
 from homeport.settings import Settings
 from homeport.store.requests import RequestStore
 
@@ -190,5 +191,19 @@ def test_a_server_or_a_range_that_there_is_not_is_refused(play: Callable[..., No
             await traffic.newest(replace(HOUR, since_ms=5, until_ms=5), 10)
         with pytest.raises(InvalidError, match="7 days"):
             await traffic.server_stats(replace(HOUR, since_ms=1, until_ms=8 * 86_400_000))
+
+    play(story)
+
+
+def test_who_was_not_let_in_and_who_only_talked_to_the_platform_is_in_no_log_of_a_server(play: Callable[..., None]) -> None:
+    async def story(plant: Plant, traffic: Traffic) -> None:
+        own = service_id(plant)
+        refused = [record(own, NOW_MS, status=status, refused=True) for status in (401, 403, 429)]
+        lobby = [record(own, NOW_MS, status=status, container=LOBBY_SERVER) for status in (200, 503)]
+        traffic.log.take([*refused, *lobby])
+        answer: Any = await traffic.newest(HOUR, 10)
+        assert [row["why"] for row in answer["requests"]] == ["full"]
+        assert traffic.log.counts == {(own, "4xx"): 1}
+        assert traffic.log.refused == {"auth": 1, "env": 1, "lobby": 1}
 
     play(story)

@@ -216,9 +216,9 @@ class Box:
         wait_until(answers, f"{text!r} from {url}")
 
     @contextmanager
-    def held(self, app: str, url: str) -> Iterator[HeldRequest]:
-        """A request that is inside the App's container, which keeps it until it is let go."""
-        container = self.container(app)["container_id"]
+    def held(self, app: str, url: str, container: str = "") -> Iterator[HeldRequest]:
+        """A request that is inside the App's container, or the one named, which keeps it until it is let go."""
+        container = container or self.container(app)["container_id"]
         held = HeldRequest(self, container)
         asking = threading.Thread(target=held.ask, args=(url,), daemon=True)
         asking.start()

@@ -331,6 +331,8 @@ def test_a_sessioned_class_makes_a_sessioned_server() -> None:
     assert made._options.spec.sessioned
     with pytest.raises(InvalidError, match="1000 sessions per container"):
         modal.App("rooms").server(max_concurrency=1001)(Rooms)
+    with pytest.raises(InvalidError, match="lower `target_concurrency`"):
+        modal.App("rooms").server(target_concurrency=1000.5)(Rooms)
 
 
 def test_sessioned_where_it_does_not_belong_is_refused() -> None:

@@ -62,7 +62,7 @@ class Autoscaler:
             "server_name": server,
             "object_id": next(s.service_id for s in app.services if s.name == server),
             "current_settings": _public(effective(deployment, subject.spec)),
-            "default_settings": _public(self._defaults()),
+            "default_settings": _public(self._defaults(subject.spec)),
             "static_settings": self._static(deployment, server),
             "override_settings": {_name(o.setting): _value(_name(o.setting), o.value) for o in mine},
             "override_events": [
@@ -83,7 +83,7 @@ class Autoscaler:
         Raises InvalidError for what is not legal, or would not go together with the settings that stay as they are.
         """
         subject = self._subject(target)
-        new = {_setting(name)[0]: self._stored(name, value) for name, value in changes.items()}
+        new = {_setting(name)[0]: self._stored(subject.spec, name, value) for name, value in changes.items()}
         for deployment in subject.app.deployments:
             current = deployment.state in (DeploymentState.LIVE, DeploymentState.ROLLING)
             for spec in deployment.services if current else ():
@@ -115,8 +115,10 @@ class Autoscaler:
         there = ", ".join(spec.name for spec in next(iter(current.values())).services) or "none"
         raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
 
-    def _defaults(self) -> ServiceSpec:
-        return ServiceSpec("", "", scaledown_window_s=self.publisher.settings.scaledown_window_s)
+    def _defaults(self, spec: ServiceSpec) -> ServiceSpec:
+        """Sessions are always a reason for another container: where one has no room, the next has to come."""
+        seconds, centi = self.publisher.settings.scaledown_window_s, spec.sessions_max * 100
+        return ServiceSpec("", "", scaledown_window_s=seconds, target_concurrency_centi=centi)
 
     def _static(self, deployment: Deployment, server: str) -> Json:
         """What the code says; a setting that it does not mention is not there."""
@@ -125,11 +127,11 @@ class Autoscaler:
         said = {name: getattr(policy, core) for name, (core, _) in SETTINGS.items()}
         return {name: _value(name, value) for name, value in said.items() if value is not None}
 
-    def _stored(self, name: str, value: object) -> int:
-        """In the core's units. A target between 0 and 1 is 1 (semantics 2.1.5)."""
+    def _stored(self, spec: ServiceSpec, name: str, value: object) -> int:
+        """In the core's units. A target between 0 and 1 is 1, and one of 0 is none (semantics 2.1.5)."""
         core, factor = _setting(name)
-        if value is None:
-            return int(getattr(self._defaults(), core))
+        if value is None or (name == "target_concurrency" and not isinstance(value, bool) and value == 0):
+            return int(getattr(self._defaults(spec), core))
         number = not isinstance(value, bool) and isinstance(value, int if factor == 1 else (int, float))
         if not number or not 0 <= cast(float, value) <= 1e9:
             raise InvalidError(
@@ -157,7 +159,7 @@ def _setting(name: str) -> tuple[str, int]:
 def _refuse(spec: ServiceSpec) -> None:
     policy = ScalePolicy(
         target_concurrency_centi=spec.target_concurrency_centi or None,
-        max_concurrency=spec.max_concurrency or None,
+        max_concurrency=spec.max_concurrency or spec.sessions_max or None,
         min_containers=spec.min_containers,
         max_containers=spec.max_containers or None,
         buffer_containers=spec.buffer_containers,

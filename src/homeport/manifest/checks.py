@@ -175,9 +175,10 @@ def scale_problems(scale: ScalePolicy) -> Iterator[str]:
 
 
 def _sessions(server: ServerSpec) -> Iterator[str]:
-    most = server.scale.max_concurrency
-    if server.sessioned and most and most > SESSIONS_MAX:
-        yield f"a sessioned Server can have {SESSIONS_MAX} sessions per container at most; lower `max_concurrency`."
+    most, target_centi = server.scale.max_concurrency or 0, server.scale.target_concurrency_centi or 0
+    name = "max_concurrency" if most else "target_concurrency"
+    if server.sessioned and max(most * 100, 0 if most else target_centi) > SESSIONS_MAX * 100:
+        yield f"a sessioned Server can have {SESSIONS_MAX} sessions per container at most; lower `{name}`."
 
 
 def _resources(resources: Resources) -> Iterator[str]:

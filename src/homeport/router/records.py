@@ -13,7 +13,7 @@ _FIELDS = 19
 _REFUSED = "LR"  # what HAProxy says of an answer that our rules gave
 BAD_REQUEST = "<BADREQ>"  # no request line that could be read
 EMPTY = "empty"  # `why` of a request that found no container: demand
-LOBBY = "lobby"  # of one that began or ended a session: the control plane answered
+LOBBY = "lobby"  # of one that began or ended a session: the control plane answered, not the Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class RequestRecord:
     """A finished request; `at_ms` is when its first byte came.
 
     Times are milliseconds, -1 where a phase was not reached; sizes are bytes.
-    `why` tells what refused it: nohost, stopped, auth, session, env, empty, full; nothing for a request that was carried.
+    `why` tells what refused it: nohost, stopped, auth, env, session, empty, full; nothing for a request that was
+    carried. `lobby` is none of a Server's: it begins or ends a session, at the control plane.
     `termination` is HAProxy's two letters (`--` for a normal end).
     """
 

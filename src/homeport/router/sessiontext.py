@@ -13,7 +13,8 @@ LOBBY_SERVER = "controlplane"
 
 WITHOUT_TOKEN = f"""query,'regsub("(^|&){QUERY}=[^&]*","",g)','regsub("^&","")'"""
 SET_COOKIE = f"{COOKIE}=%[var(txn.qtoken)]; Path=/; Secure; HttpOnly; SameSite=Lax"
-PLACE = "%[path]%[var(txn.rest),length,bool,iif(?,)]%[var(txn.rest)]"
+# Browsers take `//host` and `/\host` for another host. `/.//host` is the same path of this one, in their eyes too.
+PLACE = "%[var(txn.dot)]%[path]%[var(txn.rest),length,bool,iif(?,)]%[var(txn.rest)]"
 AGAIN = f'hdr Location "{PLACE}" hdr Set-Cookie "{SET_COOKIE}" hdr Cache-Control no-store'
 
 # An own variable costs those who have no sessions the least. 2 and 3: sessioned, and public or not for who begins one.
@@ -34,6 +35,7 @@ FRONTEND = f"""\
 {{refuse_session}}
     http-request set-var(txn.rest) {WITHOUT_TOKEN} if sessioned {{{{ url_param({QUERY}) -m found }}}}
     http-request set-query %[var(txn.rest)] if {{{{ var(txn.rest) -m found }}}}
+    http-request set-var(txn.dot) str(/.) if by_query {{{{ path_beg // /\\\\ }}}}
     http-request return status 307 {AGAIN} if by_query
     http-request del-header modal-authorization if sessioned
     http-request replace-header Cookie '(^|.*;[ ]*){COOKIE}=[^;]*(;[ ]*)?(.*)' '\\1\\3' if sessioned

@@ -166,8 +166,8 @@ frontend http
     http-request del-header authorization if bearer
 
     # sticky key: sha256("slot|key")
-    http-request set-var(txn.sid) req.fhdr(modal-session-id)
-    http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key)
+    http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-session-id)
+    http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-routing-affinity-key)
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }} !sessioned
 
     # who asked and how, we alone say; `Connection` could name headers for the container to drop
