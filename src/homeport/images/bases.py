@@ -22,7 +22,7 @@ from .materials import Materials
 from .redact import Redactor
 from .settings import ImageSettings
 from .storage import Invocation, Storage
-from .workplace import Visible, workplace
+from .workplace import Visible
 
 SCRATCH = "scratch"
 REVISION_OFFICIAL = "official"
@@ -76,7 +76,7 @@ class Bases:
 
     async def run(self, dockerfile: str, tag: str) -> str:
         """Build a file of our own, in silence; returns the image's id. Raises BuildFailed with its last lines."""
-        async with workplace([], Visible()) as place:
+        async with self._storage.workplace([], Visible()) as place:
             finished = await self._storage.build(Invocation(dockerfile, tag), place, _ignore)
         if finished.returncode != 0:
             raise BuildFailed([line for line in finished.tail if line.strip()][-10:])
@@ -119,7 +119,7 @@ class Bases:
         read = self.credentials(recipe, redactor, [reference])
         login = await asyncio.to_thread(read) if read else ""
         progress(f"pulling {reference}")
-        async with workplace([]) as place:
+        async with self._storage.workplace([]) as place:
             auth_file: Path | None = place.private / "auth.json" if login else None
             if auth_file:
                 auth_file.write_text(login)

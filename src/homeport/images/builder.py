@@ -42,7 +42,7 @@ class BuildahImages(Images):
 
     def __init__(self, settings: ImageSettings, materials: Materials | None = None) -> None:
         self._settings = settings
-        self._storage = Storage(settings.root, settings.runroot)
+        self._storage = Storage(settings.root, settings.runroot, settings.build_memory_gib << 10)
         self._index = Index(settings.root / "index.json")
         self._names = PublishedNames(settings.root / "names.json")
         materials = materials or NoMaterials()

@@ -23,6 +23,7 @@ class ImageSettings:
     guest_lib: Path | None = None  # the directory that holds our package as containers see it, for functions in builds
     cache_gib: int = 20  # of layers that no image needs
     cache_days: int = 14
+    build_memory_gib: int = 0  # that one build may use; 0 is half of the machine's
 
     @property
     def logs(self) -> Path:

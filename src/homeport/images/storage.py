@@ -9,7 +9,8 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from ..ports import Image, Progress
 from . import layers, layout, pythons, registry, runner, workplace
 from .layers import Stored
 from .runner import Finished, LineSink
-from .workplace import Workplace
+from .workplace import Grounds, Visible, Workplace
 
 RESERVE_BYTES = 1 << 20
 PULL_BEGINS = ("Getting image source", "Copying", "Writing")  # what buildah says once a registry has answered
@@ -40,9 +41,11 @@ class Invocation:
 
 
 class Storage:
-    def __init__(self, root: Path, runroot: Path) -> None:
+    def __init__(self, root: Path, runroot: Path, build_memory_mib: int = 0) -> None:
+        """build_memory_mib: what a build may use; 0 is half of the machine's memory."""
         self._root = root
         self._runroot = runroot
+        self._grounds = Grounds.under(runroot, build_memory_mib)
         self._driver = ""
         self._opening = asyncio.Lock()
 
@@ -53,7 +56,7 @@ class Storage:
                 return
             self._root.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._runroot.mkdir(parents=True, exist_ok=True, mode=0o700)
-            await workplace.sweep()
+            await workplace.sweep(self._grounds)
             self._driver = layers.driver_in_use(self._root) or await self._probe()
             await self.remove_working_containers()
             self.reserve(give=False)
@@ -105,6 +108,10 @@ class Storage:
             command=tuple(found.get("Cmd") or ()),
             workdir=str(found.get("WorkingDir") or ""),
         )
+
+    def workplace(self, runs: Sequence[Visible], every: Visible | None = None) -> AbstractAsyncContextManager[Workplace]:
+        """For one build: see `workplace.workplace`."""
+        return workplace.workplace(self._grounds, runs, every)
 
     async def build(self, what: Invocation, place: Workplace, sink: LineSink) -> Finished:
         """One build, tagged when it succeeds."""
