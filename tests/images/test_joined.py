@@ -8,7 +8,7 @@ import os
 import pytest
 
 from homeport.errors import ImageBuildError, PlatformError
-from homeport.images import runner
+from homeport.images import lines, runner
 from homeport.images.joined import Joined
 from homeport.ports import Progress
 
@@ -47,6 +47,29 @@ def test_a_late_comer_hears_everything_and_gets_the_same_result() -> None:
         assert await asyncio.gather(first, second) == [1, 1]
         assert early == late == ["begun", "done"]
         assert await joined.do("k", work, early.append) == 2
+
+    asyncio.run(story())
+
+
+def test_work_that_says_without_end_is_not_remembered_whole() -> None:
+    async def story() -> None:
+        joined, late, go = Joined[int](), list[str](), asyncio.Event()
+
+        async def talks(progress: Progress) -> int:
+            for number in range(50_000):
+                progress(f"{number:0100}")
+            await go.wait()
+            return 1
+
+        first = asyncio.create_task(joined.do("k", talks, lambda _: None))
+        await turns()
+        second = asyncio.create_task(joined.do("k", talks, late.append))
+        await turns()
+        go.set()
+        assert await asyncio.gather(first, second) == [1, 1]
+        assert "left out" in late[0]
+        assert late[-1] == f"{49_999:0100}"
+        assert sum(map(len, late)) < lines.BYTES_MAX
 
     asyncio.run(story())
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..errors import PlatformError
 
-LINE_BYTES_MAX = 1 << 20
+LINE_BYTES_MAX = 1 << 17  # an argument can't be longer, so no instruction is cut
 TAIL_LINES = 40
 TERM_TO_KILL_S = 5.0
 DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")  # also when we are killed with -9: no build goes on unseen
