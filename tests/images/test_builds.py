@@ -137,6 +137,15 @@ def test_steps_that_worked_are_not_built_again_after_one_that_failed(house: Hous
     assert [line.partition(": ")[2] for line in house.steps()] == ["RUN true"]
 
 
+def test_steps_that_worked_are_known_after_a_restart_also_if_the_build_failed(house: House) -> None:
+    works = run("RUN date +%N > /works-on")
+    with pytest.raises(ImageBuildError, match="left on device"):
+        house.build(tiny(works, run("RUN echo no space left on device; false")))
+    house.images = BuildahImages(house.settings, house.stock)
+    house.build(tiny(works, run("RUN true")))
+    assert [line.partition(": ")[2] for line in house.steps()] == ["RUN true"]
+
+
 def test_the_same_lines_with_another_secret_are_another_layer(house: House) -> None:
     house.stock.secrets["st-other"] = {"TOKEN": "other-value"}
     one = house.build(tiny(replace(run("RUN echo $TOKEN | md5sum > /sum"), secrets=(TOKEN,))))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from homeport.errors import ImageBuildError, InvalidError, NotFoundError, PlatformError, ResourceExhaustedError
-from homeport.images import collecting, failures, keptlog, machine, ociruntime, pythons, registry
+from homeport.images import buildlog, collecting, failures, keptlog, machine, ociruntime, pythons, registry
 from homeport.images.buildlog import Tail, Tracker
 from homeport.images.collecting import Cached, Limits
 from homeport.images.keptlog import KeptLog
@@ -45,7 +45,7 @@ def test_a_tracker_knows_the_instruction_and_its_layer() -> None:
 
 
 def test_a_failure_has_the_step_its_status_and_its_last_lines() -> None:
-    tail = Tail()
+    tail = Tail(lambda: False)
     tail.begin("3/3: RUN bad")
     for line in ("why", "", 'Error: building at STEP "RUN bad": while running runtime: exit status 2'):
         tail.feed(line)
@@ -53,6 +53,17 @@ def test_a_failure_has_the_step_its_status_and_its_last_lines() -> None:
         "step 3 of 3: RUN bad (exit status 2)",
         "why",
     ]
+
+
+def test_a_full_disk_is_what_the_disk_says_and_not_a_step() -> None:
+    for full in (False, True):
+        tail = Tail(lambda full=full: full)  # type: ignore[misc]  # bound now
+        tail.begin("3/3: RUN bad")
+        tail.feed("dd: No space left on device")
+        tail.feed("cleaning up")
+        assert tail.is_full_disk is full
+    assert buildlog.says_no_space('Error: committing container for step "x": write /a: no space left on device')
+    assert not buildlog.says_no_space('Error: building at STEP "RUN echo no space left on device": exit status 1')
 
 
 def test_errors_are_in_the_words_that_people_know() -> None:

@@ -22,6 +22,7 @@ from .index import Index
 from .materials import Materials
 from .planning import GUEST_LIB, Segment
 from .redact import Redactor
+from .settling import Settling
 from .storage import Invocation, Storage
 from .workplace import Shown, Visible, Workplace
 
@@ -36,6 +37,7 @@ class Workshop:
 
     storage: Storage
     index: Index
+    settling: Settling
     materials: Materials
     guest_lib: Path | None
     room: asyncio.Semaphore
@@ -122,7 +124,7 @@ class Assembly:
         )
 
     async def _run(self, segment: Segment, what: Invocation, place: Workplace, base: str) -> str:
-        steps, tracker, tail = self._job.recipe.steps, Tracker(), Tail()
+        steps, tracker, tail = self._job.recipe.steps, Tracker(), Tail(self._shop.storage.is_full)
         under_way = segment.first
         loop = asyncio.get_running_loop()
         try:
@@ -186,6 +188,7 @@ class Assembly:
         job = self._job
         if job.keeps:
             self._shop.index.links[job.links.links[count]] = image_id
+            self._shop.settling.soon()
         job.reached = max(job.reached, count + 1)
         job.moved()
 
@@ -228,7 +231,7 @@ class Assembly:
 
 
 def _failure(tail: Tail, last_words: str, step: ImageStep) -> BuildFailed:
-    if tail.is_full_disk() or buildlog.NO_SPACE.search(last_words):
+    if tail.is_full_disk or buildlog.says_no_space(last_words):
         return DiskFull(tail.failure(last_words))
     if step.function and (trace := tail.traceback()):
         return BuildFailed(trace, remote=True)

@@ -22,6 +22,7 @@ from .runner import Finished, LineSink
 from .workplace import Grounds, Visible, Workplace
 
 RESERVE_BYTES = 1 << 20
+FULL_BYTES = 1 << 30
 PULL_BEGINS = ("Getting image source", "Copying", "Writing")  # what buildah says once a registry has answered
 
 
@@ -117,6 +118,15 @@ class Storage:
         """One build, tagged when it succeeds."""
         (place.work / "Dockerfile").write_text(what.dockerfile)
         return await runner.run(self._argv("build", *_build_flags(what, place)), sink)
+
+    async def sync(self) -> None:
+        """What was written to the storage's file system is on disk when it returns. Raises PlatformError."""
+        await runner.output(["sync", "--file-system", str(self._root)])
+
+    def is_full(self) -> bool:
+        """So little room is left that a build may well have failed of it."""
+        found = os.statvfs(self._root)
+        return found.f_bavail * found.f_frsize < FULL_BYTES or (found.f_files > 0 and found.f_favail == 0)
 
     async def tag(self, image_id: str, name: str) -> None:
         await runner.output(self._argv("tag", image_id, name))
