@@ -119,6 +119,7 @@ class Assembly:
             # not be asked then.
             cached=segment.whole_file and not (anew or step.env or step.secrets or step.volumes or segment.has_arguments()),
             pulls=segment.whole_file,
+            anew=anew,
             auth_file=auth_file,
             plain_http=bool(self._job.pulled) and all(map(registry.is_loopback, self._job.pulled)),
         )

@@ -50,7 +50,7 @@ class BuildahImages(Images):
         room = asyncio.Semaphore(BUILDS_AT_ONCE)
         self._settling = Settling(self._storage, self._index)
         self._shop = Workshop(self._storage, self._index, self._settling, materials, settings.guest_lib, room)
-        self._bases = Bases(settings, self._storage, materials)
+        self._bases = Bases(settings, self._storage, materials, room)
         self._builds: Joined[Image] = Joined()
         self._sharing = Sharing()
         self._dropping = asyncio.Lock()
@@ -245,7 +245,7 @@ class BuildahImages(Images):
             job.auth_file = self._bases.credentials(recipe, job.redactor, job.pulled)
             base, done = await Assembly(self._shop, job).build(base, 0, 1), 1
         if recipe.add_python:
-            base = await addpython.add(recipe.add_python, base, job.tell, self._bases, self._storage)
+            base = await addpython.add(recipe, base, job.tell, self._bases)
         if base != SCRATCH and job.keeps:
             self._index.links[job.links.links[done]] = base
             self._settling.soon()

@@ -19,6 +19,7 @@ from ..ports import Image, Progress
 from . import layers, layout, pythons, registry, runner, workplace
 from .layers import Stored
 from .runner import Finished, LineSink
+from .settings import Patience
 from .workplace import Grounds, Visible, Workplace
 
 RESERVE_BYTES = 1 << 20
@@ -37,6 +38,7 @@ class Invocation:
     build_args: tuple[tuple[str, str], ...] = ()
     cached: bool = False
     pulls: bool = False
+    anew: bool = False  # also what is stored of a registry's images by now
     auth_file: str = ""
     plain_http: bool = False  # all registries that it needs are on loopback
 
@@ -77,6 +79,9 @@ class Storage:
 
     def find(self, name_or_id: str) -> str | None:
         return layers.find(self._root, self._driver, name_or_id)
+
+    def names(self) -> set[str]:
+        return layers.names(self._root, self._driver)
 
     def by_prefix(self, prefix: str) -> str | None:
         return layers.by_prefix(self._root, self._driver, prefix)
@@ -142,25 +147,37 @@ class Storage:
                 (place / path).write_bytes(content)
             # By a path of its own it would get that path as a name, which not every temporary directory is fit for.
             said = await runner.output(self._argv("pull", "--quiet", f"oci:{place.name}:{layout.REF}"), cwd=work)
-        await runner.output(self._argv("tag", said.splitlines()[-1], name))
+        await self.sync()
+        await self.tag(said.splitlines()[-1], name)
 
-    async def pull(self, reference: str, timeout_s: float, progress: Progress, auth_file: str = "") -> tuple[str, str]:
-        """The image's id, or else why there is none. A registry that says nothing for `timeout_s` is given up."""
+    async def pull(self, reference: str, patience: Patience, progress: Progress, auth_file: str = "") -> tuple[str, str]:
+        """The image's id, or else why there is none. What comes neither in words nor in bytes is given up."""
         options = [f"--authfile={auth_file}"] if auth_file else []
         if registry.is_loopback(reference):
             options.append("--tls-verify=false")
+        loop, answered = asyncio.get_running_loop(), False
         try:
-            async with asyncio.timeout(timeout_s) as deadline:
+            async with asyncio.timeout(patience.total_s) as total, asyncio.timeout(patience.answer_s) as deadline:
+
+                def moved() -> None:
+                    if answered:
+                        deadline.reschedule(loop.time() + patience.stall_s)
 
                 def sink(line: str) -> None:
+                    nonlocal answered
                     if line.startswith(PULL_BEGINS):
-                        deadline.reschedule(None)
+                        answered = True
                         progress(line)
+                    moved()
 
                 argv = self._argv("pull", "--policy=always", *options, f"docker://{reference}")
-                finished = await runner.run(argv, sink)
+                finished = await runner.run(argv, sink, on_bytes=moved)
         except TimeoutError:
-            return "", f"the registry of {reference} did not answer within {timeout_s:g} s"
+            if total.expired():
+                return "", f"{reference} was not there after {patience.total_s:g} s"
+            if answered:
+                return "", f"the registry of {reference} stopped sending for {patience.stall_s:g} s"
+            return "", f"the registry of {reference} did not answer within {patience.answer_s:g} s"
         if finished.returncode == 0:
             return finished.last_words, ""
         return "", registry.why_not(reference, finished.tail, bool(auth_file))
@@ -198,6 +215,7 @@ def _build_flags(what: Invocation, place: Workplace) -> list[str]:
     flags = ["--isolation=oci", f"--runtime={place.runtime}", "--network=host", "--format=docker", "--force-rm", "--layers"]
     flags += [] if what.cached else ["--no-cache"]
     flags += [] if what.pulls else ["--pull-never"]
+    flags += ["--pull=always"] if what.pulls and what.anew else []
     flags += [f"--authfile={what.auth_file}"] if what.auth_file else []
     flags += ["--tls-verify=false"] if what.plain_http else []
     flags += [f"--build-context={name}={path}" for name, path in what.contexts.items()]
