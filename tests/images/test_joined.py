@@ -138,6 +138,29 @@ def test_cancelling_ends_the_program_and_its_children() -> None:
     asyncio.run(story())
 
 
+def test_a_program_that_says_without_end_leaves_turns_to_others() -> None:
+    async def story() -> None:
+        count, lines_in_turn, most = 0, 0, 0
+
+        def heard(_: str) -> None:
+            nonlocal count, lines_in_turn
+            count, lines_in_turn = count + 1, lines_in_turn + 1
+
+        async def others() -> None:
+            nonlocal lines_in_turn, most
+            while True:
+                most, lines_in_turn = max(most, lines_in_turn), 0
+                await asyncio.sleep(0)
+
+        turns_of_others = asyncio.create_task(others())
+        await runner.run(["sh", "-c", "yes | head -n 300000"], heard)
+        turns_of_others.cancel()
+        assert count == 300_000
+        assert most <= runner.CHUNK_BYTES
+
+    asyncio.run(story())
+
+
 def test_a_program_that_is_not_installed_is_named() -> None:
     with pytest.raises(PlatformError, match="no-such-program-here"):
         asyncio.run(runner.run(["no-such-program-here"]))

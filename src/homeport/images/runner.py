@@ -17,6 +17,7 @@ from pathlib import Path
 from ..errors import PlatformError
 
 LINE_BYTES_MAX = 1 << 17  # an argument can't be longer, so no instruction is cut
+CHUNK_BYTES = 1 << 13
 TAIL_LINES = 40
 LOOK_S = 1.0
 IDLE_BYTES = 64  # in that time, of a program that only waits
@@ -109,7 +110,8 @@ async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
     """Lines of any length; one that is too long is cut into several rather than ending the program."""
     rest = b""
-    while chunk := await stream.read(1 << 16):
+    while chunk := await stream.read(CHUNK_BYTES):
+        await asyncio.sleep(0)  # who says without end must not keep all others waiting
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             yield line.decode(errors="replace").rstrip("\r")
