@@ -47,7 +47,7 @@ class Settings:
     use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
     `server_timing`: every answer of a container gets a header that says how long the router waited for what.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
-    The steps of one build may use `build_memory_gib` of memory; 0 means half of what the machine has.
+    A step of a build may use `build_memory_gib` of memory; 0 means half of what the machine has.
     `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
     TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
     `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.

@@ -109,8 +109,8 @@ def test_a_volume_is_mounted_for_its_step_and_its_content_stays_there(house: Hou
 
 def test_a_steps_processes_and_memory_end_with_its_own_limits(house: House) -> None:
     """`tail` keeps a line until it ends, and /dev/zero has none."""
-    house.build(tiny(run("RUN cat /proc/self/cgroup")))
     tag = house.images._storage._grounds.limits.tag
+    house.build(tiny(run("RUN cat /proc/self/cgroup")))
     assert [line for line in house.said if "pids:" in line and f"/homeport-{tag}/" in line]
     small = BuildahImages(house.settings, house.stock)
     small._storage._grounds = replace(small._storage._grounds, limits=StepLimits(tag, memory_mib=64))
