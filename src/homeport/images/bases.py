@@ -86,7 +86,7 @@ class Bases:
 
     async def _run(self, dockerfile: str, name: str) -> str:
         """In silence; returns the image's id. It gets the name once it is on disk."""
-        unnamed = f"{recipes.NAMESPACE}/unfinished:{time.time_ns():x}"
+        unnamed = recipes.unfinished_name(time.time_ns())
         async with self._room, self._storage.workplace([], Visible()) as place:
             try:
                 async with asyncio.timeout(self._settings.base_limit_s):

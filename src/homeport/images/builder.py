@@ -84,7 +84,7 @@ class BuildahImages(Images):
     async def drop(self, image_id: str) -> None:
         used_at = self._used_at.get(image_id)
         async with self._dropping:  # who wants to build it in the meantime waits, and then builds it anew
-            await self._storage.open()
+            await self._open()
             if self._building or self._names.holds(image_id) or self._used_at.get(image_id) != used_at:
                 return  # somebody took it since it was found to be idle
             self._index.discard(image_id)
@@ -124,16 +124,23 @@ class BuildahImages(Images):
         async with self._dropping:
             if self._building:
                 return 0, 0
-            await self._storage.open()
-            kept = {image.image_id for image in self._index.all().values()} | {each.image_id for each in self._names.all()}
+            await self._open()
             limits = collecting.Limits(self._settings.cache_days * DAY_S, self._settings.cache_gib << 30)
-            cached = collecting.cached(self._storage.stored(), self._storage.sizes(), kept, self._index.used_s)
+            cached = collecting.cached(self._storage.stored(), self._storage.sizes(), self._kept(), self._index.used_s)
             over = collecting.over(cached, limits, time.time())
             for each in over:
                 await self._storage.remove(each.image_id)
             self._index.unlink({each.image_id for each in over})
             await asyncio.to_thread(keptlog.prune, self._settings.logs, limits.age_s)
         return len(over), sum(each.size_bytes for each in over)
+
+    async def _open(self) -> None:
+        await self._storage.open()
+        await self._settling.begin(self._settings.root / "boot", self._kept())
+
+    def _kept(self) -> set[str]:
+        """The ids of what was built or has a name."""
+        return {image.image_id for image in self._index.all().values()} | {each.image_id for each in self._names.all()}
 
     def _chain(self, recipe: ImageRecipe) -> Chain:
         if recipe.base != chain.NAMED:
@@ -152,7 +159,7 @@ class BuildahImages(Images):
         return found
 
     async def _make(self, recipe: ImageRecipe, links: Chain, progress: Progress) -> Image:
-        await self._storage.open()
+        await self._open()
         with KeptLog(self._settings.logs, links.name) as log:
 
             def tell(line: str) -> None:
