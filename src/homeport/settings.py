@@ -29,6 +29,7 @@ _LEAST = {
     "gc_grace_minutes": 5,
     "image_cache_gib": 0,
     "image_cache_days": 0,
+    "build_memory_gib": 0,
     "request_log_days": 1,
     "request_log_mib": 8,
     "sample_s": 1,
@@ -46,6 +47,7 @@ class Settings:
     use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
     `server_timing`: every answer of a container gets a header that says how long the router waited for what.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
+    A step of a build may use `build_memory_gib` of memory; 0 means half of what the machine has.
     `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
     TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
     `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
@@ -78,6 +80,7 @@ class Settings:
     server_timing: bool = False
     image_cache_gib: int = 20
     image_cache_days: int = 14
+    build_memory_gib: int = 0
     secret_key_file: str = ""
     backend: str = "auto"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 from dataclasses import replace
@@ -14,6 +13,7 @@ import pytest
 
 from homeport.errors import ImageBuildError, InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.images import BuildahImages, ImageSettings
+from homeport.images.limits import StepLimits
 from homeport.manifest.schema import ImageRecipe, ImageStep, SecretRef, VolumeMount
 from homeport.ports import Image
 
@@ -45,7 +45,9 @@ class House:
 
     def leftovers(self) -> list[str]:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        dirs = [str(path) for place in ("/dev/shm", "/tmp") for path in Path(place).glob(f"homeport-build-{os.getpid()}-*")]
+        grounds = self.images._storage._grounds
+        cgroups = Path("/sys/fs/cgroup").glob(f"*/homeport-{grounds.limits.tag}")
+        dirs = [str(path) for path in (grounds.disk, grounds.memory, *cgroups) if path.exists()]
         working = json.loads((self.settings.root / "overlay-containers/containers.json").read_text())
         return [
             *dirs,
@@ -96,9 +98,25 @@ def test_a_volume_is_mounted_for_its_step_and_its_content_stays_there(house: Hou
     image = house.build(tiny(step))
     assert (house.stock.volume("vo-1") / "part/file").read_text() == "kept\n"
     assert not {path for path in files(image) if path.startswith("data")}
+    (house.stock.volume("vo-1") / "way-out").symlink_to("/tmp")
+    led_out = replace(step, volumes=(VolumeMount("/data", "vo-1", sub_path="way-out/made"),))
+    with pytest.raises(InvalidError, match="a file or symlink"):
+        house.build(tiny(led_out))
     outside = replace(step, volumes=(VolumeMount("/data", "vo-1", sub_path="../.."),))
     with pytest.raises(InvalidError, match="leads out of it"):
         house.build(tiny(outside))
+
+
+def test_a_steps_processes_and_memory_end_with_its_own_limits(house: House) -> None:
+    """`tail` keeps a line until it ends, and /dev/zero has none."""
+    tag = house.images._storage._grounds.limits.tag
+    house.build(tiny(run("RUN cat /proc/self/cgroup")))
+    assert [line for line in house.said if "pids:" in line and f"/homeport-{tag}/" in line]
+    small = BuildahImages(house.settings, house.stock)
+    small._storage._grounds = replace(small._storage._grounds, limits=StepLimits(tag, memory_mib=64))
+    with pytest.raises(ImageBuildError, match="64 MiB"):
+        asyncio.run(small.ensure(tiny(run("RUN tail /dev/zero")), house.said.append))
+    assert house.leftovers() == []
 
 
 def test_a_changed_step_is_built_from_there_and_equal_ones_not_at_all(house: House) -> None:
@@ -115,6 +133,15 @@ def test_steps_that_worked_are_not_built_again_after_one_that_failed(house: Hous
     works = run("RUN date +%N > /works")
     with pytest.raises(ImageBuildError, match=r"(?s)im-\w{22} failed\.\n  step 5 of 5: RUN echo why; false .*\n  why\n"):
         house.build(tiny(works, run("RUN echo why; false")))
+    house.build(tiny(works, run("RUN true")))
+    assert [line.partition(": ")[2] for line in house.steps()] == ["RUN true"]
+
+
+def test_steps_that_worked_are_known_after_a_restart_also_if_the_build_failed(house: House) -> None:
+    works = run("RUN date +%N > /works-on")
+    with pytest.raises(ImageBuildError, match="left on device"):
+        house.build(tiny(works, run("RUN echo no space left on device; false")))
+    house.images = BuildahImages(house.settings, house.stock)
     house.build(tiny(works, run("RUN true")))
     assert [line.partition(": ")[2] for line in house.steps()] == ["RUN true"]
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Protocol
 
+from ..images.lines import Lines
 from ..images.published import PublishedName, full_name
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images
@@ -47,11 +48,11 @@ class Builds:
 
     async def _build(self, recipe: ImageRecipe, name: str | None, actor: str) -> AsyncIterator[Event]:
         build = self._images.build_of(recipe)
-        lines: asyncio.Queue[str | None] = asyncio.Queue()
-        under_way = asyncio.create_task(self._images.ensure(recipe, lines.put_nowait))
-        under_way.add_done_callback(lambda _: lines.put_nowait(None))
+        lines = Lines()
+        under_way = asyncio.create_task(self._images.ensure(recipe, lines.say))
+        under_way.add_done_callback(lambda _: lines.end())
         try:
-            while (line := await lines.get()) is not None:
+            async for line in lines.hear():
                 yield Event("build", {"line": line})
             image = await under_way
         finally:

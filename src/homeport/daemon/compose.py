@@ -282,7 +282,13 @@ async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Mac
 
 def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:
     usual = ImageSettings.under(settings.data_dir, CACHE.expanduser())
-    return replace(usual, guest_lib=guest_lib, cache_gib=settings.image_cache_gib, cache_days=settings.image_cache_days)
+    return replace(
+        usual,
+        guest_lib=guest_lib,
+        cache_gib=settings.image_cache_gib,
+        cache_days=settings.image_cache_days,
+        build_memory_gib=settings.build_memory_gib,
+    )
 
 
 def _keyring(settings: Settings, directory: DataDir) -> Keyring:

@@ -29,6 +29,11 @@ def find(root: Path, driver: str, name_or_id: str) -> str | None:
     return None
 
 
+def names(root: Path, driver: str) -> set[str]:
+    """Of all images."""
+    return {str(name) for image in _read(root / f"{driver}-images" / "images.json") for name in image.get("names") or ()}
+
+
 def directories(root: Path, driver: str, image_id: str) -> tuple[str, ...]:
     """The layers of an image as directories, uppermost first, ready to be the `lowerdir`s of an overlay mount.
 

@@ -53,7 +53,7 @@ def packages_of(method: str, packages: Sequence[object]) -> list[str]:
 
 
 def pip(packages: Sequence[str], indexes: Indexes) -> tuple[str, ...]:
-    """semantics 5.6; in the order that was given, so that a later layer is only rebuilt when something changed."""
+    """semantics 5.6; sorted, so that the same packages in another order are the same layer."""
     words = ["python3 -m pip install", *map(shlex.quote, sorted(packages)), *indexes.words()]
     return (f"RUN {' '.join(words)}",)
 
