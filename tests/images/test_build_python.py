@@ -14,7 +14,7 @@ import pytest
 from homeport.daemon import guestlib
 from homeport.errors import ImageBuildError, InvalidError
 from homeport.images import BuildahImages, ImageSettings
-from homeport.manifest.schema import BuildFunction, Entry, ImageRecipe, ImageStep
+from homeport.manifest.schema import BuildFunction, Entry, ImageRecipe, ImageStep, VolumeMount
 from homeport.ports import Image
 
 from .stock import Stock, run, tiny
@@ -33,6 +33,12 @@ def fill(number, *, fail=False):
         file.write(str(double(number)))
     if fail:
         raise ValueError("unlucky")
+
+def download():
+    import modal
+    with open("/models/weights", "w") as file:
+        file.write("0.5")
+    modal.Volume.from_name("models").commit()
 """
 
 
@@ -67,6 +73,15 @@ def test_a_function_runs_as_a_step_and_only_what_it_made_stays(house: House) -> 
     assert [path.name for path in (top / "root").iterdir()] == ["made.txt"]
     assert not (top / "opt/homeport").exists()
     assert not (top / "run/homeport").exists()
+
+
+def test_a_function_commits_what_it_wrote_to_its_volume(house: House) -> None:
+    step = replace(calling(), volumes=(VolumeMount("/models", "vo-1", "models"),))
+    assert step.function is not None
+    step = replace(step, function=replace(step.function, entry=Entry("app", "download", "app.py")))
+    house.build(ImageRecipe(steps=(step,)))
+    assert (house.stock.volume("vo-1") / "weights").read_text() == "0.5"
+    assert house.stock.syncs == 1
 
 
 def test_a_function_that_fails_shows_its_own_traceback(house: House) -> None:
