@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from homeport.errors import ImageBuildError, InvalidError, NotFoundError, Resour
 from homeport.images import BuildahImages, ImageSettings
 from homeport.manifest.schema import ImageRecipe, ImageStep, SecretRef, VolumeMount
 from homeport.ports import Image
+from homeport.sdk import local
 
 from .stock import BUSYBOX, INSTALL, SESAME, Stock, run, tiny
 
@@ -99,6 +101,25 @@ def test_a_volume_is_mounted_for_its_step_and_its_content_stays_there(house: Hou
     outside = replace(step, volumes=(VolumeMount("/data", "vo-1", sub_path="../.."),))
     with pytest.raises(InvalidError, match="leads out of it"):
         house.build(tiny(outside))
+
+
+def test_copied_files_and_folders_keep_any_name(house: House, tmp_path: Path) -> None:
+    names = ["a $HOME b", 'it\'s "back\\slash"', "\u2603 [a]*? <<EOF"]
+    (tmp_path / "file").touch()
+    copies: list[ImageStep] = []
+    for name in names:
+        file, folder = local.file(tmp_path / "file", f"/srv/{name}"), local.folder(tmp_path, f"/srv/in {name}", ())
+        layer = local.layer_of("add_local_file", [file, folder])
+        digests = tuple(hashlib.sha256(f"{name}{place}".encode()).hexdigest() for place in range(2))
+        for digest, ((path, _),) in zip(digests, layer.contexts, strict=True):
+            house.stock.make_tree(digest, {path or "inner": name})
+        assert not callable(layer.lines)
+        copies.append(ImageStep(layer.method, layer.lines, digests))
+    image = house.build(tiny(run("RUN mkdir -m 700 /srv"), *copies, run("RUN stat -c %a /srv")))
+    assert house.said[-1] == "700"
+    found = {path.relative_to(top): path for top in map(Path, reversed(image.layers)) for path in top.rglob("srv/**/*")}
+    for name in names:
+        assert found[Path("srv", name)].read_text() == found[Path("srv", f"in {name}", "inner")].read_text() == name
 
 
 def test_a_changed_step_is_built_from_there_and_equal_ones_not_at_all(house: House) -> None:

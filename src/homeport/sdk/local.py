@@ -5,6 +5,8 @@ containers.
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -67,8 +69,10 @@ def layer_of(method: str, attached: Sequence[Attached]) -> Layer:
     """The same as a layer of the image."""
     lines, contexts = [], []
     for number, each in enumerate(attached):
-        name = PurePosixPath(each.target).name if each.files.local.is_file() else ""
-        lines.append(f"COPY --from=context{number} /{name} {each.target}{'' if name else '/'}")
+        place = PurePosixPath(each.target)
+        folder, name = (place.parent, place.name) if each.files.local.is_file() else (place, "")
+        # All of a tree, and never a file by its name: COPY would read that as a pattern.
+        lines.append(f"COPY --from=context{number} {json.dumps(['/', _word(f'{folder}/')])}")
         contexts.append(copied({name: each.files}))
     return Layer(method, tuple(lines), tuple(contexts))
 
@@ -77,6 +81,11 @@ def mounts(attached: Iterable[Attached], resolver: Resolver) -> tuple[TreeMount,
     """Sorted by their place in the container. Of two in one place the later wins."""
     places = {each.target: each.files for each in attached}
     return tuple(TreeMount(place, resolver.tree({"": places[place]})) for place in sorted(places))
+
+
+def _word(text: str) -> str:
+    """As COPY reads it, which looks for variables and quotes in its JSON form too."""
+    return re.sub(r"([$\\'\"])", r"\\\1", text)
 
 
 def _local(method: str, path: object) -> Path:
