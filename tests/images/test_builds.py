@@ -122,6 +122,15 @@ def test_copied_files_and_folders_keep_any_name(house: House, tmp_path: Path) ->
         assert found[Path("srv", name)].read_text() == found[Path("srv", f"in {name}", "inner")].read_text() == name
 
 
+def test_a_step_mounts_its_own_files_and_keeps_none(house: House) -> None:
+    digest = "e" * 64
+    house.stock.make_tree(digest, {"wanted.txt": "from the context\n"})
+    line = "RUN --mount=type=bind,source=wanted.txt,target=/wanted cat /wanted && echo $((1<<2))"
+    house.build(tiny(ImageStep("dockerfile_commands", (line,), (digest,)), run("RUN test ! -s /wanted")))
+    assert "from the context" in house.said
+    assert "4" in house.said
+
+
 def test_a_changed_step_is_built_from_there_and_equal_ones_not_at_all(house: House) -> None:
     steps = (run("RUN date +%N > /one"), run("RUN date +%N > /two"))
     first = house.build(tiny(*steps))

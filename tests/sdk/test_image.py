@@ -187,6 +187,24 @@ def test_a_build_function_is_named_by_its_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "takes"),
+    [
+        ("COPY a /a", True),
+        ("COPY --from=0 a /a", False),
+        ("RUN --mount=type=bind,source=requirements.txt,target=/r.txt pip install -r /r.txt", True),
+        ("run \\\n  --network=host \\\n  --mount=target=/all x", True),
+        ("RUN --mount=type=cache,target=/c --mount=source=x,target=/all x", True),
+        ("RUN --mount=type=bind,from=0,source=/a,target=/a x", False),
+        ("RUN --mount=type=cache,target=/c x --mount=target=/all", False),
+        ("RUN echo COPY a /a", False),
+    ],
+)
+def test_local_files_go_along_where_a_line_takes_any(line: str, takes: bool) -> None:
+    (step,) = steps(SLIM.dockerfile_commands(line))
+    assert bool(step.contexts) is takes
+
+
+@pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: modal.Image(), "Make an image by"),

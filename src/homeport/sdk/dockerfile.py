@@ -12,11 +12,14 @@ from .layer import Context, Layer, read
 from .local import matcher
 from .needs import LocalFiles
 
-_TAKES_FILES = re.compile(r"^\s*(?:COPY|ADD)\s+(?!.*--from=)", re.IGNORECASE | re.MULTILINE)
+_TAKES_FILES = re.compile(
+    r"^\s*(?:(?:COPY|ADD)\s+(?!.*--from=)|RUN\s+(?:--\S+\s+)*?--mount=(?!\S*\bfrom=|\S*\btype=(?!bind\b)))",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def needs_context(text: str) -> bool:
-    """Whether any COPY or ADD takes local files."""
+    """Whether any COPY, ADD or bind mount takes local files."""
     return bool(_TAKES_FILES.search(text.replace("\\\n", " ")))
 
 
