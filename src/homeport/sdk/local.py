@@ -7,17 +7,17 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import InvalidError
 from ..manifest.schema import TreeMount
+from .ignore import ignored
 from .layer import Layer, copied
 from .needs import LocalFiles, Resolver
 
 PYTHON_HOME = "/root"
-Ignore = Sequence[str] | Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def folder(local_path: object, remote_path: object, ignore: object) -> Attached:
     local = _local("add_local_dir", local_path)
     if not local.is_dir():
         raise InvalidError(f"`add_local_dir`: {local} is not a folder.")
-    return Attached(str(_remote("add_local_dir", str(remote_path))), LocalFiles(local, matcher(ignore)))
+    return Attached(str(_remote("add_local_dir", str(remote_path))), LocalFiles(local, ignored(ignore)))
 
 
 def python_source(modules: Sequence[object], ignore: object) -> tuple[Attached, ...]:
@@ -51,18 +51,6 @@ def python_source(modules: Sequence[object], ignore: object) -> tuple[Attached, 
     if not modules:
         raise InvalidError("`add_local_python_source` needs the name of at least one module.")
     return tuple(_module(name, ignore) for name in modules)
-
-
-def matcher(ignore: object) -> Callable[[Path], bool] | None:
-    """What is left out: patterns as in .dockerignore, or a function that is asked for each path; None for nothing."""
-    from ..file_pattern_matcher import FilePatternMatcher
-
-    if callable(ignore):
-        return ignore
-    if isinstance(ignore, str) or not isinstance(ignore, Iterable):
-        raise InvalidError(f"`ignore` must be a list of patterns or a function of a path, not {ignore!r}.")
-    patterns = tuple(str(pattern) for pattern in ignore)
-    return FilePatternMatcher(*patterns) if patterns else None
 
 
 def layer_of(method: str, attached: Sequence[Attached]) -> Layer:
@@ -117,7 +105,7 @@ def _module(name: object, ignore: object) -> Attached:
     above = "/".join([PYTHON_HOME, *parents])
     if spec.submodule_search_locations:
         local = Path(next(iter(spec.submodule_search_locations)))
-        return Attached(f"{above}/{last}", LocalFiles(local, matcher(ignore)))
+        return Attached(f"{above}/{last}", LocalFiles(local, ignored(ignore)))
     if not spec.origin or not spec.origin.endswith(".py"):
         raise InvalidError(
             f"`add_local_python_source`: {name} has no Python source ({spec.origin or 'built in'}); install it."
