@@ -98,10 +98,12 @@ def test_a_function_that_fails_shows_its_own_traceback(house: House) -> None:
 
 
 def test_a_package_comes_from_the_machines_index_and_one_that_does_not_exist_shows_why(house: House) -> None:
-    image = house.build(ImageRecipe(steps=(run("RUN pip install six"),)))
+    image = house.build(ImageRecipe(steps=(run("RUN pip install six && pip cache dir && pip cache purge"),)))
+    assert "/run/homeport/cache/pip" in house.said
     assert image.python_version == "3.11"
     assert list(Path(image.layers[0]).rglob("six.py"))
     assert not list(Path(image.layers[0]).rglob("run/homeport"))
+    assert not Path(image.layers[0], "root/.cache").exists()
     with pytest.raises(ImageBuildError, match="No matching distribution found for homeport-has-no-such-package"):
         house.build(ImageRecipe(steps=(run("RUN pip install homeport-has-no-such-package"),)))
 

@@ -131,6 +131,15 @@ def test_a_step_mounts_its_own_files_and_keeps_none(house: House) -> None:
     assert "4" in house.said
 
 
+def test_what_installers_download_is_for_one_build_and_in_no_layer(house: House) -> None:
+    for cache in ("PIP_CACHE_DIR", "UV_CACHE_DIR", "POETRY_CACHE_DIR"):
+        look = f"RUN test ! -e ${cache} && mkdir -p ${cache} && echo there > ${cache}/file"
+        image = house.build(tiny(run(look), run(f"RUN cat ${cache}/file && touch /kept")))
+        assert house.said[-1] == "there"
+        assert {"kept", "run"} >= files(image)
+    assert list(house.images._storage.caches.iterdir()) == []
+
+
 def test_a_changed_step_is_built_from_there_and_equal_ones_not_at_all(house: House) -> None:
     steps = (run("RUN date +%N > /one"), run("RUN date +%N > /two"))
     first = house.build(tiny(*steps))

@@ -96,7 +96,10 @@ class Assembly:
         seen = {place: await self._visible(steps[place]) for place in range(segment.first, segment.end)}
         contexts = {name: await asyncio.to_thread(self._shop.materials.tree, digest) for name, digest in segment.contexts}
         every = seen[segment.first] if segment.whole_file else None
-        async with self._shop.room, workplace([seen[place] for place in segment.runs()], every) as place:
+        async with (
+            self._shop.room,
+            workplace([seen[place] for place in segment.runs()], every, self._shop.storage.caches) as place,
+        ):
             what = await self._invocation(segment, base, contexts, place)
             made = await self._run(segment, what, place, base)
         if any(steps[place].volumes for place in seen):

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,11 @@ class Storage:
         self._driver = ""
         self._opening = asyncio.Lock()
 
+    @property
+    def caches(self) -> Path:
+        """For what steps download, beside what they make: it may be as large."""
+        return self._root / "caches"
+
     async def open(self) -> None:
         """Chooses the driver, once, and removes what killed builds left. Raises PlatformError if buildah can't work here."""
         async with self._opening:
@@ -54,6 +60,8 @@ class Storage:
             self._root.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._runroot.mkdir(parents=True, exist_ok=True, mode=0o700)
             await workplace.sweep()
+            await asyncio.to_thread(shutil.rmtree, self.caches, ignore_errors=True)
+            self.caches.mkdir(mode=0o700)
             self._driver = layers.driver_in_use(self._root) or await self._probe()
             await self.remove_working_containers()
             self.reserve(give=False)

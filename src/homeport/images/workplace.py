@@ -2,6 +2,8 @@
 
 work     on disk: Dockerfile, an empty context, the runtime script; nothing secret
 private  in memory where the machine allows it, 0700: plan.json (Secrets!), credentials, the machine's settings
+cache    on disk, for this invocation alone: what installers download. Not shared by builds: a step of one could put
+         something else into it for the packages of another.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class Visible:
 class Workplace:
     work: Path
     private: Path
+    cache: Path | None = None
 
     @property
     def runtime(self) -> Path:
@@ -58,25 +61,23 @@ class Workplace:
 
 
 @contextlib.asynccontextmanager
-async def workplace(runs: Sequence[Visible], every: Visible | None = None) -> AsyncIterator[Workplace]:
-    """runs: one for each RUN of the Dockerfile, in order; every: for each RUN there may be."""
+async def workplace(
+    runs: Sequence[Visible], every: Visible | None = None, caches: Path | None = None
+) -> AsyncIterator[Workplace]:
+    """runs: one for each RUN of the Dockerfile, in order; every: for each RUN there may be. caches: the directory in which
+    `cache` is made; there is none without.
+    """
     memory = str(MEMORY) if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) else None
     mine = f"{PREFIX}{os.getpid()}-"
     with tempfile.TemporaryDirectory(prefix=mine) as work, tempfile.TemporaryDirectory(prefix=mine, dir=memory) as private:
-        place = Workplace(Path(work), Path(private))
-        place.empty_context.mkdir()
-        place.runtime.write_text(_script(place.private))
-        place.runtime.chmod(0o700)
-        defaults = await _show_machine(place.private / "machine")
-        plan = {
-            "runs": [_as_json(each, defaults, place) for each in runs],
-            "every": _as_json(every, defaults, place) if every else None,
-        }
-        (place.private / "plan.json").write_text(json.dumps(plan))
+        place = Workplace(Path(work), Path(private), Path(tempfile.mkdtemp(dir=caches)) if caches else None)
         try:
+            await _furnish(place, runs, every)
             yield place
         finally:
             await _end_containers(place.private)
+            if place.cache:
+                await asyncio.to_thread(shutil.rmtree, place.cache, ignore_errors=True)
 
 
 async def sweep() -> None:
@@ -87,6 +88,20 @@ async def sweep() -> None:
             if not os.path.exists(f"/proc/{pid}"):
                 await _end_containers(left)
                 shutil.rmtree(left, ignore_errors=True)
+
+
+async def _furnish(place: Workplace, runs: Sequence[Visible], every: Visible | None) -> None:
+    place.empty_context.mkdir()
+    if place.cache:
+        place.cache.chmod(0o1777)  # a step may install as another user; nobody else reaches it
+    place.runtime.write_text(_script(place.private))
+    place.runtime.chmod(0o700)
+    defaults = await _show_machine(place.private / "machine")
+    plan = {
+        "runs": [_as_json(each, defaults, place) for each in runs],
+        "every": _as_json(every, defaults, place) if every else None,
+    }
+    (place.private / "plan.json").write_text(json.dumps(plan))
 
 
 async def _end_containers(private: Path) -> None:
@@ -102,6 +117,8 @@ def _script(private: Path) -> str:
 
 def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) -> dict[str, object]:
     mounts = [Shown(str(place.private / "machine"), machine.SHOWN), *visible.mounts]
+    if place.cache:
+        mounts.append(Shown(str(place.cache), machine.CACHE, read_only=False))
     if Path(machine.UV_TOML).is_file():
         mounts.append(Shown(machine.UV_TOML, machine.UV_TOML))
     for target, text in visible.files.items():
@@ -110,6 +127,7 @@ def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) ->
         mounts.append(Shown(str(file), target))
     return {
         "defaults": dict(defaults),
+        "caches": machine.CACHES if place.cache else {},
         "env": dict(visible.env),
         "mounts": [{"source": m.source, "target": m.target, "read_only": m.read_only} for m in mounts],
     }
@@ -118,6 +136,7 @@ def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) ->
 async def _show_machine(directory: Path) -> dict[str, str]:
     """Writes the machine's settings as steps see them; returns the environment that names them."""
     directory.mkdir(mode=0o755)
+    (directory / Path(machine.CACHE).name).mkdir()
     certificates = Path(machine.CA_BUNDLE)
     conf = Path(machine.PIP_CONF)
     pip = machine.pip_conf(conf.read_text() if conf.is_file() else "", os.environ, certificates.is_file())
