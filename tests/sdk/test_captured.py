@@ -94,11 +94,20 @@ def test_what_a_function_that_it_calls_does_counts(package: Package) -> None:
         ("datetime.date(2024, 1, 1)", "datetime.date(2024, 1, 2)"),
         ("decimal.Decimal('1')", "decimal.Decimal('2')"),
         ("re.compile('a')", "re.compile('b')"),
+        ("(lambda: 1), (lambda: 2)", "(lambda: 1), (lambda: 3)"),
     ],
 )
 def test_a_changed_global_counts(package: Package, thing: str, other: str) -> None:
     assert package.digest(thing=thing) == package.digest(thing=thing)
     assert package.digest(thing=thing) != package.digest(thing=other)
+
+
+def test_a_function_behind_decorators_counts(package: Package) -> None:
+    more = "import functools\n@functools.wraps(pong)\ndef fetch(*args):\n    return pong(*args)"
+    assert package.digest(more=more) != package.digest(more=more, returned="3")
+    more = "class Callable:\n    def __call__(self): pass\n@functools.wraps(Callable())\ndef fetch(): return THING"
+    more = f"import functools\n{more}"
+    assert package.digest(more=more) != package.digest(more=more, thing="3")
 
 
 def test_what_contains_itself_ends(package: Package) -> None:

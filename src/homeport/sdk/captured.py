@@ -26,15 +26,15 @@ def digest_of(function: FunctionType) -> str:
 class _Telling:
     def __init__(self, function: FunctionType) -> None:
         self._home = _home(function)
-        self._functions: set[str] = set()  # told already
+        self._functions: set[FunctionType] = set()  # told already
         self._within: list[int] = []  # what is being told: such things can contain themselves
 
     def of_function(self, function: FunctionType) -> str:
-        name = f"{function.__module__}.{function.__qualname__}"
-        if name in self._functions or _home(function) != self._home:
+        if function in self._functions or _home(function) != self._home:
             return function.__qualname__
-        self._functions.add(name)
-        plain = inspect.unwrap(function)
+        self._functions.add(function)
+        wrapped = inspect.unwrap(function)
+        plain = wrapped if isinstance(wrapped, FunctionType) else function
         used = sorted(_names(plain.__code__) & plain.__globals__.keys())
         return "\0".join([_text(plain), *(f"{each}={self.of(plain.__globals__[each])}" for each in used)])
 
@@ -76,7 +76,7 @@ def _home(function: FunctionType) -> str:
 def _text(function: FunctionType) -> str:
     try:
         return inspect.getsource(function)
-    except OSError:
+    except (OSError, TypeError):  # typed in, or around something that is no function
         return function.__code__.co_code.hex()
 
 
