@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 import subprocess
@@ -16,6 +17,7 @@ from homeport.images import BuildahImages, ImageSettings
 from homeport.images.limits import StepLimits
 from homeport.manifest.schema import ImageRecipe, ImageStep, SecretRef, VolumeMount
 from homeport.ports import Image
+from homeport.sdk import local
 
 from .stock import BUSYBOX, INSTALL, SESAME, Stock, run, tiny
 
@@ -116,6 +118,43 @@ def test_a_steps_processes_and_memory_end_with_its_own_limits(house: House) -> N
     small._storage._grounds = replace(small._storage._grounds, limits=StepLimits(tag, memory_mib=64))
     with pytest.raises(ImageBuildError, match="64 MiB"):
         asyncio.run(small.ensure(tiny(run("RUN tail /dev/zero")), house.said.append))
+    assert house.leftovers() == []
+
+
+def test_copied_files_and_folders_keep_any_name(house: House, tmp_path: Path) -> None:
+    names = ["a $HOME b", 'it\'s "back\\slash"', "\u2603 [a]*? <<EOF"]
+    (tmp_path / "file").touch()
+    copies: list[ImageStep] = []
+    for name in names:
+        file, folder = local.file(tmp_path / "file", f"/srv/{name}"), local.folder(tmp_path, f"/srv/in {name}", ())
+        layer = local.layer_of("add_local_file", [file, folder])
+        digests = tuple(hashlib.sha256(f"{name}{place}".encode()).hexdigest() for place in range(2))
+        for digest, ((path, _),) in zip(digests, layer.contexts, strict=True):
+            house.stock.make_tree(digest, {path or "inner": name})
+        assert not callable(layer.lines)
+        copies.append(ImageStep(layer.method, layer.lines, digests))
+    image = house.build(tiny(run("RUN mkdir -m 700 /srv"), *copies, run("RUN stat -c %a /srv")))
+    assert house.said[-1] == "700"
+    found = {path.relative_to(top): path for top in map(Path, reversed(image.layers)) for path in top.rglob("srv/**/*")}
+    for name in names:
+        assert found[Path("srv", name)].read_text() == found[Path("srv", f"in {name}", "inner")].read_text() == name
+
+
+def test_a_step_mounts_its_own_files_and_keeps_none(house: House) -> None:
+    digest = "e" * 64
+    house.stock.make_tree(digest, {"wanted.txt": "from the context\n"})
+    line = "RUN --mount=type=bind,source=wanted.txt,target=/wanted cat /wanted && echo $((1<<2))"
+    house.build(tiny(ImageStep("dockerfile_commands", (line,), (digest,)), run("RUN test ! -s /wanted")))
+    assert "from the context" in house.said
+    assert "4" in house.said
+
+
+def test_what_installers_download_is_for_one_build_and_in_no_layer(house: House) -> None:
+    for cache in ("PIP_CACHE_DIR", "UV_CACHE_DIR", "POETRY_CACHE_DIR"):
+        look = f"RUN test ! -e ${cache} && mkdir -p ${cache} && echo there > ${cache}/file"
+        image = house.build(tiny(run(look), run(f"RUN cat ${cache}/file && touch /kept")))
+        assert house.said[-1] == "there"
+        assert {"kept", "run"} >= files(image)
     assert house.leftovers() == []
 
 

@@ -22,7 +22,7 @@ from homeport.images.redact import Redactor
 from homeport.images.workplace import Grounds, sweep, workplace
 
 BUILD = "im-" + "a" * 22
-STEP = {"defaults": {"A": "machine", "B": "machine"}, "env": {"C": "step"}, "mounts": []}
+STEP = {"defaults": {"A": "machine", "B": "machine"}, "caches": {}, "env": {"C": "step"}, "mounts": []}
 
 
 def test_secret_values_vanish_longest_first_and_line_by_line() -> None:
@@ -90,6 +90,14 @@ def test_a_steps_environment_wins_over_the_images_and_the_machines_does_not() ->
     assert made["process"]["user"]["uid"] == 0
     assert [(m["destination"], m["options"]) for m in made["mounts"]] == [("/t", ["rbind", "private", "ro"])]
     assert made["linux"] == {"namespaces": []}
+
+
+def test_a_line_that_mounts_a_cache_of_its_own_keeps_it() -> None:
+    config = {"process": {"env": ["B=image"]}, "mounts": [{"type": "bind", "destination": "/data/.cached"}]}
+    step = {**STEP, "caches": {"B": "cache", "D": "cache"}}
+    assert ociruntime.configured(config, step)["process"]["env"] == ["A=machine", "B=image", "D=cache", "C=step"]
+    config["mounts"] = [{"type": "bind", "destination": "/root/.cache/pip"}]
+    assert ociruntime.configured(config, step)["process"]["env"] == ["A=machine", "B=image", "C=step"]
 
 
 def test_mount_points_that_were_made_go_again_and_what_was_there_stays(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_what_gets_into_an_image_is_in_its_digest(other: ImageStep) -> None:
         replace(STEP, force=True),
         replace(STEP, method="other"),
         replace(STEP, secrets=(SecretRef("st-1"),)),
+        replace(STEP, function=replace(FUNCTION, source="b" * 64)),
     ],
 )
 def test_how_it_is_built_is_not(other: ImageStep) -> None:
@@ -62,7 +63,7 @@ def test_how_it_is_built_is_not(other: ImageStep) -> None:
 
 
 def test_a_digest_is_the_same_on_every_machine() -> None:
-    assert chain.of(ImageRecipe(steps=(STEP,))).name == "im-rnfHpKDtVazWKPKOHl8cIL"
+    assert chain.of(ImageRecipe(steps=(STEP,))).name == "im-ADGKb2SZ7iL1qZq8BRNvrq"
 
 
 def test_chains_that_begin_alike_share_links() -> None:
@@ -123,6 +124,26 @@ def test_copy_takes_from_the_steps_own_files_and_add_gets_a_dockerfile_of_its_ow
     assert (second.dockerfile("base"), second.main) == ("FROM base\nADD b.tar /b\n", TREE)
 
 
+def test_a_bind_mount_takes_from_the_steps_own_files_whatever_is_beside_it() -> None:
+    lines = (
+        "RUN --mount=type=bind,source=r.txt,target=/r.txt pip install -r /r.txt",
+        "RUN --mount=target=/all --mount=type=cache,target=/c x --mount=target=/y",
+        "RUN --mount=type=bind,from=alpine,target=/a x",
+        "RUN --mount=type=bind,from=context0,target=/a x",
+    )
+    (segment,) = planning.segments([step(*lines, contexts=(TREE,)), step("RUN y")], 0, whole_file=False)
+    name = planning.context_name(TREE)
+    assert [each.instruction.rest for each in segment.instructions] == [
+        f"--mount=from={name},type=bind,source=r.txt,target=/r.txt pip install -r /r.txt",
+        f"--mount=from={name},target=/all --mount=type=cache,target=/c x --mount=target=/y",
+        "--mount=type=bind,from=alpine,target=/a x",
+        f"--mount=type=bind,from={name},target=/a x",
+        "y",
+    ]
+    (whole,) = planning.segments([step("FROM x", *lines[:1], contexts=(TREE,))], 0, whole_file=True)
+    assert whole.instructions[1].instruction.text == lines[0]
+
+
 def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
     text = "# syntax=x\nARG V=3\nFROM python:${V} AS b\nFROM alpine\nUSER no\nRUN a \\\n  # why\n  && b\nEXPOSE 80\n"
     found = [each.text for each in dockerfile.of_file(text)]
@@ -136,6 +157,9 @@ def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
         ("RUN --mount=type=ssh git clone x", "RUN --mount=type=ssh is not supported"),
         ("COPY --link a /a", "COPY --link is not supported"),
         ("RUN cat <<EOF", "here-documents"),
+        ("RUN cat <<'EOF' > \"a b\"", "here-documents"),
+        ("RUN echo $((1 << 2)) && echo 'x' | cat 0<<-EOF", "here-documents"),
+        ("COPY <<EOF /a", "here-documents"),
         ("INCLUDE x", "`INCLUDE x` is not an instruction"),
         ("ADD https://a/x https://b/y /d/", "ADD takes one URL"),
         ("ADD git@github.com:a/b.git /d", "git repository"),
@@ -152,7 +176,16 @@ def test_what_is_not_supported_is_refused_by_name(line: str, words: str) -> None
 
 
 @pytest.mark.parametrize(
-    "line", ["RUN --mount=type=cache,target=/c x", "RUN echo '<<EOF'", "RUN echo $((1 << 3))", "ADD https://a/x /x"]
+    "line",
+    [
+        "RUN --mount=type=cache,target=/c x",
+        "RUN echo '<<EOF'",
+        'RUN echo it\\\'s "a \\" <<EOF"',
+        "RUN echo $((1 << 3)) $((1<<x)) && ((y = 2<<x))",
+        "RUN read x <<< abc && cat <<<$x",
+        'RUN --mount=type=cache,target=/c ["cat", "<<EOF"]',
+        "ADD https://a/x /x",
+    ],
 )
 def test_what_only_looks_like_it_is_not(line: str) -> None:
     recipe.check(ImageRecipe(steps=(step(line),)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InvalidError
+from ..manifest import mounted
 from ..manifest.schema import ImageRecipe, ImageStep, VolumeMount
 from ..ports import Progress
 from . import buildlog, chain, ociruntime, planning, registry
@@ -100,7 +101,10 @@ class Assembly:
         every = seen[segment.first] if segment.whole_file else None
         async with self._shop.room, self._shop.storage.workplace([seen[place] for place in segment.runs()], every) as place:
             what = await self._invocation(segment, base, contexts, place)
-            return await self._run(segment, what, place, base)
+            made = await self._run(segment, what, place, base)
+        if any(steps[place].volumes for place in seen):
+            await asyncio.to_thread(self._shop.materials.sync_volumes)
+        return made
 
     async def _invocation(self, segment: Segment, base: str, contexts: dict[str, Path], place: Workplace) -> Invocation:
         step = self._job.recipe.steps[segment.first]
@@ -199,7 +203,7 @@ class Assembly:
             values = await asyncio.to_thread(materials.secret, ref)
             self._job.redactor.add(values.values())
             env |= values
-        env |= dict(step.env)
+        env |= dict(step.env) | mounted.environment(step.volumes)
         mounts = [await asyncio.to_thread(self._volume, mount) for mount in step.volumes]
         if step.function is None:
             return Visible(env, mounts)

@@ -17,7 +17,9 @@ WITHOUT_EFFECT = frozenset({"EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONB
 KNOWN = frozenset({"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "RUN", "SHELL", "WORKDIR"})
 _INSTRUCTION = re.compile(r"([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*(\S+)", re.IGNORECASE)
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)[A-Za-z_]\w*\1")
+_HEREDOC = re.compile(r"<<-?\s*['A-Za-z_]")
+_NO_HEREDOC = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|\(\(.*?\)\)|<<<""")  # quoted, arithmetic, a here-string
+_MOUNT = re.compile(r"(?<=--mount=)\S+")
 _FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?\s*")
 _FLAGS = {  # what buildah knows of each instruction's flags
     "ADD": frozenset({"chown", "chmod"}),
@@ -81,7 +83,7 @@ def of_step(lines: Iterable[str]) -> list[Instruction]:
 def with_contexts(instruction: Instruction, names: tuple[str, ...], *, main_is_given: bool = False) -> Instruction:
     """`context0` and so on, where files are taken from them, by their names in this build.
 
-    COPY that says nothing takes from the first one; main_is_given: buildah has that as its context anyway.
+    COPY and bind mounts that say nothing take from the first one; main_is_given: buildah has that as its context anyway.
     Raises InvalidError for a context that is not there.
     """
 
@@ -94,14 +96,10 @@ def with_contexts(instruction: Instruction, names: tuple[str, ...], *, main_is_g
     if instruction.word not in ("ADD", "COPY", "RUN"):
         return instruction
     end = _end_of_flags(instruction.rest)
-    if (
-        instruction.word == "COPY"
-        and names
-        and not main_is_given
-        and not any(flag == "from" for flag, _ in _flags(instruction.rest))
-    ):
-        return replace(instruction, rest=f"--from={names[0]} {instruction.rest}")
-    return replace(instruction, rest=_CONTEXT.sub(name, instruction.rest[:end]) + instruction.rest[end:])
+    flags = _CONTEXT.sub(name, instruction.rest[:end])
+    if names and not main_is_given:
+        flags = _taking_from(names[0], instruction.word, flags)
+    return replace(instruction, rest=flags + instruction.rest[end:])
 
 
 def adds_files(instruction: Instruction) -> bool:
@@ -159,7 +157,7 @@ def _refuse(instruction: Instruction) -> None:
                 f"RUN --mount=type={kind} is not supported in a Dockerfile; Secrets that are passed to the image are there "
                 "as environment variables while it is built."
             )
-    if instruction.word in ("RUN", "COPY", "ADD") and _HEREDOC.search(instruction.rest) and not _quoted(instruction.rest):
+    if instruction.word in ("RUN", "COPY", "ADD") and _has_here_document(instruction.rest):
         raise InvalidError(
             f"`{_short(instruction.text)}`: here-documents (<<) are not supported in a Dockerfile; use printf or COPY."
         )
@@ -201,16 +199,26 @@ def _end_of_flags(rest: str) -> int:
     return end
 
 
+def _taking_from(tree: str, word: str, flags: str) -> str:
+    """`flags`, taking from `tree` where they say nothing else."""
+
+    def mounted(found: re.Match[str]) -> str:
+        elsewhere = _mount_kind(found[0]) != "bind" or any(part.startswith("from=") for part in found[0].split(","))
+        return found[0] if elsewhere else f"from={tree},{found[0]}"
+
+    if word == "COPY" and not any(flag == "from" for flag, _ in _flags(flags)):
+        return f"--from={tree} {flags}"
+    return _MOUNT.sub(mounted, flags) if word == "RUN" else flags
+
+
 def _mount_kind(value: str) -> str:
     return next((part.partition("=")[2] for part in value.split(",") if part.startswith("type=")), "bind")
 
 
-def _quoted(rest: str) -> bool:
-    """Whether what looks like a here-document stands in quotes, or in the exec form."""
-    found = _HEREDOC.search(rest)
-    assert found is not None
-    before = rest[: found.start()]
-    return rest.startswith("[") or before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+def _has_here_document(rest: str) -> bool:
+    """As a shell reads it; the exec form has none."""
+    text = rest[_end_of_flags(rest) :]
+    return not text.startswith("[") and bool(_HEREDOC.search(_NO_HEREDOC.sub("''", text)))
 
 
 def _short(text: str) -> str:

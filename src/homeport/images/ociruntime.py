@@ -51,10 +51,12 @@ def script(python: str, plan_dir: str, hybrid_cgroups: bool, cgroups: Sequence[s
 def configured(config: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
     """The container's configuration with what the step sees besides.
 
-    step: `defaults` (environment that the image's own wins over), `env` (which wins), `mounts`.
+    step: `defaults` (environment that the image's own wins over), `caches` (likewise, unless its line mounts a cache of its
+    own), `env` (which wins), `mounts`.
     """
+    has_cache = any("/.cache/" in f"{mount['destination']}/" for mount in config.get("mounts", ()))
     given = dict(entry.partition("=")[::2] for entry in config["process"].get("env", ()))
-    env = {**step["defaults"], **given, **step["env"]}
+    env = {**step["defaults"], **({} if has_cache else step["caches"]), **given, **step["env"]}
     process = {**config["process"], "env": [f"{name}={value}" for name, value in env.items()]}
     process["user"] = {"uid": 0, "gid": 0}  # semantics 5.4: USER is ignored
     linux = {key: value for key, value in config.get("linux", {}).items() if key not in ("resources", "cgroupsPath")}

@@ -2,6 +2,8 @@
 
 work     on disk: Dockerfile, an empty context, the runtime script; nothing secret
 private  in memory where the machine allows it: plan.json (Secrets!), credentials, the machine's settings
+cache    in work: what installers download. Not shared by builds: a step of one could put something else into it for the
+         packages of another.
 
 Both lie in directories that are one storage's alone and that nobody else may enter: what is found in there later, and its
 names, are ours.
@@ -63,6 +65,10 @@ class Workplace:
     def empty_context(self) -> Path:
         return self.work / "context"
 
+    @property
+    def cache(self) -> Path:
+        return self.work / "cache"
+
     def out_of_memory(self) -> str:
         """Says so if its steps needed more than they may have; else empty."""
         return self.limits.out_of_memory(self.cgroups)
@@ -90,16 +96,8 @@ async def workplace(grounds: Grounds, runs: Sequence[Visible], every: Visible | 
         work, private = exits.enter_context(_own(grounds.disk)), exits.enter_context(_own(grounds.memory))
         cgroups = await exits.enter_async_context(grounds.limits.cgroups(work.name))
         place = Workplace(work, private, grounds.limits, cgroups)
-        place.empty_context.mkdir()
-        place.runtime.write_text(_script(place.private, cgroups))
-        place.runtime.chmod(0o700)
-        defaults = await _show_machine(place.private / "machine")
-        plan = {
-            "runs": [_as_json(each, defaults, place) for each in runs],
-            "every": _as_json(every, defaults, place) if every else None,
-        }
-        (place.private / "plan.json").write_text(json.dumps(plan))
         try:
+            await _furnish(place, runs, every)
             yield place
         finally:
             await _end_containers(place.private)
@@ -137,6 +135,20 @@ def _is_ours(directory: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o700
 
 
+async def _furnish(place: Workplace, runs: Sequence[Visible], every: Visible | None) -> None:
+    place.empty_context.mkdir()
+    place.cache.mkdir()
+    place.cache.chmod(0o1777)  # a step may install as another user; nobody else reaches it
+    place.runtime.write_text(_script(place.private, place.cgroups))
+    place.runtime.chmod(0o700)
+    defaults = await _show_machine(place.private / "machine")
+    plan = {
+        "runs": [_as_json(each, defaults, place) for each in runs],
+        "every": _as_json(every, defaults, place) if every else None,
+    }
+    (place.private / "plan.json").write_text(json.dumps(plan))
+
+
 async def _end_containers(private: Path) -> None:
     """A buildah that is ended in the moment in which its step begins doesn't see to it that the step ends too."""
     text = _script(private)
@@ -150,6 +162,7 @@ def _script(private: Path, cgroups: Sequence[str] = ()) -> str:
 
 def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) -> dict[str, object]:
     mounts = [Shown(str(place.private / "machine"), machine.SHOWN), *visible.mounts]
+    mounts.append(Shown(str(place.cache), machine.CACHE, read_only=False))
     if Path(machine.UV_TOML).is_file():
         mounts.append(Shown(machine.UV_TOML, machine.UV_TOML))
     for target, text in visible.files.items():
@@ -158,6 +171,7 @@ def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) ->
         mounts.append(Shown(str(file), target))
     return {
         "defaults": dict(defaults),
+        "caches": machine.CACHES,
         "env": dict(visible.env),
         "mounts": [asdict(mount) for mount in mounts],
     }
@@ -166,6 +180,7 @@ def _as_json(visible: Visible, defaults: Mapping[str, str], place: Workplace) ->
 async def _show_machine(directory: Path) -> dict[str, str]:
     """Writes the machine's settings as steps see them; returns the environment that names them."""
     directory.mkdir(mode=0o755)
+    (directory / Path(machine.CACHE).name).mkdir()
     certificates = Path(machine.CA_BUNDLE)
     conf = Path(machine.PIP_CONF)
     pip = machine.pip_conf(conf.read_text() if conf.is_file() else "", os.environ, certificates.is_file())

@@ -95,7 +95,8 @@ class StepMethods(Chain):
     ) -> Self:
         """Runs a Python function in the image as it is up to here, and keeps what it does to the file system.
 
-        timeout: seconds. The layer is built again when the function's text or a plain global that it uses changes.
+        timeout: seconds. The layer is built again when the function's text or plain data that it uses changes, or a function
+        that it calls and that is in the same file or package.
         `cpu`, `memory`, `cloud` and `region` have no meaning for a build on this platform.
         Raises InvalidError for a function that is not in global scope, and for arguments that can't be pickled.
         """
