@@ -153,7 +153,7 @@ class Platform:
 
     @property
     def autoscaler(self) -> Autoscaler:
-        return Autoscaler(self._parts.publisher, self._find)
+        return Autoscaler(self._parts.publisher, self._parts.members, self._find)
 
     @property
     def volumes(self) -> Volumes:
