@@ -70,8 +70,10 @@ class Containers:
         existing = self._existing(directory)
         if existing is not None:
             return existing
+        if spec.get("gpus") or spec.get("disk_mib"):
+            spec = {**spec, "backend": CRUN, "snapshot": ""}
         if spec.get("gpus"):
-            spec = {**spec, "backend": CRUN, "snapshot": "", "gpus_given": self._give_gpus(**spec["gpus"])}
+            spec = {**spec, "gpus_given": self._give_gpus(**spec["gpus"])}
         secret = private.received(fds[0]) if fds else {}
         os.mkdir(directory.path, 0o700)
         try:
@@ -297,6 +299,8 @@ def check_spec(spec: object) -> dict[str, Any]:
             raise RequestError(f"the spec's {name} has the wrong type", "read its spec")
     if spec.get("gpus") is not None and not _are_gpus(spec["gpus"]):
         raise RequestError("the spec's gpus need a model and a count above 0, and nothing else", "read its spec")
+    if spec.get("disk_mib") is not None and (type(spec["disk_mib"]) is not int or spec["disk_mib"] < 1):
+        raise RequestError("the spec's disk_mib must be a whole number above 0", "read its spec")
     spec.pop("gpus_given", None)
     return spec
 
