@@ -84,10 +84,12 @@ def update(context: typer.Context, request: Update) -> None:
     app, name = parse_ref(request.server)
     changes = request.changes()
     if not changes:
-        render.out("No autoscaler settings specified.")
-        return
+        (render.note if request.as_json else render.out)("No autoscaler settings specified.")
+        if not request.as_json:
+            return
     with connected(context, request.env) as client:
-        answer = calls.update(client, (app, name, client.environment), changes)
+        target = (app, name, client.environment)
+        answer = calls.update(client, target, changes) if changes else calls.settings(client, target)
     if request.as_json:
         render.value({"current_settings": answer["current_settings"], "override_events": answer["override_events"]})
         return

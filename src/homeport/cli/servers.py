@@ -117,6 +117,7 @@ def _resources(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{answer['cpu']:g} CPU" + (f" (at most {cpu:g})" if cpu else ""),
         f"{answer['memory_mib']} MiB" + (f" (at most {memory})" if memory else ""),
         *([" or ".join(answer["gpus"]) + " GPU"] if answer.get("gpus") else []),
+        *([f"{answer['ephemeral_disk_mib']} MiB disk"] if answer.get("ephemeral_disk_mib") else []),
     ]
     return [("Resources", " · ".join(words)), ("Containers", f"{answer['containers']} ready")]
 
