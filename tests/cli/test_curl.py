@@ -51,6 +51,12 @@ def test_a_server_is_asked_by_its_name_and_curls_code_is_ours(cli: Cli, ref: str
     assert (result.code, result.json, result.err) == (22, ["", url], "")
 
 
+def test_a_server_is_asked_by_its_id_too(cli: Cli, platform: FakePlatform) -> None:
+    found = {"app_id": "shop", "app_name": "shop", "server_name": "web", "object_id": "fu-1"}
+    platform.answers["GET /v1/servers"] = {"servers": [found]}
+    assert cli("curl", "fu-1/a?b").json == ["", f"{URL}/a?b"]
+
+
 def test_everything_after_the_server_is_curls(cli: Cli, platform: FakePlatform) -> None:
     options = ["-e", "referer", "--json", "{}", "-X", "POST", "--help", "--", "-x"]
     assert cli("curl", "-e", "dev", "shop/web", *options).json[2:] == options[:-2] + options[-2:]

@@ -17,11 +17,10 @@ import typer
 from .. import errors
 from ..client.config import PROXY_TOKEN
 from . import render
-from .connect import connected
 from .options import Environment
-from .server_refs import parse_ref
+from .server_refs import ID, server_at
 
-_REF = re.compile(r"([^/]*/[^/?#]*)(.*)", re.DOTALL)
+_REF = re.compile(rf"({ID.pattern}|[^/]*/[^/?#]*)(.*)", re.DOTALL)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +34,10 @@ def register(app: typer.Typer) -> None:
 def curl(
     context: typer.Context,
     server: Annotated[
-        str, typer.Argument(metavar="APP/SERVER[/PATH]", help="The Server, and what to ask it for.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="SERVER[/PATH]", help="APP/SERVER or the Server's id, and what to ask it for.", show_default=False
+        ),
     ],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="CURL_ARGS", help="What else curl is told.")] = None,
     env: Environment = None,
@@ -46,16 +48,15 @@ def curl(
     proxy_token_secret of the profile, is sent as `Authorization`.
     """
     match = _REF.fullmatch(server)
-    app, name = parse_ref(match[1] if match else server)
-    path = match[2] if match else ""
+    ref, path = (match[1], match[2]) if match else (server, "")
     program = shutil.which("curl")
     if program is None:
         raise errors.ExecutionError("curl is not installed here; install it, or ask the URL of `homeport server info`.")
-    with connected(context, env) as client:
+    with server_at(context, ref, env) as (client, app, name):
         answer = client.server(app, name, client.target.environment)
         token = None if answer["unauthenticated"] else client.target.proxy_token
     if token is None and not answer["unauthenticated"]:
-        render.warning(f"{app}/{name} wants a proxy token, and none is set: {PROXY_TOKEN}.")
+        render.warning(f"{ref} wants a proxy token, and none is set: {PROXY_TOKEN}.")
     url = answer["url"] + (path if path.startswith("/") else f"/{path}")
     raise typer.Exit(_run(program, url, arguments or [], token))
 

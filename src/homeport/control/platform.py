@@ -311,6 +311,12 @@ class Platform:
             else:
                 yield Event(output.stream, {"data": base64.b64encode(output.data).decode()})
 
+    def servers(self, environment: str) -> list[Json]:
+        self.environments.find(environment)
+        there = [app for app in self._loop.world.apps.values() if app.environment == environment]
+        apps = [app for app in there if app.state is not AppState.STOPPED]
+        return [views.server_id(app, service) for app in apps for service in app.services]
+
     def server_info(self, app_ref: str, server: str, environment: str) -> Json:
         row = self._find(app_ref, environment)
         app = self._loop.world.apps.get(row.app_id)
