@@ -63,6 +63,15 @@ def test_its_disk_outlives_nobody_even_when_everything_is_killed(spawner: Spawne
     wait_until(lambda: not backing_files(spawner.data_dir), "the end of its disk")
 
 
+def test_its_log_says_why_it_is_neither_forked_nor_from_a_snapshot(spawner: SpawnerHarness, rootfs: str) -> None:
+    spawner.guest("told", rootfs, "class Server: ...", "snapshot", disk_mib=64)
+    why = "it has a disk of its own size"
+    spawner.wait_for_line("told", f"started by crun, not from a template: {why}")
+    assert spawner.state("told")["backend"] == "crun"
+    spawner.wait_for_line("told", f"started without memory snapshot: {why}")
+    assert not spawner.request(op="hello")["snapshots"]
+
+
 @pytest.mark.parametrize("wrong", [0, -1, True, "64"])
 def test_a_size_that_is_none_is_refused(spawner: SpawnerHarness, rootfs: str, wrong: object) -> None:
     reply = spawner.ask(op="start", spec=spawner.spec("wrong", rootfs, ["true"], disk_mib=wrong))

@@ -132,6 +132,8 @@ def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
     lifecycle = answer["lifecycle"]
     deployed = text.local_time(lifecycle["deployed_at"])
     head = f"{asked.app} · deployed {deployed} (v{lifecycle['version']})" if deployed else asked.app
+    if lifecycle.get("stopped_at"):
+        head += f" · stopped {text.local_time(lifecycle['stopped_at'])}"
     render.out(head, "" if asked.no_color else "bold")
     render.table("SERVERS", SERVER_HEADERS, app_stats_rows(answer["servers"]))
 

@@ -70,10 +70,8 @@ class Containers:
         existing = self._existing(directory)
         if existing is not None:
             return existing
-        if spec.get("gpus") or spec.get("disk_mib"):
-            spec = {**spec, "backend": CRUN, "snapshot": ""}
         if spec.get("gpus"):
-            spec = {**spec, "gpus_given": self._give_gpus(**spec["gpus"])}
+            spec = {**spec, "backend": CRUN, "snapshot": "", "gpus_given": self._give_gpus(**spec["gpus"])}
         secret = private.received(fds[0]) if fds else {}
         os.mkdir(directory.path, 0o700)
         try:
