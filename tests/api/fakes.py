@@ -90,6 +90,7 @@ SERVER: dict[str, Any] = {
     "version": 1,
     "containers": 1,
 }
+SERVER_ID = {name: SERVER[name] for name in ("app_id", "app_name", "server_name", "object_id")}
 
 
 PLAN: dict[str, Any] = {
@@ -224,6 +225,10 @@ class FakePlatform:
 
     def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         return self._stream("exec", container_id, argv, stdin)
+
+    def servers(self, environment: str) -> list[dict[str, Any]]:
+        self._asked("servers", environment)
+        return [SERVER_ID]
 
     def server_info(self, app_ref: str, server: str, environment: str) -> dict[str, Any]:
         self._asked("server_info", app_ref, server, environment)

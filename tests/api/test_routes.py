@@ -47,6 +47,7 @@ DEPLOY: dict[str, Any] = {"manifest": codec.to_json(MANIFEST), "request_id": "r1
         ("GET /containers", ("containers", None, "main", False), {"containers": [fakes.CONTAINER]}),
         ("GET /containers?app=hello&all=true", ("containers", "hello", "main", True), {"containers": [fakes.CONTAINER]}),
         ("POST /containers/co-1/stop", ("stop_container", "co-1", "admin"), {"container_id": "co-1", "state": "ended"}),
+        ("GET /servers?environment=dev", ("servers", "dev"), {"servers": [fakes.SERVER_ID]}),
         ("GET /servers/hello/web", ("server_info", "hello", "web", "main"), fakes.SERVER),
     ],
 )

@@ -58,7 +58,7 @@ class Workspace(FakePlatform):
         self.objects = Objects(ObjectFile(root / "objects.db"), self.environments, self.plant.clock)
         self.dicts, self.queues = Dicts(self.objects, root / "uploads"), Queues(self.objects)
         self.builds, self.collector = Builds(Shelf(), Preparing()), FakeCollector()
-        self.autoscaler = Autoscaler(self.plant.publisher, no_app)
+        self.autoscaler = Autoscaler(self.plant.publisher, self.members, no_app)
         plant, self.requests, self.samples = self.plant, RequestStore(root / "requests.db"), SampleStore(root / "samples.db")
         log = RequestLog(self.requests, plant.publisher.settings, plant.clock, dict)
         self.traffic = Traffic(log, plant.history, plant.loop, plant.clock)

@@ -46,6 +46,12 @@ def test_update_changes_what_was_given(cli: Cli, platform: FakePlatform) -> None
     assert platform.asked[0].body == {"name": "x", "web_suffix": ""}
 
 
+def test_a_version_of_the_image_builder_is_refused_in_words(cli: Cli, platform: FakePlatform) -> None:
+    result = cli("environment", "update", "dev", "--set-image-builder-version", "2025.06")
+    assert (result.code, platform.asked) == (2, [])
+    assert "homeport has one image builder" in result.err
+
+
 def test_update_of_nothing_is_a_usage_error(cli: Cli, platform: FakePlatform) -> None:
     result = cli("environment", "update", "dev")
     assert (result.code, platform.asked) == (2, [])

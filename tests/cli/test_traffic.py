@@ -97,6 +97,8 @@ def test_statistics_of_an_app_end_with_their_sum(cli: Cli, platform: FakePlatfor
     lines = cli("app", "stats", "hello").out.splitlines()
     assert lines[0].startswith("hello · deployed ")
     assert lines[0].endswith("(v3)")
+    lifecycle["stopped_at"] = "2026-11-21T11:00:00Z"
+    assert cli("app", "stats", "hello").out.splitlines()[0].endswith("(v3) · stopped 2026-11-21 11:00:00+00:00")
     assert [line.split() for line in lines[2:]] == [
         ["A", "40", "10", "(25.0%)", "2", "1"],
         ["B", "0", "0", "1", "0"],

@@ -14,6 +14,7 @@ from homeport.control import requestlog
 from homeport.control.requestlog import RequestLog
 from homeport.control.requests import TrafficQuery
 from homeport.control.traffic import Traffic
+from homeport.control.views import iso
 from homeport.errors import InvalidError, NotFoundError
 from homeport.router.records import RequestRecord, parse
 from homeport.router.sessiontext import LOBBY_SERVER
@@ -23,6 +24,7 @@ from homeport.store.requests import RequestStore
 from .plant import Plant, running
 
 NOW_MS = 1_000_000
+WEEK_MS = 7 * 86_400_000
 HOUR = TrafficQuery("main", "shop", "web", since_ms=1, until_ms=NOW_MS + 100_000)
 
 
@@ -179,6 +181,25 @@ def test_statistics_of_an_app_have_each_of_its_servers(play: Callable[..., None]
             "web": {"id": service_id(plant), "requests": 2, "failed": 1, "containers": 1, "errors": 0}
         }
         assert (answer["deployment_count"], answer["lifecycle"]["version"]) == (1, 1)
+
+    play(story)
+
+
+def test_the_longest_range_holds_although_the_question_was_on_its_way(play: Callable[..., None]) -> None:
+    async def story(plant: Plant, traffic: Traffic) -> None:
+        now_ms = Still().now_ms()
+        asked = replace(HOUR, since_ms=now_ms - WEEK_MS - 60_000, until_ms=None)
+        answer: Any = await traffic.server_stats(asked)
+        assert answer["since"] == iso(now_ms - WEEK_MS)
+        traffic.log.take([record(service_id(plant), NOW_MS + n) for n in range(2)])
+        page: Any = await traffic.page(asked, None, 1)
+        late = replace(asked, since_ms=asked.since_ms - 3_600_000)  # it took an hour to read the page before
+        assert len((await traffic.page(late, page["next"], 1))["requests"]) == 1
+        month: Any = replace(asked, since_ms=now_ms - 31 * 86_400_000 - 1)
+        assert traffic.span(month, default_ms=1, days_max=31).since_ms == now_ms - 31 * 86_400_000
+        for refused in (replace(asked, since_ms=asked.since_ms - 1), replace(asked, until_ms=now_ms)):
+            with pytest.raises(InvalidError, match="7 days"):
+                await traffic.app_stats(refused)
 
     play(story)
 

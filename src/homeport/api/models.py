@@ -213,6 +213,17 @@ class ContainerStopped(_Answer):
     state: str
 
 
+class ServerId(_Answer):
+    app_id: str
+    app_name: str
+    server_name: str
+    object_id: str
+
+
+class ServerIds(_Answer):
+    servers: list[ServerId]
+
+
 class ServerInfo(_Answer):
     server_name: str
     object_id: str

@@ -167,6 +167,10 @@ class Platform(Protocol):
         """Events `stdout` and `stderr`, then `exit`; the process is ended when the iterator is closed."""
         ...
 
+    def servers(self, environment: str) -> list[Answer]:
+        """Of all Apps there that are not stopped. Raises NotFoundError."""
+        ...
+
     def server_info(self, app_ref: str, server: str, environment: str) -> Answer:
         """Raises NotFoundError."""
         ...

@@ -99,6 +99,7 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/containers/{container_id}/logs": Rule(Need.VIEW, Where.CONTAINER),
     "POST /v1/containers/{container_id}/stop": Rule(Need.CHANGE, Where.CONTAINER),
     "POST /v1/containers/{container_id}/exec": Rule(Need.CHANGE, Where.CONTAINER),
+    "GET /v1/servers": VIEW_QUERY,
     "GET /v1/servers/{app}/{server}": VIEW_APP,
     "GET /v1/servers/{app}/{server}/requests": VIEW_APP,
     "GET /v1/servers/{app}/{server}/stats": VIEW_APP,

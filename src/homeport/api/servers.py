@@ -12,6 +12,12 @@ from .context import MAIN, Environment, PlatformHere
 router = APIRouter(prefix="/servers", tags=["servers"])
 
 
+@router.get("", response_model=models.ServerIds)
+async def servers(platform: PlatformHere, environment: Environment = MAIN) -> dict[str, Any]:
+    """By name and id."""
+    return {"servers": platform.servers(environment)}
+
+
 @router.get("/{app}/{server}", response_model=models.ServerInfo)
 async def server_info(app: str, server: str, platform: PlatformHere, environment: Environment = MAIN) -> dict[str, Any]:
     return platform.server_info(app, server, environment)

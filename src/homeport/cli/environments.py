@@ -78,6 +78,9 @@ class Changes:
         str | None,
         typer.Option("--set-default-role", metavar="ROLE", help="Of members without a role of their own there."),
     ] = None
+    set_image_builder_version: Annotated[
+        str | None, typer.Option("--set-image-builder-version", metavar="VERSION", help="Refused: there is one builder.")
+    ] = None
 
     def given(self) -> dict[str, object]:
         named = {"name": self.set_name, "web_suffix": self.set_web_suffix}
@@ -92,6 +95,11 @@ def update(context: typer.Context, changes: Changes) -> None:
 
     All Apps in it have to be stopped before its name or web suffix change: both are part of their URLs.
     """
+    if changes.set_image_builder_version is not None:
+        raise errors.UsageError(
+            "--set-image-builder-version: homeport has one image builder, its own, which makes no difference between "
+            "environments. Leave it out."
+        )
     given = changes.given()
     if not given:
         raise errors.UsageError("Nothing to change: give --set-name, --set-web-suffix, or another of its options.")

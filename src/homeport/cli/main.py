@@ -19,6 +19,7 @@ from . import (
     apps,
     audit,
     containers,
+    curl,
     deploy,
     dicts,
     environments,
@@ -70,6 +71,7 @@ app.add_typer(dicts.group, name="dict")
 app.add_typer(queues.group, name="queue")
 app.add_typer(workspace.group, name="workspace")
 app.add_typer(tokens.group, name="token")
+curl.register(app)
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 

@@ -12,9 +12,8 @@ import typer
 
 from .. import errors
 from . import render
-from .connect import connected
 from .options import Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 from .traffic import Until, period_of
 
 DAYS_MAX = 31
@@ -58,8 +57,8 @@ def metrics(context: typer.Context, asked: Asked) -> None:
         raise errors.UsageError("--json and --csv can't be used together.")
     if asked.group is None and (asked.since or asked.until or asked.bucket_size or asked.as_csv):
         raise errors.UsageError("Say which metrics with --group; without it, `server metrics` lists the groups.")
-    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until, DAYS_MAX)
-    with connected(context, asked.env) as client:
+    period = period_of(asked.since, asked.until, DAYS_MAX)
+    with server_at(context, asked.server, asked.env) as (client, app, name):
         place = traffic.Place(app, name, client.target.environment)
         if asked.group is None:
             _show_schema(traffic.metrics_schema(client, place), asked.as_json)
@@ -72,7 +71,7 @@ def metrics(context: typer.Context, asked: Asked) -> None:
     else:
         if answer["note"]:
             render.note(answer["note"])
-        render.table(f"{asked.server} · {asked.group} · {answer['bucket_size']}", headers(answer), rows(answer))
+        render.table(f"{app}/{name} · {asked.group} · {answer['bucket_size']}", headers(answer), rows(answer))
 
 
 def headers(answer: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from . import autoscaler, logs, render, text
-from .connect import connected
 from .options import Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 
 SECRETS_SHOWN = 5
 
@@ -28,8 +27,7 @@ def servers() -> None:
 @group.command("info", epilog="Example: homeport server info hello-server/Server")
 def info(context: typer.Context, server: ServerArgument, env: Environment = None, as_json: Json = False) -> None:
     """Show a Server: its URL and the settings of its live version."""
-    app, name = parse_ref(server)
-    with connected(context, env) as client:
+    with server_at(context, server, env) as (client, app, name):
         answer = client.server(app, name, client.target.environment)
     if as_json:
         render.value(answer)
@@ -60,7 +58,6 @@ class LogRequest:
 @taking(LogRequest)
 def server_logs(context: typer.Context, request: LogRequest) -> None:
     """Show what the containers of a Server wrote: the last 100 entries, unless asked for more."""
-    app, name = parse_ref(request.server)
     asked = logs.Asked(
         follow=request.follow,
         tail=request.tail,
@@ -71,7 +68,7 @@ def server_logs(context: typer.Context, request: LogRequest) -> None:
         container=request.container,
     )
     logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked for the Server's id
-    with connected(context, request.env) as client:
+    with server_at(context, request.server, request.env) as (client, app, name):
         server = client.server(app, name, client.target.environment)
         query = logs.check(replace(asked, function=server["object_id"]), datetime.now(UTC))
         prefix = None if request.as_json else text.LogPrefix(request.timestamps, container_id=request.show_container_id)
@@ -117,6 +114,7 @@ def _resources(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{answer['cpu']:g} CPU" + (f" (at most {cpu:g})" if cpu else ""),
         f"{answer['memory_mib']} MiB" + (f" (at most {memory})" if memory else ""),
         *([" or ".join(answer["gpus"]) + " GPU"] if answer.get("gpus") else []),
+        *([f"{answer['ephemeral_disk_mib']} MiB disk"] if answer.get("ephemeral_disk_mib") else []),
     ]
     return [("Resources", " · ".join(words)), ("Containers", f"{answer['containers']} ready")]
 

@@ -13,7 +13,7 @@ from .. import errors
 from . import render, text, when
 from .connect import connected
 from .options import AppArgument, Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 
 if TYPE_CHECKING:
     from ..client.traffic import Period
@@ -62,8 +62,8 @@ def requests(context: typer.Context, asked: RequestsAsked) -> None:
         raise errors.UsageError("--tail can't be used with --since or --until.")
     if asked.tail is not None and not 1 <= asked.tail <= REQUESTS_TAIL_MAX:
         raise errors.UsageError(f"--tail must be between 1 and {REQUESTS_TAIL_MAX}, not {asked.tail}.")
-    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until)
-    with connected(context, asked.env) as client:
+    period = period_of(asked.since, asked.until)
+    with server_at(context, asked.server, asked.env) as (client, app, name):
         place = traffic.Place(app, name, client.target.environment)
         if ranged:
             rows = list(traffic.between(client, place, period))
@@ -95,14 +95,14 @@ def server_stats(context: typer.Context, asked: ServerStatsAsked) -> None:
     """Show how many requests a Server had and how they went, and its containers: of the last hour, unless asked for more."""
     from ..client import traffic
 
-    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until)
-    with connected(context, asked.env) as client:
+    period = period_of(asked.since, asked.until)
+    with server_at(context, asked.server, asked.env) as (client, app, name):
         place = traffic.Place(app, name, client.target.environment)
         answer = traffic.server_stats(client, place, period, asked.container)
     if asked.as_json:
         render.value(answer)
         return
-    for line in server_stats_lines(asked.server, answer):
+    for line in server_stats_lines(f"{app}/{name}", answer):
         render.out(line)
 
 
@@ -132,6 +132,8 @@ def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
     lifecycle = answer["lifecycle"]
     deployed = text.local_time(lifecycle["deployed_at"])
     head = f"{asked.app} · deployed {deployed} (v{lifecycle['version']})" if deployed else asked.app
+    if lifecycle.get("stopped_at"):
+        head += f" · stopped {text.local_time(lifecycle['stopped_at'])}"
     render.out(head, "" if asked.no_color else "bold")
     render.table("SERVERS", SERVER_HEADERS, app_stats_rows(answer["servers"]))
 

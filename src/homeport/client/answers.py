@@ -186,6 +186,13 @@ class ContainerStopped(TypedDict):
     state: str
 
 
+class ServerId(TypedDict):
+    app_id: str
+    app_name: str
+    server_name: str
+    object_id: str
+
+
 class ServerInfo(TypedDict):
     server_name: str
     object_id: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..core.facts import AutoscalerUpdated
-from ..core.model import App, Deployment, ServiceSpec
+from ..core.model import App, Deployment, Override, ServiceSpec
 from ..core.overrides import effective
 from ..core.states import DeploymentState
 from ..errors import InvalidError, NotFoundError
@@ -18,8 +18,10 @@ from ..manifest.checks import scale_problems
 from ..manifest.schema import ScalePolicy
 from ..store.history import AppRow
 from . import views
+from .access import SERVICE, USER
 from .chronicle import Input, Origin
 from .explain import Case, explain
+from .members import Members
 from .publish import Publisher
 from .views import Json
 
@@ -32,6 +34,7 @@ SETTINGS: Mapping[str, tuple[str, int]] = {
     "scaledown_window": ("scaledown_window_s", 1),
     "target_concurrency": ("target_concurrency_centi", 100),
 }
+ACTOR_TYPES = {USER: "user", SERVICE: "service-user"}  # semantics 2.6.11
 Target = tuple[str, str, str]  # the App's name or id, the Server's name, the environment
 _COUNTED = ("min_containers", "buffer_containers")  # of these, none is 0; of the others, none is null
 
@@ -50,6 +53,7 @@ class Autoscaler:
     """`find` looks an App up by name or id, and raises NotFoundError."""
 
     publisher: Publisher
+    members: Members
     find: Callable[[str, str], AppRow]
 
     def settings(self, target: Target) -> Json:
@@ -65,16 +69,7 @@ class Autoscaler:
             "default_settings": _public(self._defaults(subject.spec)),
             "static_settings": self._static(deployment, server),
             "override_settings": {_name(o.setting): _value(_name(o.setting), o.value) for o in mine},
-            "override_events": [
-                {
-                    "setting": _name(o.setting),
-                    "updated_at": views.iso(o.at_ms),
-                    "actor_name": o.actor,
-                    "actor_id": o.actor,
-                    "actor_type": "user" if o.actor else "unknown",
-                }
-                for o in sorted(mine, key=lambda o: (o.at_ms, o.setting))
-            ],
+            "override_events": [self._event(o) for o in sorted(mine, key=lambda o: (o.at_ms, o.setting))],
         }
 
     def update(self, target: Target, changes: Mapping[str, object], actor: str) -> Json:
@@ -114,6 +109,16 @@ class Autoscaler:
             raise NotFoundError(f"App {row.name!r} is not deployed; deploy it first.")
         there = ", ".join(spec.name for spec in next(iter(current.values())).services) or "none"
         raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
+
+    def _event(self, override: Override) -> Json:
+        actor_id, kind = self.members.known_as(override.actor) or ("", "")
+        return {
+            "setting": _name(override.setting),
+            "updated_at": views.iso(override.at_ms),
+            "actor_name": override.actor,
+            "actor_id": actor_id,
+            "actor_type": ACTOR_TYPES.get(kind, "unknown"),
+        }
 
     def _defaults(self, spec: ServiceSpec) -> ServiceSpec:
         """Sessions are always a reason for another container: where one has no room, the next has to come."""

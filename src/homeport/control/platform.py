@@ -153,7 +153,7 @@ class Platform:
 
     @property
     def autoscaler(self) -> Autoscaler:
-        return Autoscaler(self._parts.publisher, self._find)
+        return Autoscaler(self._parts.publisher, self._parts.members, self._find)
 
     @property
     def volumes(self) -> Volumes:
@@ -308,6 +308,12 @@ class Platform:
                 yield Event("exit", {"exit_code": output.exit_code})
             else:
                 yield Event(output.stream, {"data": base64.b64encode(output.data).decode()})
+
+    def servers(self, environment: str) -> list[Json]:
+        self.environments.find(environment)
+        there = [app for app in self._loop.world.apps.values() if app.environment == environment]
+        apps = [app for app in there if app.state is not AppState.STOPPED]
+        return [views.server_id(app, service) for app in apps for service in app.services]
 
     def server_info(self, app_ref: str, server: str, environment: str) -> Json:
         row = self._find(app_ref, environment)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from ..errors import InvalidError, NotFoundError
@@ -24,6 +25,7 @@ from .views import Json, iso
 
 HOUR_MS = 3_600_000
 RANGE_DAYS_MAX = 7  # semantics 9.13
+ON_THE_WAY_MS = 60_000  # how old "7 days ago" may be when it arrives, on clocks that differ a little
 PAGE_MAX = 10_000
 
 T = TypeVar("T")
@@ -45,8 +47,10 @@ class Traffic:
 
     async def page(self, query: TrafficQuery, after: str | None, count: int) -> Json:
         """Requests of a Server, oldest first; `after` is the `next` of the page before. Raises as `newest`."""
-        span = self.span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
         place = _place(after)
+        if place is not None:  # a page may be asked for long after the first one: what is before it counts no more
+            query = replace(query, since_ms=max(place[0], query.since_ms or 0))
+        span = self.span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
         found = await self._ask(lambda: self.log.store.page(span, place, count))
         last = found[-1] if len(found) == count else None
         return self._answer(found, f"{last.row.at_ms}-{last.number}" if last else None)
@@ -114,7 +118,10 @@ class Traffic:
         since_ms = until_ms - default_ms if query.since_ms is None else query.since_ms
         if since_ms >= until_ms:
             raise InvalidError("`since` must be before `until`, and in the past.")
-        if until_ms - since_ms > days_max * DAY_MS:
+        first_ms = until_ms - days_max * DAY_MS
+        if query.until_ms is None and first_ms - ON_THE_WAY_MS <= since_ms:
+            since_ms = max(since_ms, first_ms)
+        if since_ms < first_ms:
             raise InvalidError(f"`since` and `until` may be at most {days_max} days apart.")
         return since_ms, until_ms
 

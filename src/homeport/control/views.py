@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ..core.model import App, Container
+from ..core.model import App, Container, Service
 from ..core.states import ContainerState, DeploymentState
 from ..manifest.schema import AppManifest, ServerSpec
 from ..settings import Settings
@@ -125,6 +125,10 @@ def container_event(container: Container, service: str) -> Json:
         "state": container.state.value,
         "reason": container.reason,
     }
+
+
+def server_id(app: App, service: Service) -> Json:
+    return {"app_id": app.app_id, "app_name": app.name, "server_name": service.name, "object_id": service.service_id}
 
 
 def server_info(app: App, server: ServerSpec, settings: Settings) -> Json:

@@ -18,6 +18,7 @@ from . import (
     cgroup,
     cgroup_layout,
     command,
+    disk,
     gpus,
     network,
     ocispec,
@@ -135,7 +136,10 @@ class Start(NamedTuple):
 
     def _mount_image(self) -> None:
         scratch, rootfs = self.directory.file("scratch"), self.directory.file("rootfs")
-        overlay.mount(self.spec["layers"], scratch, rootfs, in_memory=self.host.upper_in_memory)
+        limit = self.spec.get("disk_mib")
+        if limit:
+            disk.mount(scratch, limit)
+        overlay.mount(self.spec["layers"], scratch, rootfs, in_memory=self.host.upper_in_memory and not limit)
 
     def _remove_files(self) -> None:
         remove_files(self.directory)
