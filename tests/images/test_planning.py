@@ -126,7 +126,8 @@ def test_copy_takes_from_the_steps_own_files_and_add_gets_a_dockerfile_of_its_ow
 def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
     text = "# syntax=x\nARG V=3\nFROM python:${V} AS b\nFROM alpine\nUSER no\nRUN a \\\n  # why\n  && b\nEXPOSE 80\n"
     found = [each.text for each in dockerfile.of_file(text)]
-    assert found == ["ARG V=3", "FROM python:${V} AS b", "FROM docker.io/library/alpine:latest", "RUN a   && b"]
+    bases = ["FROM docker.io/library/python:3 AS b", "FROM docker.io/library/alpine:latest"]
+    assert found == ["ARG V=3", *bases, "RUN a   && b"]
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ class BuildahImages(Images):
         else:
             base = await self._bases.of(recipe, job.redactor, job.tell)
         if recipe.base == chain.DOCKERFILE:
-            job.pulled = dockerfile.references("\n".join(recipe.steps[0].lines))
+            job.pulled = dockerfile.references("\n".join(recipe.steps[0].lines), recipe.steps[0].build_args)
             job.auth_file = self._bases.credentials(recipe, job.redactor, job.pulled)
             base, done = await Assembly(self._shop, job).build(base, 0, 1), 1
         if recipe.add_python:

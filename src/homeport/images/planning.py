@@ -114,7 +114,7 @@ def _needs_own_file(instruction: Instruction) -> bool:
 
 
 def _plan(place: int, step: ImageStep, whole_file: bool) -> list[Planned]:
-    read = dockerfile.of_file("\n".join(step.lines)) if whole_file else dockerfile.of_step(step.lines)
+    read = dockerfile.of_file("\n".join(step.lines), step.build_args) if whole_file else dockerfile.of_step(step.lines)
     names = tuple(context_name(digest) for digest in step.contexts)
     found = [Planned(place, dockerfile.with_contexts(each, names, main_is_given=whole_file), each.text) for each in read]
     if step.function:
