@@ -67,7 +67,6 @@ class Joined:
             netns = room.wiring.connect(pidfd)
             try:
                 _furnish(pidfd, room.orders)
-                room.wiring.announce()
             finally:
                 os.close(netns)
         finally:

@@ -52,20 +52,20 @@ class Wiring(NamedTuple):
         """That of a process, given as a pidfd, which has nothing but a loopback yet. An fd of it. Raises OSError."""
         return self._connect(*_visit(lambda: syscalls.setns(process, syscalls.CLONE_NEWNET), netlink.Netlink))
 
-    def announce(self) -> None:
-        """Tells the machine where it is: who asked for it before it was there would ask again only after a second."""
-        outside = netlink.Netlink()
-        try:
-            with contextlib.suppress(OSError):  # then it is found a second later
-                outside.send(netlink.neighbour(self.bridge_index, self.address, subnet.host_mac(self.address)))
-        finally:
-            outside.close()
-
     def _connect(self, netns: int, inside: netlink.Netlink) -> int:
-        outside, peer = netlink.Netlink(), netlink.Peer("eth0", netns, subnet.host_mac(self.address))
+        """Where frames and packets to this address go is said here, before a process inside can send any: it may be the
+        user's, with all rights in there, and say that it is somebody else.
+        """
+        outside, mac = netlink.Netlink(), subnet.host_mac(self.address)
         try:
-            outside.send(netlink.veth(self.link, peer, self.bridge_index, self.mtu))
-            outside.send(netlink.isolate(socket.if_nametoindex(self.link)))
+            outside.send(netlink.veth(self.link, netlink.Peer("eth0", netns, mac), self.bridge_index, self.mtu))
+            port = socket.if_nametoindex(self.link)
+            outside.send(
+                netlink.fence(port),
+                netlink.station(port, mac),
+                netlink.neighbour(self.bridge_index, self.address, mac),
+                netlink.link_up(port),
+            )
             inside.send(
                 netlink.link_up(_LOOPBACK_INDEX),
                 netlink.address(_PEER_INDEX, self.address, subnet.PREFIX),
