@@ -13,6 +13,7 @@ import errno
 import gc
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -32,6 +33,7 @@ _USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"  # of the user namespace
 _WHOLE_RANGE = "0 0 4294967295"  # ids are the same inside and outside, as in containers without a user namespace
 _PLACE = "/run"  # a mount point in every container: nothing in there can have put a link in its place
 _NAMESPACES = (syscalls.CLONE_NEWIPC, syscalls.CLONE_NEWUTS, syscalls.CLONE_NEWNET, syscalls.CLONE_NEWPID)
+_STATUS = re.compile("[0-9]{1,5}")
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred
 
 
@@ -93,7 +95,8 @@ class Joined:
         except OSError:
             return None
         word, _, rest = said.partition(" ")
-        return int(rest) if word == "status" and rest.isdigit() else None
+        status = int(rest) if word == "status" and _STATUS.fullmatch(rest) else -1
+        return status if status >= 0 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)) else None
 
     def give_up(self) -> None:
         """A process that was not let go yet ends by this."""
