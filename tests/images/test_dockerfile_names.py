@@ -123,7 +123,22 @@ def test_names_are_full_with_their_variables_put_in(given: str, told: str) -> No
 
 
 def test_bases_that_variables_name_are_known_before_the_build() -> None:
-    assert dockerfile.references("ARG V=1\nFROM python:$V AS a\nFROM a\nFROM scratch", [("V", "2")]) == [f"{PYTHON}:2"]
+    text = "ARG V=1\nFROM python:$V AS a\nFROM a\nFROM scratch\nCOPY --from=a /x /y\nCOPY --from=g.io/uv /uv /uv"
+    assert dockerfile.references(text, [("V", "2")]) == ([f"{PYTHON}:2"], ["g.io/uv:latest"])
+
+
+def test_buildah_is_shown_ids_of_images_that_are_stored_and_no_names() -> None:
+    text = (
+        "FROM --platform=linux/{0} python AS a\nCOPY --chown=1 --from=g.io/uv /g.io/uv:latest /uv\nFROM a\nRUN echo python"
+    )
+    named = {f"{PYTHON}:latest": "1d1", "g.io/uv:latest": "1d2"}
+    shown = [dockerfile.with_ids(each, named).text for each in dockerfile.of_file(text.format(registry.architecture()))]
+    assert shown == [
+        f"FROM --platform=linux/{registry.architecture()} 1d1 AS a",
+        "COPY --chown=1 --from=1d2 /g.io/uv:latest /uv",
+        "FROM a",
+        "RUN echo python",
+    ]
 
 
 def test_a_variable_that_nothing_sets_is_named() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import InvalidError
@@ -59,10 +59,23 @@ def of_file(text: str, build_args: Iterable[tuple[str, str]] = ()) -> list[Instr
     return [_with_full_names(each, stages) for each in found]
 
 
-def references(text: str, build_args: Iterable[tuple[str, str]] = ()) -> list[str]:
-    """The images of registries that a Dockerfile names. Raises as `of_file`."""
-    words = [each.rest[_end_of_flags(each.rest) :].split() for each in of_file(text, build_args) if each.word == "FROM"]
-    return [word[0] for word in words if "/" in word[0]]  # neither `scratch` nor a stage has it in its name
+def references(text: str, build_args: Iterable[tuple[str, str]] = ()) -> tuple[list[str], list[str]]:
+    """The images of registries that a Dockerfile names: by FROM, and by COPY --from. Raises as `of_file`."""
+    found = of_file(text, build_args)
+    bases = [each.rest[_end_of_flags(each.rest) :].split()[0] for each in found if each.word == "FROM"]
+    sources = [value for each in found if each.word == "COPY" for name, value in _flags(each.rest) if name == "from"]
+    return [name for name in bases if "/" in name], [name for name in sources if "/" in name]  # no stage has a `/`
+
+
+def with_ids(instruction: Instruction, named: Mapping[str, str]) -> Instruction:
+    """With ids in the place of images' names."""
+    if instruction.word == "COPY":
+        return _with_flags(instruction, lambda _, value: named.get(value, value))
+    if instruction.word != "FROM":
+        return instruction
+    end = _end_of_flags(instruction.rest)
+    image, *rest = instruction.rest[end:].split(" ")
+    return replace(instruction, rest=instruction.rest[:end] + " ".join([named.get(image, image), *rest]))
 
 
 def of_step(lines: Iterable[str]) -> list[Instruction]:

@@ -7,7 +7,7 @@ instructions from outside (`ociruntime`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidError
@@ -40,9 +40,12 @@ class Segment:
     whole_file: bool = False  # brings its own FROM
     main: str = ""  # the tree that COPY and ADD take from where nothing is said
 
-    def dockerfile(self, base: str) -> str:
+    def dockerfile(self, base: str, named: Mapping[str, str] | None = None) -> str:
+        """named: ids of the images that it names."""
         lines = [] if self.whole_file else [f"FROM {base}"]
-        return "\n".join([*lines, *(each.instruction.text for each in self.instructions), ""])
+        return "\n".join(
+            [*lines, *(dockerfile.with_ids(each.instruction, named or {}).text for each in self.instructions), ""]
+        )
 
     def has_arguments(self) -> bool:
         return bool(self.build_args) or any(each.instruction.word == "ARG" for each in self.instructions)
