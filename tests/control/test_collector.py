@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from deep import dig
-from homeport.control.collector import BLOCK_BYTES, Collector, _size
+from homeport.control.collector import Collector
 from homeport.control.stock import Stores
 from homeport.core.model import Strategy
 from homeport.errors import NotFoundError
@@ -20,7 +19,6 @@ from homeport.images import chain
 from homeport.manifest.schema import ImageRecipe, SecretRef
 from homeport.ports import Image
 from homeport.settings import Settings
-from homeport.store.files import remove_tree
 from homeport.testing.images import FakeImages
 
 from .plant import Plant, running
@@ -261,11 +259,3 @@ def test_it_is_written_down_who_collected_what(tmp_path: Path) -> None:
             assert (actor, '"counts":{"blobs":1}' in body) == ("ann", True)
 
     asyncio.run(story())
-
-
-def test_what_is_deeper_than_a_path_is_long_has_a_size_too(tmp_path: Path) -> None:
-    top = dig(tmp_path / "layer")
-    try:
-        assert _size(top) >= 1000 * BLOCK_BYTES
-    finally:
-        remove_tree(top)
