@@ -9,11 +9,12 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from homeport.spawner import netlink, subnet, syscalls
-from homeport.spawner.network import Wiring
+from homeport.spawner.network import Network, Wiring
 
 pytestmark = pytest.mark.host
 
@@ -126,3 +127,16 @@ def test_a_container_reaches_the_machine_and_is_reached_by_it(machine: int) -> N
     shown = subprocess.run(["ip", "-4", "neighbour", "show", "dev", BRIDGE], capture_output=True, text=True, check=True)
     assert f"{address} lladdr {subnet.host_mac(address).hex(':')} PERMANENT" in shown.stdout
     os.close(netns)
+
+
+def test_a_spawner_that_starts_says_again_where_everybody_is(machine: int, tmp_path: Path) -> None:
+    first = Network("abcdef", str(tmp_path / "network.json"))
+    first.ensure()
+    lease = first.take()
+    for state in ("down", "up"):
+        subprocess.run(["ip", "link", "set", "hpabcdef", state], check=True)
+    Network("abcdef", str(tmp_path / "network.json")).ensure()
+    shown = subprocess.run(["ip", "-4", "neighbour", "show", "dev", "hpabcdef"], capture_output=True, text=True, check=True)
+    assert f"{lease.address} lladdr {subnet.host_mac(lease.address).hex(':')} PERMANENT" in shown.stdout
+    os.close(lease.netns)
+    first.remove()

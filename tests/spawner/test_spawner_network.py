@@ -46,6 +46,8 @@ def test_routes_are_read_without_the_default_and_our_own_bridge() -> None:
 
 def test_names_of_links_fit_the_kernels_limit_and_tell_the_address() -> None:
     assert subnet.link_name("abcdef", subnet.HOSTS - 1) == "hpabcdefffc"
+    assert subnet.number_of("abcdef", subnet.link_name("abcdef", 10)) == 10
+    assert [subnet.number_of("abcdef", link) for link in ("hpabcdef", "hpabcde0001", "eth0", "00a")] == [None] * 4
     assert subnet.host_address("10.0.16.0", 0) == "10.0.16.2"
     assert subnet.host_address("10.0.16.0", subnet.HOSTS - 1) == "10.0.31.254"
     assert subnet.gateway("10.0.16.0") == "10.0.16.1"
