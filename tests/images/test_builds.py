@@ -277,6 +277,28 @@ def test_a_whole_dockerfile_is_built_with_its_stages_arguments_and_files(house: 
     assert not house.has_in_storage(SESAME)
 
 
+def test_mounts_of_a_dockerfile_are_of_the_build_and_its_context_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where buildah has caches
+    cache = "--mount=type=cache,id=../../..,target=/c"
+    with pytest.raises(InvalidError, match="without variables, quotes and"):
+        house.build(tiny(run(f"RUN {cache} ls /c")))
+    lines = (
+        "FROM scratch AS made",
+        "COPY busybox /bin/busybox",
+        INSTALL,
+        "RUN --mount=type=bind,source=busybox,target=/it --mount=type=tmpfs,target=/t cmp /it /bin/busybox && ls /t | wc -l",
+        "RUN --mount=type=cache,id=ours,target=/c ln -s / /c/out",
+        "RUN --mount=type=cache,id=ours/out,target=/c echo has $(ls -A /c | wc -l)",
+        "RUN --mount=type=cache,id=ours,target=/c rm /c/out",
+        "RUN --mount=target=/src ! touch /src/new",
+    )
+    file = ImageStep("from_dockerfile", lines, contexts=(BUSYBOX,))
+    house.build(ImageRecipe(base="dockerfile", steps=(file,), cache="ignore"))
+    assert "has 0" in house.said
+
+
 def test_a_shell_is_kept_for_the_steps_that_follow(house: House) -> None:
     with pytest.raises(ImageBuildError):
         house.build(tiny(run('SHELL ["/bin/sh", "-ec"]'), replace(run("RUN false; true"), build_args=(("A", "1"),))))

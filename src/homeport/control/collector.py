@@ -7,15 +7,15 @@ what is not reachable can go in any order, and what is half gone has another nam
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
 from ..core import ids
 from ..core.facts import AppForgotten
@@ -24,6 +24,7 @@ from ..core.states import AppState
 from ..errors import Error
 from ..ports import Image
 from ..store import records
+from ..store.files import remove_tree
 from . import garbage
 from .chronicle import Input
 from .garbage import Inventory, Item, Kind, Plan, Policy
@@ -169,7 +170,7 @@ class Collector:
         trash.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = trash / f"{path.name}.gc{time.monotonic_ns()}"
         path.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_tree(aside)
         return True
 
     async def _drop_image(self, item: Item, run: _Run) -> tuple[Kind, int] | None:
@@ -250,12 +251,14 @@ def _own_size(image_id: str, images: dict[str, Image]) -> int:
 
 
 def _size(path: Path, *, own: bool = False) -> int:
-    """What it takes on the disk; 0 for what is gone. own: without files that have other names, too."""
-    try:
+    """What it takes on the disk, without what is gone meanwhile. own: without files that have other names, too."""
+    total, todo = 0, [str(path)]
+    with contextlib.suppress(FileNotFoundError):
         total = path.lstat().st_blocks * BLOCK_BYTES
-        for folder, folders, files in os.walk(path):
-            found = [os.lstat(os.path.join(folder, name)) for name in (*folders, *files)]
-            total += sum(f.st_blocks * BLOCK_BYTES for f in found if not (own and S_ISREG(f.st_mode) and f.st_nlink > 1))
-        return total
-    except FileNotFoundError:
-        return 0
+    while todo:  # without recursion: whoever filled an image decides how deep it is
+        with contextlib.suppress(OSError), os.scandir(todo.pop()) as inside:
+            for item in inside:
+                found = item.stat(follow_symlinks=False)
+                total += 0 if own and S_ISREG(found.st_mode) and found.st_nlink > 1 else found.st_blocks * BLOCK_BYTES
+                todo += [item.path] if S_ISDIR(found.st_mode) else []
+    return total

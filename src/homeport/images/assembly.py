@@ -15,7 +15,7 @@ from ..errors import InvalidError
 from ..manifest import mounted
 from ..manifest.schema import ImageRecipe, ImageStep, VolumeMount
 from ..ports import Progress
-from . import buildlog, chain, ociruntime, planning, registry
+from . import buildlog, chain, ociruntime, planning
 from . import recipe as recipes
 from .buildlog import Tail, Tracker
 from .failures import BuildFailed, DiskFull, TooSlow
@@ -57,8 +57,7 @@ class Job:
     begun: int = 0  # how many of them were there before
     made: set[str] = field(default_factory=set)  # (short) ids of the images that this build committed
     moved: Callable[[], None] = lambda: None
-    auth_file: Callable[[], str] | None = None  # text of credentials for registries
-    pulled: list[str] = field(default_factory=list)  # references that its Dockerfile names
+    named: dict[str, str] = field(default_factory=dict)  # ids of the images that its Dockerfile names
 
     @property
     def whole_file(self) -> bool:
@@ -100,21 +99,17 @@ class Assembly:
         contexts = {name: await asyncio.to_thread(self._shop.materials.tree, digest) for name, digest in segment.contexts}
         every = seen[segment.first] if segment.whole_file else None
         async with self._shop.room, self._shop.storage.workplace([seen[place] for place in segment.runs()], every) as place:
-            what = await self._invocation(segment, base, contexts, place)
+            what = self._invocation(segment, base, contexts)
             made = await self._run(segment, what, place, base)
         if any(steps[place].volumes for place in seen):
             await asyncio.to_thread(self._shop.materials.sync_volumes)
         return made
 
-    async def _invocation(self, segment: Segment, base: str, contexts: dict[str, Path], place: Workplace) -> Invocation:
+    def _invocation(self, segment: Segment, base: str, contexts: dict[str, Path]) -> Invocation:
         step = self._job.recipe.steps[segment.first]
         anew = step.force or bool(self._job.recipe.cache)
-        auth_file = ""
-        if segment.whole_file and self._job.auth_file:
-            auth_file = str(place.private / "auth.json")
-            Path(auth_file).write_text(await asyncio.to_thread(self._job.auth_file))
         return Invocation(
-            dockerfile=segment.dockerfile(base),
+            dockerfile=segment.dockerfile(base, self._job.named),
             tag=self._job.tag,
             context=contexts[planning.context_name(segment.main)] if segment.main else None,
             contexts=contexts,
@@ -122,10 +117,6 @@ class Assembly:
             # What a step alone sees, and the values of arguments, are no part of buildah's cache key, so its cache must
             # not be asked then.
             cached=segment.whole_file and not (anew or step.env or step.secrets or step.volumes or segment.has_arguments()),
-            pulls=segment.whole_file,
-            anew=anew,
-            auth_file=auth_file,
-            plain_http=bool(self._job.pulled) and all(map(registry.is_loopback, self._job.pulled)),
         )
 
     async def _run(self, segment: Segment, what: Invocation, place: Workplace, base: str) -> str:

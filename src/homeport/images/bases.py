@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ImageBuildError, InvalidError
 from ..manifest.schema import ImageRecipe
 from ..ports import Progress
-from . import basenames, chain, micromamba, registry
+from . import basenames, chain, dockerfile, micromamba, registry
 from . import recipe as recipes
 from .basetar import base_tar, revision
 from .failures import BuildFailed
@@ -45,9 +46,22 @@ class Bases:
             case chain.MICROMAMBA:
                 return await self._micromamba(recipe.python_version, recipe.cache, progress)
             case chain.REGISTRY:
-                return await self._pulled(recipe, redactor, progress)
+                return await self._pulled(recipe, registry.full_reference(recipe.reference), redactor, progress)
             case _:
                 return SCRATCH
+
+    async def of_file(self, recipe: ImageRecipe, redactor: Redactor, progress: Progress) -> dict[str, str]:
+        """The ids of the stored images that its Dockerfile names, by their names. Raises InvalidError or BuildFailed."""
+        step, found = recipe.steps[0], dict[str, str]()
+        bases, sources = dockerfile.references("\n".join(step.lines), step.build_args)
+        hosts = {registry.host_of(base) for base in bases}
+        for name in dict.fromkeys([*bases, *sources]):
+            stored = None if step.force or recipe.cache else self._storage.find(name)
+            login = recipe if registry.host_of(name) in hosts else replace(recipe, registry_secret=None)
+            found[name] = await (
+                self._without_triggers(stored, name) if stored else self._pulled(login, name, redactor, progress)
+            )
+        return found
 
     async def slim(self, python_version: str, cache: str, progress: Progress) -> str:
         """The name of the stored `debian_slim` with this Python. cache: of the recipe, which may want it anew."""
@@ -134,8 +148,7 @@ class Bases:
         await self._run(recipes.finishing_dockerfile(image_id), name)
         return ""
 
-    async def _pulled(self, recipe: ImageRecipe, redactor: Redactor, progress: Progress) -> str:
-        reference = registry.full_reference(recipe.reference)
+    async def _pulled(self, recipe: ImageRecipe, reference: str, redactor: Redactor, progress: Progress) -> str:
         read = self.credentials(recipe, redactor, [reference])
         login = await asyncio.to_thread(read) if read else ""
         progress(f"pulling {reference}")
@@ -150,7 +163,18 @@ class Bases:
         if theirs and theirs != registry.architecture():
             await self._storage.remove(image_id)
             raise BuildFailed([f"{registry.wrong_architecture(reference, f'linux/{theirs}')}."])
-        return image_id
+        return await self._without_triggers(image_id, reference)
+
+    async def _without_triggers(self, image_id: str, reference: str) -> str:
+        """Nobody checked what it would have a build do."""
+        try:
+            if not self._storage.has_triggers(image_id):
+                return image_id
+            why = "has instructions for builds on it (ONBUILD), which are not supported; use one without"
+        except LookupError:
+            why = "is of a form that is not supported; push it again with a newer program"
+        await self._storage.remove(image_id)
+        raise BuildFailed([f"{reference} {why}."])
 
     async def _micromamba(self, python_version: str, cache: str, progress: Progress) -> str:
         name = f"{recipes.NAMESPACE}/micromamba:{python_version}-{micromamba.REVISION}"

@@ -18,7 +18,7 @@ from dataclasses import replace
 from ..errors import Error, ImageBuildError, InvalidError, NotFoundError
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images, Progress
-from . import addpython, chain, collecting, dockerfile, failures, keptlog
+from . import addpython, chain, collecting, failures, keptlog
 from . import recipe as recipes
 from .assembly import Assembly, Job, Workshop
 from .bases import SCRATCH, Bases
@@ -248,8 +248,7 @@ class BuildahImages(Images):
         else:
             base = await self._bases.of(recipe, job.redactor, job.tell)
         if recipe.base == chain.DOCKERFILE:
-            job.pulled = dockerfile.references("\n".join(recipe.steps[0].lines))
-            job.auth_file = self._bases.credentials(recipe, job.redactor, job.pulled)
+            job.named = await self._bases.of_file(recipe, job.redactor, job.tell)
             base, done = await Assembly(self._shop, job).build(base, 0, 1), 1
         if recipe.add_python:
             base = await addpython.add(recipe, base, job.tell, self._bases)

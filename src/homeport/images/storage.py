@@ -29,7 +29,7 @@ PULL_BEGINS = ("Getting image source", "Copying", "Writing")  # what buildah say
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One `buildah build`. cached: its own cache of layers may be used. auth_file: credentials for registries."""
+    """One `buildah build`. cached: its own cache of layers may be used. It names images by their ids: all are stored."""
 
     dockerfile: str
     tag: str
@@ -37,10 +37,6 @@ class Invocation:
     contexts: Mapping[str, Path] = field(default_factory=dict)
     build_args: tuple[tuple[str, str], ...] = ()
     cached: bool = False
-    pulls: bool = False
-    anew: bool = False  # also what is stored of a registry's images by now
-    auth_file: str = ""
-    plain_http: bool = False  # all registries that it needs are on loopback
 
 
 class Storage:
@@ -94,6 +90,10 @@ class Storage:
 
     def architecture(self, image_id: str) -> str:
         return str(layers.configuration(self._root, self._driver, image_id).get("architecture", ""))
+
+    def has_triggers(self, image_id: str) -> bool:
+        """Raises LookupError where its configuration is of another form."""
+        return layers.has_triggers(self._root, self._driver, image_id)
 
     def describe(self, image_id: str, python_version: str = "") -> Image:
         """The image as a value; its Python is looked for if none is given. Raises ExecutionError for damage."""
@@ -213,11 +213,7 @@ class Storage:
 def _build_flags(what: Invocation, place: Workplace) -> list[str]:
     """`--format=docker`, because the other one can't keep SHELL."""
     flags = ["--isolation=oci", f"--runtime={place.runtime}", "--network=host", "--format=docker", "--force-rm", "--layers"]
-    flags += [] if what.cached else ["--no-cache"]
-    flags += [] if what.pulls else ["--pull-never"]
-    flags += ["--pull=always"] if what.pulls and what.anew else []
-    flags += [f"--authfile={what.auth_file}"] if what.auth_file else []
-    flags += ["--tls-verify=false"] if what.plain_http else []
+    flags += ["--pull-never", *([] if what.cached else ["--no-cache"])]
     flags += [f"--build-context={name}={path}" for name, path in what.contexts.items()]
     flags += [f"--build-arg={name}={value}" for name, value in what.build_args]
     context = what.context or place.empty_context

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from . import (
     overlay,
     private,
     process,
+    removal,
     resolve,
     steps,
     syscalls,
@@ -286,7 +286,7 @@ def remove_files(directory: ContainerDir) -> None:
     for name in ("rootfs", "scratch"):
         with contextlib.suppress(OSError):  # not mounted in this mount namespace
             syscalls.umount(directory.file(name))
-    shutil.rmtree(directory.file("scratch"), ignore_errors=True)
+    removal.remove(directory.file("scratch"))
     with contextlib.suppress(OSError):
         os.rmdir(directory.file("rootfs"))
 
