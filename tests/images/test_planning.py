@@ -135,8 +135,8 @@ def test_a_bind_mount_takes_from_the_steps_own_files_whatever_is_beside_it() -> 
     name = planning.context_name(TREE)
     cache = f"--mount=type=cache,target=/c,id=homeport-{hashlib.sha256(b'/c').hexdigest()[:32]}"
     assert [each.instruction.rest for each in segment.instructions] == [
-        f"--mount=from={name},type=bind,source=r.txt,target=/r.txt pip install -r /r.txt",
-        f"--mount=from={name},target=/all --mount=type=cache,target=/c x --mount=target=/y",
+        f"--mount=from={name},type=bind,source=r.txt,target=/r.txt,ro pip install -r /r.txt",
+        f"--mount=from={name},type=bind,target=/all,source=.,ro {cache} x --mount=target=/y",
         f"--mount=type=bind,from={name},target=/a,source=.,ro x",
         "y",
     ]
