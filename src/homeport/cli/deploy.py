@@ -79,10 +79,7 @@ def _plan(context: typer.Context, request: Request) -> int:
     """Returns the exit code (see `plan`)."""
     from ..sdk import plan as sdk
 
-    try:
-        app = _load(request)
-    except errors.UsageError as error:
-        raise errors.InvalidError(error.message) from error
+    app = _load(request)
     with connected(context, request.env) as client:
         return plan.show(sdk.plan(app, request.name, request.env, client), request.as_json)
 
