@@ -55,10 +55,10 @@ def test_update_of_nothing_is_a_usage_error(cli: Cli, platform: FakePlatform) ->
 def test_delete_asks_first_and_needs_a_terminal_for_it(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["DELETE /v1/environments/dev"] = {"name": "dev"}
     asked = cli("environment", "delete", "dev")
-    first, second = asked.out.splitlines()
+    first, second, third = asked.err.splitlines()
     assert (asked.code, first) == (1, "Are you sure you want to delete the environment 'dev'?")
     assert second == "Its Secrets, Dicts and Queues go with it, for good."
-    assert asked.err == "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.\n"
+    assert third == "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation."
     assert platform.asked == []
     assert cli("environment", "delete", "dev", "-y").out == "✓ Environment deleted: dev.\n"
 

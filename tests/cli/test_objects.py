@@ -44,7 +44,7 @@ def test_what_both_have(found: FakePlatform, cli: Cli, word: str) -> None:
     assert cli(word, "create", "shared").out == f"✓ {word.capitalize()} 'shared' is in the 'main' environment.\n"
     assert cli(word, "create", "a/b").code == 1
     for verb in ("clear", "delete"):
-        assert "Are you sure" in cli(word, verb, "shared").out
+        assert "Are you sure" in cli(word, verb, "shared").err
     assert not [path for path in found.paths() if path.endswith("/clear") or path.startswith("DELETE")]
     assert cli(word, "clear", "shared", "--yes").code == 0
     assert cli(word, "delete", "shared", "--yes").out == f"✓ {word.capitalize()} 'shared' is deleted.\n"

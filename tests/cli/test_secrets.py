@@ -121,7 +121,7 @@ def test_delete_asks_first_and_without_a_terminal_does_nothing(platform: FakePla
     platform.answers["DELETE /v1/secrets/api"] = {"name": "api", "secret_id": "st-1"}
     asked = cli("secret", "delete", "api")
     assert asked.code == 1
-    assert "Are you sure you want to delete the Secret 'api' from the 'main' environment?" in asked.out
+    assert "Are you sure you want to delete the Secret 'api' from the 'main' environment?" in asked.err
     assert "DELETE /v1/secrets/api" not in platform.paths()
     assert cli("secret", "delete", "api", "--yes").out == "✓ Secret 'api' is deleted.\n"
 

@@ -72,8 +72,8 @@ def test_delete_asks_first_and_says_who_will_miss_it(cli: Cli, platform: FakePla
     platform.answers[f"GET /v1/volumes/{ID}/users"] = {"apps": [{"app_id": "ap-1", "name": "shop", "environment": "main"}]}
     platform.answers[f"DELETE /v1/volumes/{ID}"] = {"volume_id": ID, "name": "data"}
     asked = cli("volume", "delete", "data")
-    assert asked.code == 1
-    assert asked.out == (
+    assert (asked.code, asked.out) == (1, "")
+    assert asked.err.startswith(
         "Are you sure you want to irrevocably delete the Volume 'data' and all of its data?\n"
         "It is used by shop: containers that run keep it until they end, later ones will fail to start, "
         "also when a Volume of this name is made again, until the App is deployed again.\n"
