@@ -20,6 +20,7 @@ from ..store.history import AppRow
 from . import views
 from .chronicle import Input, Origin
 from .explain import Case, explain
+from .hints import no_server
 from .publish import Publisher
 from .views import Json
 
@@ -112,8 +113,7 @@ class Autoscaler:
                     return Subject(app, deployment, spec)
         if not current:
             raise NotFoundError(f"App {row.name!r} is not deployed; deploy it first.")
-        there = ", ".join(spec.name for spec in next(iter(current.values())).services) or "none"
-        raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
+        raise no_server(row.name, server, (spec.name for spec in next(iter(current.values())).services))
 
     def _defaults(self) -> ServiceSpec:
         return ServiceSpec("", "", scaledown_window_s=self.publisher.settings.scaledown_window_s)

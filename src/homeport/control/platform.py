@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import difflib
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -35,6 +34,7 @@ from .collector import Collector
 from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
+from .hints import did_you_mean, no_server
 from .logbook import Logbook, Subject
 from .members import Members
 from .metrics import Metrics
@@ -319,8 +319,7 @@ class Platform:
             manifest = self._parts.publisher.manifests.get(app.deployments[-1].manifest_digest)
         spec = next((s for s in manifest.servers if s.name == server), None) if manifest else None
         if app is None or spec is None:
-            there = ", ".join(s.name for s in manifest.servers) if manifest else "none"
-            raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
+            raise no_server(row.name, server, (s.name for s in manifest.servers) if manifest else ())
         return views.server_info(app, spec, self._parts.settings)
 
     async def _spawner(self) -> Json:
@@ -337,8 +336,7 @@ class Platform:
         if is_app_id(ref):
             raise NotFoundError(f"There is no App with the id {ref!r}; see `homeport app list`.")
         self.environments.find(environment)
-        close = difflib.get_close_matches(ref, [app.name for app in self._history.apps(environment)], n=3)
-        hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+        hint = did_you_mean(ref, (app.name for app in self._history.apps(environment)))
         raise NotFoundError(f"No App with name {ref!r} found in the {environment!r} environment.{hint}")
 
     def _find_container(self, container_id: str) -> ContainerRow:

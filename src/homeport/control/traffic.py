@@ -6,7 +6,6 @@ What is counted is `stats`', what is kept is the `RequestLog`'s.
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from ..store.history import AppRow, History
 from ..store.requests import Found, Minute, Span
 from . import stats, views
 from .garbage import DAY_MS
+from .hints import no_server
 from .loop import ControlLoop
 from .requestlog import RequestLog
 from .requests import TrafficQuery
@@ -101,10 +101,7 @@ class Traffic:
         app = self._app(query)
         ids = self._ids(app)
         if query.server not in ids:
-            close = difflib.get_close_matches(str(query.server), ids, n=1) or sorted(ids)
-            raise NotFoundError(
-                f"App {app.name!r} has no Server {query.server!r}; its Servers: {', '.join(close) or 'none'}."
-            )
+            raise no_server(app.name, str(query.server), ids)
         since_ms, until_ms = self._range(query, default_ms, days_max)
         return Span(ids[query.server], since_ms, until_ms, query.container_id)
 
