@@ -72,9 +72,9 @@ def garbage(**changed: Any) -> dict[str, Any]:
 def test_gc_says_what_and_how_much(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["POST /v1/gc"] = garbage()
     assert cli("gc").out == (
-        "Kind            Count  MiB\n"
-        "uploaded files  3      3.0\n"
-        "together        3      3.0\n"
+        "Kind            Count  Size\n"
+        "uploaded files  3      3.0 MiB\n"
+        "together        3      3.0 MiB\n"
         "✓ Freed 3.0 MiB.\n"
     )  # fmt: skip
     assert platform.asked[0].query == {"dry_run": "false"}
@@ -84,7 +84,7 @@ def test_gc_dry_run_only_asks(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["POST /v1/gc"] = garbage(dry_run=True, apps_forgotten=2)
     result = cli("gc", "--dry-run")
     assert result.out.splitlines()[-2:] == [
-        "2 Apps stopped long ago would be forgotten; the history stays.",
+        "Would forget 2 Apps stopped long ago; the history stays.",
         "Would free 3.0 MiB.",
     ]
     assert platform.asked[0].query == {"dry_run": "true"}
@@ -92,7 +92,8 @@ def test_gc_dry_run_only_asks(cli: Cli, platform: FakePlatform) -> None:
 
 
 def test_gc_of_nothing_says_so_and_why(cli: Cli, platform: FakePlatform) -> None:
-    platform.answers["POST /v1/gc"] = garbage(kinds=[], size_bytes=0, unreadable_manifests=["m"])
-    first, last = cli("gc").out.splitlines()
-    assert first.startswith("1 manifests of what runs can't be read")
+    platform.answers["POST /v1/gc"] = garbage(kinds=[], size_bytes=0, unreadable_manifests=["m"], apps_forgotten=1)
+    apps, first, last = cli("gc").out.splitlines()
+    assert apps == "Forgot 1 App stopped long ago; the history stays."
+    assert first.startswith("1 manifest of what runs can't be read")
     assert last == "Nothing to collect."

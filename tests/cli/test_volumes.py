@@ -8,7 +8,6 @@ from typing import Protocol
 import pytest
 
 from homeport.cli.volume_refs import Place, places, upload
-from homeport.cli.volumes import size
 from homeport.errors import UsageError
 
 from .conftest import FakePlatform, Result
@@ -140,7 +139,3 @@ def test_a_place_is_named_in_one_word_or_in_two() -> None:
     assert upload(["./x", "data:/y/"]) == ("./x", Place("data", "/y/"))
     with pytest.raises(UsageError, match="Name a Volume, a local path"):
         upload(["data"])
-
-
-def test_sizes_are_for_people() -> None:
-    assert [size(n) for n in (0, 1023, 1024, 5 << 20, 3 << 40)] == ["0 B", "1023 B", "1.0 KiB", "5.0 MiB", "3.0 TiB"]

@@ -149,7 +149,7 @@ def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes:
             running = len(client.containers(environment, app=answer["app_id"]))
             confirm(stop_question(name, answer["environment"], running))
         ended = client.stop_app(answer["app_id"], environment)["containers_ended"]
-    render.out(f"✓ App '{name}' is stopped. {_containers(ended)} ended.", "green")
+    render.out(f"✓ App '{name}' is stopped. {text.counted(ended, 'container')} ended.", "green")
 
 
 def _refuse_stopped(life: Mapping[str, Any]) -> None:
@@ -232,7 +232,3 @@ def _busiest_first(app: Mapping[str, Any]) -> tuple[int, str]:
 
 def _joined(*parts: str | None) -> str:
     return " · ".join(part for part in parts if part)
-
-
-def _containers(count: int) -> str:
-    return f"{count} container{'' if count == 1 else 's'}"

@@ -224,10 +224,6 @@ def _sign(line: str) -> None:
 
 def uploading(now: Uploading) -> str:
     """How far it is, for the moving line."""
-    size = _size(now.size_bytes)
-    sent = f"{_size(now.bytes_sent)} of {size}" if now.bytes_sent else size
-    return f"Uploading {now.files} file{'s' if now.files > 1 else ''} ({sent})..."
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:.1f} MiB" if size_bytes >= 2**20 else f"{(size_bytes + 1023) // 1024} KiB"
+    size = text.size(now.size_bytes)
+    sent = f"{text.size(now.bytes_sent)} of {size}" if now.bytes_sent else size
+    return f"Uploading {text.counted(now.files, 'file')} ({sent})..."

@@ -46,8 +46,7 @@ def lines(plan: Plan) -> Iterator[str]:
     compared = f"compared with v{against['version']} ({against['state']})" if against else "it would be new"
     yield f"App '{name}' in the '{environment}' environment, {compared}:"
     yield from (f"  {_line(change)}" for change in plan["changes"])
-    count = len(plan["changes"])
-    yield f"Plan: {count} change{'' if count == 1 else 's'}; deploying makes v{plan['version']}."
+    yield f"Plan: {text.counted(len(plan['changes']), 'change')}; deploying makes v{plan['version']}."
 
 
 def _line(change: PlannedChange) -> str:

@@ -106,8 +106,7 @@ def rotate_key(context: typer.Context) -> None:
 
     with connected(context) as client:
         done = client_secrets.rotate_key(client)
-    count = done["secrets"]
-    render.out(f"✓ {count} Secret{'' if count == 1 else 's'} encrypted with the new key {done['key_id']}.", "green")
+    render.out(f"✓ {text.counted(done['secrets'], 'Secret')} encrypted with the new key {done['key_id']}.", "green")
 
 
 def delete_question(name: str, environment: str) -> str:

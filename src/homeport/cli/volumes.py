@@ -69,7 +69,12 @@ def ls(
         render.value(found)
         return
     rows = [
-        (_printable(entry["path"]), _TYPES.get(entry["type"], entry["type"]), _when(entry["mtime"]), size(entry["size"]))
+        (
+            _printable(entry["path"]),
+            _TYPES.get(entry["type"], entry["type"]),
+            _when(entry["mtime"]),
+            text.size(entry["size"]),
+        )
         for entry in found
     ]
     render.table(f"Directory listing of '{path}' in '{name}'", FILE_HEADERS, rows)
@@ -153,16 +158,6 @@ def delete(
 def find(client: Client, name: str) -> str:
     """The id of a Volume. Raises NotFoundError."""
     return volumes.resolve(client, _checked(name), client.environment, create_if_missing=False)
-
-
-def size(size_bytes: int) -> str:
-    """For people: three digits and a unit."""
-    amount, units = float(size_bytes), ("B", "KiB", "MiB", "GiB", "TiB")
-    for unit in units[:-1]:
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} {units[-1]}"
 
 
 def _question(name: str, apps: Sequence[str]) -> str:
