@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
-from .plant import DEBIAN, Plant, running
+from .plant import DEBIAN, Plant, Play
 from .waiting import until
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Callable[[Plant], Awaitable[None]]], None]:
-    def run(story: Callable[[Plant], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            async with running(tmp_path) as plant:
-                await story(plant)
-
-        asyncio.run(whole())
-
-    return run
-
-
-def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., None]) -> None:
+def test_a_deploy_is_taken_back_while_its_image_is_built(play: Play) -> None:
     async def story(plant: Plant) -> None:
         plant.images.held.add(DEBIAN)
         deploying = asyncio.create_task(plant.deploy("one"))
@@ -40,7 +26,7 @@ def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., Non
     play(story)
 
 
-def test_what_is_published_is_not_taken_back(play: Callable[..., None]) -> None:
+def test_what_is_published_is_not_taken_back(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         assert not plant.publisher.cancel("r1")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,25 +12,12 @@ from homeport.ports import Image
 from homeport.store.manifests import Manifests
 from homeport.store.trees import Trees
 
-from .plant import Plant, running
+from .plant import Plant, Play
 
 COMMIT: dict[str, object] = {"vcs": "git", "commit_hash": "a" * 40, "dirty": False}
-Story = Callable[[Plant], Awaitable[None]]
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    def run(story: Story, **options: Any) -> None:
-        async def told() -> None:
-            async with running(tmp_path, **options) as plant:
-                await story(plant)
-
-        asyncio.run(told())
-
-    return run
-
-
-def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Callable[..., None]) -> None:
+def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one", tag="first", client_version="0.1", commit=COMMIT)
         await plant.deploy("two", tag="second", client_version="0.2")
@@ -53,7 +36,7 @@ def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_acto
     play(story)
 
 
-def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., None]) -> None:
+def test_a_rollover_repeats_what_is_live_in_new_containers(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one", tag="first")
         (old,) = plant.engine.containers
@@ -68,7 +51,7 @@ def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., N
     play(story)
 
 
-def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]) -> None:
+def test_the_same_request_again_is_the_same_deployment(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.rollover(request_id="again")
@@ -79,7 +62,7 @@ def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]
     play(story)
 
 
-def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., None]) -> None:
+def test_a_stopped_app_is_refused_in_the_documents_words(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -91,7 +74,7 @@ def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., Non
     play(story)
 
 
-def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Callable[..., None]) -> None:
+def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -109,7 +92,7 @@ def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: C
     play(story)
 
 
-def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]) -> None:
+def test_what_is_gone_is_named_before_anything_changes(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -126,7 +109,7 @@ def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]
     play(story)
 
 
-def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., None]) -> None:
+def test_an_image_that_is_gone_is_not_built_again_but_named(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -139,7 +122,7 @@ def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., 
     play(story)
 
 
-def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., None]) -> None:
+def test_recreate_waits_for_the_old_containers_and_says_so(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         events = await plant.rollover(strategy=Strategy.RECREATE)
@@ -150,7 +133,7 @@ def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., N
     play(story)
 
 
-def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[..., None]) -> None:
+def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Play) -> None:
     async def story(plant: Plant) -> None:
         plant.publisher = replace(plant.publisher, recreate_wait_s=0)
         await plant.deploy("one")
@@ -160,7 +143,7 @@ def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[
     play(story, obedient=False)
 
 
-def test_a_first_deploy_with_recreate_ends_nothing(play: Callable[..., None]) -> None:
+def test_a_first_deploy_with_recreate_ends_nothing(play: Play) -> None:
     async def story(plant: Plant) -> None:
         settled = await plant.deploy("one", strategy=Strategy.RECREATE)
         assert (settled["state"], settled["containers_left"]) == ("live", 0)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 
+from ..control.sessions import IDLE_TIMEOUT_S
 from ..errors import InvalidError, NotFoundError
 from .context import PlatformHere
 from .platform_port import Platform
@@ -23,7 +24,7 @@ Said = Annotated[str, Header()]
 async def start(
     request: Request,
     platform: PlatformHere,
-    x_modal_server_session_idle_timeout: Said = "600",
+    x_modal_server_session_idle_timeout: Said = str(IDLE_TIMEOUT_S),
     x_idempotency_key: Said = "",
 ) -> dict[str, Any]:
     host = _host(request, platform)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,7 +107,6 @@ class _Source:
     client: Client
     volume_id: str
     meter: _Meter
-    skipped: list[str] = field(default_factory=list)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         for chunk in volumes.read(self.client, self.volume_id, path):

@@ -15,7 +15,6 @@ from .layer import Layer, copied
 from .needs import LocalFiles, Resolver
 
 PYTHON_HOME = "/root"
-Ignore = Sequence[str] | Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True)
