@@ -23,12 +23,15 @@ from . import scaling
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """In `owner`, the thing called `name` is `bent`."""
+    """In `owner`, the thing called `name` is `bent`. A law notices, or a lifecycle's table; where the core can only crash
+    over it, `crash` says how.
+    """
 
     story: str
     owner: ModuleType | type
     name: str
     bent: Any
+    crash: type[Exception] = AssertionError  # broken laws and illegal moves are of this kind
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -343,7 +346,7 @@ MUTANTS = (
     Mutant("a rollover of the same code is taken for a no-op", reconcile, "_unchanged", _equal_is_unchanged),
     Mutant("a rollback that is asked twice is made twice", reconcile, "_unchanged", _asked_twice_is_made_twice),
     Mutant("a rollback revives a stopped App", reconcile, "_refused", lambda *_: False),
-    Mutant("a deploy revives a stopped App", reconcile, "_find_app", _found_though_it_is_over),
+    Mutant("a deploy revives a stopped App", reconcile, "_find_app", _found_though_it_is_over, KeyError),
     Mutant("environments share their Apps", reconcile, "_find_app", _found_in_any_environment),
     Mutant("two Apps claim one URL", reconcile._Work, "_take_over", _nothing),
     Mutant("a URL is taken before it is given up", reconcile._Work, "_routes", _given_up_last),
