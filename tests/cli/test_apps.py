@@ -186,6 +186,7 @@ def test_stop_says_when_nothing_runs(cli: Cli, stoppable: FakePlatform) -> None:
 def test_stop_with_yes_stops_it(cli: Cli, stoppable: FakePlatform) -> None:
     result = cli("app", "stop", "hello", "-y")
     assert (result.code, result.out) == (0, "✓ App 'hello' is stopped. 2 containers ended.\n")
+    assert cli("app", "stop", "hello", "-y", "--json").json["containers_ended"] == 2
 
 
 @pytest.mark.parametrize(("typed", "stopped"), [(b"y\n", True), (b"n\n", False), (b"", False)])

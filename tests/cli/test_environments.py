@@ -32,6 +32,8 @@ def test_list_shows_all(cli: Cli, platform: FakePlatform) -> None:
 def test_create_sends_the_suffix_only_when_it_was_given(cli: Cli, platform: FakePlatform) -> None:
     platform.answers["POST /v1/environments"] = ENVIRONMENT
     assert cli("environment", "create", "dev").out == "✓ Environment created: dev (web suffix: d).\n"
+    assert cli("environment", "create", "dev", "--json").json == ENVIRONMENT
+    platform.asked.pop()
     cli("environment", "create", "dev", "--web-suffix", "")
     assert [request.body for request in platform.asked] == [
         {"name": "dev", "web_suffix": None, "restricted": False, "default_role": None},

@@ -42,6 +42,12 @@ def test_create_takes_pairs_and_shows_no_value(made: FakePlatform, cli: Cli) -> 
     assert VALUE not in result.out + result.err
 
 
+def test_create_with_json_prints_the_secret_without_its_values(made: FakePlatform, cli: Cli) -> None:
+    result = cli("secret", "create", "api", "A=1=2", f"B={VALUE}", "--json")
+    assert result.json["name"] == "api"
+    assert VALUE not in result.out
+
+
 def test_create_reads_lines_from_standard_input(made: FakePlatform, cli: Cli) -> None:
     result = cli("secret", "create", "api", "-", "--force", stdin=b"# no value\nA=1\n\nB= two words \n")
     assert (result.code, sent(made)) == (0, {"A": "1", "B": " two words "})

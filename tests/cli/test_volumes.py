@@ -37,6 +37,7 @@ def test_create_says_how_it_is_mounted(cli: Cli, platform: FakePlatform) -> None
     result = cli("volume", "create", "data", "-e", "dev")
     assert result.out.splitlines()[0] == "✓ Created Volume 'data' in environment 'dev'."
     assert platform.asked[0].body == {"name": "data", "environment": "dev", "allow_existing": False}
+    assert cli("volume", "create", "data", "--json").json == INFO
     assert cli("volume", "create", "a/b").err.startswith("Error: Invalid Volume name: 'a/b'")
 
 

@@ -33,12 +33,13 @@ def create(
     name: Name,
     environment: Environment = None,
     version: Annotated[int | None, typer.Option("--version", help="1 or 2; there is one kind here.", min=1, max=2)] = None,
+    as_json: Json = False,
 ) -> None:
     """Create a named Volume."""
     with connected(context, environment) as client:
-        volumes.create(client, _checked(name), client.environment)
-        render.out(f"✓ Created Volume '{name}' in environment '{client.environment}'.", "green")
-    render.out(f'Mount it with @app.server(volumes={{"/data": modal.Volume.from_name("{name}")}}).')
+        made = volumes.create(client, _checked(name), client.environment)
+    render.done(made, as_json, f"✓ Created Volume '{name}' in environment '{client.environment}'.")
+    render.note(f'Mount it with @app.server(volumes={{"/data": modal.Volume.from_name("{name}")}}).')
 
 
 @group.command("list", epilog="Example: homeport volume list --json")
