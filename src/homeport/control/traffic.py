@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..errors import InvalidError, NotFoundError
 from ..ports import Clock
 from ..store.history import AppRow, History
-from ..store.requests import Found, Minute, Span
+from ..store.requests import PHASES, Found, Minute, Span
 from . import stats, views
 from .garbage import DAY_MS
 from .hints import no_server
@@ -143,4 +143,9 @@ def _line(found: Found) -> Json:
         "bytes_down": row.bytes_down,
         "protocol": row.protocol,
         "why": row.why or None,
+        "phases": {f"{phase.removesuffix('_ms')}_seconds": _seconds(getattr(row, phase)) for phase in PHASES},
     }
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
