@@ -215,6 +215,12 @@ def test_stopping_what_is_stopped_says_since_when(cli: Cli, stoppable: FakePlatf
     assert (result.code, result.out, result.err) == (1, "", f"Error: {words}\n")
 
 
+def test_nobody_is_named_who_stopped_an_app_that_ended_by_itself(cli: Cli, stoppable: FakePlatform) -> None:
+    life = {**LIFE, "state": "stopped", "stopped_at": "2026-11-21T11:00:00.375Z", "stopped_by": ""}
+    stoppable.answers["GET /v1/apps/hello"] = {**INFO, "lifecycle": life}
+    assert cli("app", "stop", "hello").err == "Error: App is already stopped. (Stopped at 2026-11-21 11:00:00+00:00).\n"
+
+
 def test_stopping_what_somebody_stopped_meanwhile_says_what_the_platform_says(cli: Cli, stoppable: FakePlatform) -> None:
     words = "App is already stopped. (Stopped at 2026-11-21 by 'x')."
     stoppable.answers[f"POST /v1/apps/{HELLO}/stop"] = (409, "conflict", words)

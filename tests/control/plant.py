@@ -84,14 +84,22 @@ class Plant:
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
+        """The last event's data of a deploy by ann that waits, unless `wait` is said otherwise. said: as for `request`."""
+        wait = said.pop("wait", True)
+        stream = self.publisher.deploy(self.request(text, server=server, strategy=strategy, **said), wait)
+        return (await self.watch(stream))[-1].data
+
+    def request(
+        self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any
+    ) -> DeployRequest:  # fmt: skip
+        """A new one, of ann; its file holds `text`. said: also `secrets`, `env`, `image`."""
         self.asked += 1
+        image = said.pop("image", DEBIAN)
         source = self.tree({"web.py": text})
         more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
-        spec = ServerSpec(server, Entry("web", "Web", "web.py"), DEBIAN, port=8000, **more)
+        spec = ServerSpec(server, Entry("web", "Web", "web.py"), image, port=8000, **more)
         manifest = AppManifest("shop", (spec,), source)
-        request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
-        return (await self.watch(self.publisher.deploy(request, True)))[-1].data
+        return DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
 
     def tree(self, files: dict[str, str]) -> str:
         """The digest of a tree of these texts, all of it uploaded."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from homeport.core.model import Strategy
-from homeport.errors import InvalidError, NotFoundError
+from homeport.errors import ConflictError, InvalidError, NotFoundError
+from homeport.manifest.schema import SecretRef
 from homeport.ports import Image
 from homeport.store.manifests import Manifests
 from homeport.store.trees import Trees
@@ -88,6 +89,56 @@ def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: P
         with pytest.raises(InvalidError, match="is not deployed in the 'main' environment"):
             await plant.rollback()
         assert len(plant.rows()) == 2
+
+    play(story)
+
+
+@pytest.mark.parametrize(("verb", "before"), [("rollover", ["one"]), ("rollback", ["zero", "one"])])
+def test_what_is_published_meanwhile_is_what_a_rollover_repeats_and_a_rollback_steps_back_from(
+    play: Play, verb: str, before: list[str]
+) -> None:
+    async def story(plant: Plant) -> None:
+        for text in before:
+            await plant.deploy(text)
+        find = plant.images.find
+
+        async def somebody_deploys(image_id: str) -> Image | None:
+            plant.images.find = find  # type: ignore[method-assign]  # once
+            await plant.deploy("two")
+            return await find(image_id)
+
+        plant.images.find = somebody_deploys  # type: ignore[method-assign]  # between the choice and the decision
+        events = await getattr(plant, verb)()
+        published = next(e.data for e in events if e.name == "published")
+        assert published["rollback_version"] == 2
+
+    play(story)
+
+
+def test_a_rollover_between_deployments_that_never_stop_gives_up(play: Play) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("v1")
+        find = plant.images.find
+
+        async def somebody_deploys(image_id: str) -> Image | None:
+            await plant.deploy(f"v{len(plant.rows()) + 1}")
+            return await find(image_id)
+
+        plant.images.find = somebody_deploys  # type: ignore[method-assign]  # between the choice and the decision
+        with pytest.raises(ConflictError, match="'shop' was deployed again each time"):
+            await plant.rollover()
+        assert {row.type for row in plant.rows()} == {"standard"}
+
+    play(story)
+
+
+def test_values_that_are_gone_are_named_before_anything_changes(play: Play) -> None:
+    async def story(plant: Plant) -> None:
+        values = plant.secrets.keep({"A": "1"}, "main", "ann", dry_run=False)
+        await plant.deploy("one", secrets=(SecretRef(values),))
+        await plant.deploy("two")
+        assert plant.secrets.drop(values, plant.clock.now_ms() + 1)
+        assert (await plant.refused(1)).message.startswith("A Secret that was made from values is not there")
 
     play(story)
 

@@ -156,8 +156,8 @@ def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes:
 def _refuse_stopped(life: Mapping[str, Any]) -> None:
     """Semantics 1.8.4, before anybody is asked. When it is stopped only now, the platform says the same."""
     if life["state"] == "stopped":
-        at, by = text.local_time(life.get("stopped_at")), life.get("stopped_by")
-        raise errors.ConflictError(f"App is already stopped. (Stopped at {at} by {by!r}).")
+        by = f" by {life['stopped_by']!r}" if life.get("stopped_by") else ""
+        raise errors.ConflictError(f"App is already stopped. (Stopped at {text.local_time(life.get('stopped_at'))}{by}).")
 
 
 def stop_question(name: str, environment: str, running: int) -> str:

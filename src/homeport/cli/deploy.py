@@ -191,7 +191,7 @@ class _Show:
     def interrupted(self) -> None:
         self.progress.stop()
         if self.published is None:
-            render.note("Interrupted before it was published; `homeport app list` shows what is deployed.")
+            render.note("Interrupted; `homeport app list` shows what is deployed.")
             return
         name = self.published.app_name
         render.note(

@@ -157,6 +157,8 @@ class _Show:
                 render.out(TERMINATING)
             case e.Progress(_, message):
                 self.progress.line(message)
+            case e.Warned(message):
+                self.progress.line(f"Warning: {message}", "yellow")
             case e.Published(version=version, rollback_version=repeated):
                 self.published = event
                 self.progress.line(f"v{version} is v{repeated} once more")

@@ -11,6 +11,7 @@ from ..images.published import PublishedName, full_name
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images
 from . import views
+from .preparing import Preparing
 from .requests import Event
 from .views import Json
 
@@ -30,8 +31,9 @@ class ImageShelf(Images, Protocol):
 
 
 class Builds:
-    def __init__(self, images: ImageShelf) -> None:
+    def __init__(self, images: ImageShelf, preparing: Preparing) -> None:
         self._images = images
+        self._preparing = preparing
 
     async def build(self, recipe: ImageRecipe, name: str | None, actor: str) -> AsyncIterator[Event]:
         """Events `build` {"line"} and `built`; with `name` it means this image from then on. A reader that goes ends it.
@@ -39,6 +41,11 @@ class Builds:
         Raises what `Images.ensure` raises; InvalidError for a name that can't be, before anything is built.
         """
         name = full_name(name) if name is not None else None
+        with self._preparing.hold(recipe=recipe):
+            async for event in self._build(recipe, name, actor):
+                yield event
+
+    async def _build(self, recipe: ImageRecipe, name: str | None, actor: str) -> AsyncIterator[Event]:
         build = self._images.build_of(recipe)
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         under_way = asyncio.create_task(self._images.ensure(recipe, lines.put_nowait))

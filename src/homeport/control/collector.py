@@ -103,7 +103,8 @@ class Collector:
         return frozenset(stopped)
 
     def _plan(self, run: _Run, forgotten: frozenset[str]) -> Plan:
-        """The World first: whatever is published while the rest is read is in the history by then."""
+        """What is held first, then the World: what is published meanwhile is in that, and later what is in the history."""
+        held = self._stock.held()
         apps = [app for app in self._stores.loop.world.apps.values() if app.app_id not in forgotten]
         rows = self._stores.history.apps()
         over = frozenset(garbage.over(self._stock.past(rows, frozenset(r.app_id for r in rows)), run.policy, run.now_ms))
@@ -115,7 +116,7 @@ class Collector:
             in_world=in_world,
             containers=_containers(apps),
             needs=self._stock.needs(garbage.reachable(past, in_world, run.policy, run.now_ms)),
-            in_use=self._stock.in_use(),
+            in_use=held | self._stock.in_use(),
             items=items,
         )
         return garbage.collectable(inventory, run.policy, run.now_ms)
@@ -155,7 +156,8 @@ class Collector:
             case Kind.LOG:
                 return _remove_log(paths)
             case Kind.SECRET:
-                return self._stores.secrets.drop(key, run.unused_since_ms)
+                held = any(key in each.secret_ids() for each in self._stores.preparing.under_way())
+                return not held and self._stores.secrets.drop(key, run.unused_since_ms)
             case _:
                 if kind is Kind.CONTAINER and (key in _containers(self._stores.loop.world.apps.values()) or _mounts(paths)):
                     return False

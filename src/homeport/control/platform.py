@@ -148,7 +148,7 @@ class Platform:
     @property
     def places(self) -> Places:
         parts = self._parts
-        table, under_way = parts.publisher.vault.table, parts.publisher.under_way
+        table, under_way = parts.publisher.vault.table, parts.publisher.preparing.environment
         return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
 
     @property
@@ -229,7 +229,7 @@ class Platform:
         return self._parts.publisher.deploy(request, wait)
 
     def cancel_deploy(self, request_id: str) -> bool:
-        return self._parts.publisher.cancel(request_id)
+        return self._parts.publisher.preparing.cancel(request_id)
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)
@@ -258,9 +258,7 @@ class Platform:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
         if app is None or app.state is AppState.STOPPED:
-            raise ConflictError(
-                f"App is already stopped. (Stopped at {views.iso(row.stopped_at_ms)} by {row.stopped_by!r})."
-            )
+            raise ConflictError(views.already_stopped(row))
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
             while row.app_id in self._loop.world.apps and not self._over(Subject(row.app_id)):

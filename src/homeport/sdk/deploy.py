@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -116,16 +116,26 @@ def _publish(
         "client_version": _version(),
         "commit": info,
     }
+    yield from follow(client.deploy(request, options.wait), request, client)
+
+
+def follow(stream: Iterator[ApiEvent], request: Mapping[str, Any], client: Client) -> Iterator[DeployEvent]:
+    """The stream that `request` has as events of ours; the last one is the `Outcome`. Raises RolloutFailedError.
+
+    Who interrupts it before `Published` takes it back, and is told whether that was in time.
+    """
+    published = False
     try:
-        yield from follow(client.deploy(request, options.wait))
+        for event in _events(stream):
+            published = published or isinstance(event, Published)
+            yield event
     except KeyboardInterrupt:
-        cancelled = client.cancel_deploy(str(request["request_id"]))
-        yield Warned(CANCELLED if cancelled else GOES_ON)
+        if not published:
+            yield Warned(CANCELLED if client.cancel_deploy(str(request["request_id"])) else GOES_ON)
         raise
 
 
-def follow(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:
-    """A deployment's stream as events of ours; the last one is the `Outcome`. Raises RolloutFailedError."""
+def _events(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:
     published: Published | None = None
     for event in stream:
         told = _told(event)
