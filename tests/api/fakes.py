@@ -74,6 +74,7 @@ SERVER: dict[str, Any] = {
     "app_id": APP_ID,
     "app_name": "hello",
     "url": "u",
+    "server_url": "u",
     "port": 8000,
     "unauthenticated": False,
     "h2_enabled": False,

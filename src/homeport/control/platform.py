@@ -36,6 +36,7 @@ from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .lookup import find_server, shown
 from .members import Members
 from .metrics import Metrics
 from .objects import Objects
@@ -214,11 +215,10 @@ class Platform:
     async def app_info(self, ref: str, environment: str) -> Json:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            digest = app.deployments[-1].manifest_digest
-            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, digest)
-        servers = views.server_lines(app, manifest, self._parts.settings)
+        deployment, servers = shown(app), {}
+        if app is not None and deployment is not None:
+            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, deployment.manifest_digest)
+            servers = views.server_lines(app, deployment, manifest, self._parts.settings)
         return views.app_info(row, self._history.history(row.app_id), servers)
 
     def history(self, ref: str, environment: str) -> list[Json]:
@@ -313,15 +313,10 @@ class Platform:
 
     def server_info(self, app_ref: str, server: str, environment: str) -> Json:
         row = self._find(app_ref, environment)
-        app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            manifest = self._parts.publisher.manifests.get(app.deployments[-1].manifest_digest)
-        spec = next((s for s in manifest.servers if s.name == server), None) if manifest else None
-        if app is None or spec is None:
-            there = ", ".join(s.name for s in manifest.servers) if manifest else "none"
-            raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
-        return views.server_info(app, spec, self._parts.settings)
+        found = find_server(row, self._loop.world.apps.get(row.app_id), server)
+        manifest = self._parts.publisher.manifests.get(found.deployment.manifest_digest)
+        spec = next(s for s in manifest.servers if s.name == server)
+        return views.server_info(found, spec, self._parts.settings)
 
     async def _spawner(self) -> Json:
         try:
