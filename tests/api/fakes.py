@@ -226,6 +226,10 @@ class FakePlatform:
     def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         return self._stream("exec", container_id, argv, stdin)
 
+    def server_by_id(self, server_id: str) -> dict[str, Any]:
+        self._asked("server_by_id", server_id)
+        return SERVER
+
     def server_info(self, app_ref: str, server: str, environment: str) -> dict[str, Any]:
         self._asked("server_info", app_ref, server, environment)
         return SERVER

@@ -80,6 +80,22 @@ def test_a_server_that_the_next_version_renames_is_found_by_both_names(tmp_path:
     tell(tmp_path, story)
 
 
+def test_a_server_is_found_by_its_id_wherever_it_is(tmp_path: Path) -> None:
+    async def story(plant: Plant, platform: Platform) -> None:
+        await plant.deploy("one", server="web")
+        info = platform.server_info("shop", "web", "main")
+        server_id = str(info["object_id"])
+        assert platform.server_by_id(server_id) == info
+        await plant.deploy("two", server="api")
+        with pytest.raises(NotFoundError, match="has no Server 'web'; its Servers: api"):
+            platform.server_by_id(server_id)
+        for unknown in ("fu-", "fu-nobody", server_id[:-1] + "7", plant.app().app_id):
+            with pytest.raises(NotFoundError, match=f"There is no Server with the id '{unknown}'"):
+                platform.server_by_id(unknown)
+
+    tell(tmp_path, story)
+
+
 def test_a_server_of_a_stopped_app_is_not_found_and_the_app_still_shows_what_was_live(tmp_path: Path) -> None:  # 2.4.1
     async def story(plant: Plant, platform: Platform) -> None:
         await plant.deploy("one", server="web")

@@ -101,7 +101,9 @@ class FakePlatform:
         yield _event("settled", {"version": version, **self.settled})
 
     def _server(self, path: str) -> httpx.Response:
-        app, name = path.split("/")[3:]
+        if path == "/v1/servers/fu-1" and self.deployments:
+            return httpx.Response(200, json={"server_name": "Server", "app_id": "ap-1"})
+        app, _, name = path.removeprefix("/v1/servers/").partition("/")
         if self.deployments and app in ("ap-1", "hello") and name == "Server":
             return httpx.Response(200, json={"server_name": name, "url": "http://Server.localhost", "port": 8000})
         return httpx.Response(404, json={"error": {"code": "not_found", "message": f"No Server {name!r} in App {app!r}."}})

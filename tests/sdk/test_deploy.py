@@ -268,3 +268,14 @@ def test_an_app_that_is_not_deployed_goes_nowhere(app: homeport.App) -> None:
     for wish in (app.rollback, app.rollover):
         with pytest.raises(ExecutionError, match="App 'hello' is not deployed yet"):
             wish()
+
+
+def test_a_server_is_had_by_its_id_and_asked_when_it_is_used(app: homeport.App, platform: FakePlatform) -> None:  # 2.4.1
+    server = homeport.Server.from_id("fu-1", client=platform.client())
+    with pytest.raises(NotFoundError):
+        server.get_url()
+    run(app, platform)
+    assert server.get_url() == "http://Server.localhost"
+    assert server.info(refresh=True)["port"] == 8000
+    assert asyncio.run(server.info.aio()) == server.info()
+    assert repr(server) == "<Server 'Server'>"

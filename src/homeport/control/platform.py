@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .. import __version__
 from ..core.events import AppMoved, ContainerMoved
 from ..core.facts import AppStopRequested, ContainerStopRequested
+from ..core.ids import app_of_service
 from ..core.model import App, Container
 from ..core.states import AppState, ContainerState
 from ..engine.execute import execute
@@ -317,6 +318,13 @@ class Platform:
         manifest = self._parts.publisher.manifests.get(found.deployment.manifest_digest)
         spec = next(s for s in manifest.servers if s.name == server)
         return views.server_info(found, spec, self._parts.settings)
+
+    def server_by_id(self, server_id: str) -> Json:
+        app_id = app_of_service(server_id)
+        name = next((name for name, there in self._server_ids(app_id).items() if there == server_id), None)
+        if name is None:
+            raise NotFoundError(f"There is no Server with the id {server_id!r}; see `homeport app info`.")
+        return self.server_info(app_id, name, "")
 
     async def _spawner(self) -> Json:
         try:
