@@ -74,6 +74,7 @@ SERVER: dict[str, Any] = {
     "app_id": APP_ID,
     "app_name": "hello",
     "url": "u",
+    "server_url": "u",
     "port": 8000,
     "unauthenticated": False,
     "h2_enabled": False,
@@ -224,6 +225,10 @@ class FakePlatform:
 
     def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         return self._stream("exec", container_id, argv, stdin)
+
+    def server_by_id(self, server_id: str) -> dict[str, Any]:
+        self._asked("server_by_id", server_id)
+        return SERVER
 
     def server_info(self, app_ref: str, server: str, environment: str) -> dict[str, Any]:
         self._asked("server_info", app_ref, server, environment)

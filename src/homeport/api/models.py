@@ -219,6 +219,7 @@ class ServerInfo(_Answer):
     app_id: str
     app_name: str
     url: str
+    server_url: str
     port: int
     unauthenticated: bool
     h2_enabled: bool

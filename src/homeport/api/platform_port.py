@@ -170,3 +170,7 @@ class Platform(Protocol):
     def server_info(self, app_ref: str, server: str, environment: str) -> Answer:
         """Raises NotFoundError."""
         ...
+
+    def server_by_id(self, server_id: str) -> Answer:
+        """The same, in whatever environment it is. Raises NotFoundError."""
+        ...

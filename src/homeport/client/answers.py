@@ -192,6 +192,7 @@ class ServerInfo(TypedDict):
     app_id: str
     app_name: str
     url: str
+    server_url: str
     port: int
     unauthenticated: bool
     h2_enabled: bool

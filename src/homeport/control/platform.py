@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .. import __version__
 from ..core.events import AppMoved, ContainerMoved
 from ..core.facts import AppStopRequested, ContainerStopRequested
+from ..core.ids import app_of_service
 from ..core.model import App, Container
 from ..core.states import AppState, ContainerState
 from ..engine.execute import execute
@@ -34,8 +35,9 @@ from .collector import Collector
 from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
-from .hints import did_you_mean, no_server
+from .hints import did_you_mean
 from .logbook import Logbook, Subject
+from .lookup import find_server, shown
 from .members import Members
 from .metrics import Metrics
 from .objects import Objects
@@ -214,11 +216,10 @@ class Platform:
     async def app_info(self, ref: str, environment: str) -> Json:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            digest = app.deployments[-1].manifest_digest
-            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, digest)
-        servers = views.server_lines(app, manifest, self._parts.settings)
+        deployment, servers = shown(app), {}
+        if app is not None and deployment is not None:
+            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, deployment.manifest_digest)
+            servers = views.server_lines(app, deployment, manifest, self._parts.settings)
         return views.app_info(row, self._history.history(row.app_id), servers)
 
     def history(self, ref: str, environment: str) -> list[Json]:
@@ -311,14 +312,17 @@ class Platform:
 
     def server_info(self, app_ref: str, server: str, environment: str) -> Json:
         row = self._find(app_ref, environment)
-        app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            manifest = self._parts.publisher.manifests.get(app.deployments[-1].manifest_digest)
-        spec = next((s for s in manifest.servers if s.name == server), None) if manifest else None
-        if app is None or spec is None:
-            raise no_server(row.name, server, (s.name for s in manifest.servers) if manifest else ())
-        return views.server_info(app, spec, self._parts.settings)
+        found = find_server(row, self._loop.world.apps.get(row.app_id), server)
+        manifest = self._parts.publisher.manifests.get(found.deployment.manifest_digest)
+        spec = next(s for s in manifest.servers if s.name == server)
+        return views.server_info(found, spec, self._parts.settings)
+
+    def server_by_id(self, server_id: str) -> Json:
+        app_id = app_of_service(server_id)
+        name = next((name for name, there in self._server_ids(app_id).items() if there == server_id), None)
+        if name is None:
+            raise NotFoundError(f"There is no Server with the id {server_id!r}; see `homeport app info`.")
+        return self.server_info(app_id, name, "")
 
     async def _spawner(self) -> Json:
         try:
