@@ -126,6 +126,24 @@ def test_a_rollback_that_was_overtaken_says_so(cli: Cli, platform: FakePlatform)
     assert "v4 of App 'hello' did not become live: superseded by v5; see" in result.err
 
 
+@pytest.mark.parametrize(("verb", "deployed"), [("rollback", 1), ("rollover", 2)])
+def test_requests_that_were_cut_are_counted(cli: Cli, platform: FakePlatform, verb: str, deployed: int) -> None:
+    platform.answers = {ROLLBACK: [published(), settled(requests_cut=2)], ROLLOVER: [published(), settled(requests_cut=2)]}
+    lines = cli("app", verb, "hello").out.splitlines()
+    assert lines[deployed].startswith("2 requests were cut")
+    assert lines[deployed + 1 :] == ["", f"View Deployment: {APP_URL}"]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "rollover"])
+def test_a_stream_that_ends_before_the_deployment_did_says_what_ended(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(f"homeport.sdk.redeploy.{verb}", lambda *_: iter(()))
+    result = cli("app", verb, "hello")
+    words = "Error: The deployment's stream ended without an outcome; see `homeport app history`.\n"
+    assert (result.code, result.err) == (1, words)
+
+
 @pytest.mark.parametrize("verb", ["rollback", "rollover"])
 def test_not_waiting_claims_no_success(cli: Cli, platform: FakePlatform, verb: str) -> None:
     platform.answers = {ROLLBACK: [published()], ROLLOVER: [published()]}

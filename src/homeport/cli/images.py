@@ -10,8 +10,8 @@ import typer
 from .. import errors
 from . import render, text
 from .connect import connected
-from .deploy import uploading
 from .options import Environment, Json
+from .screen import uploading
 
 if TYPE_CHECKING:
     from ..client.http import Client

@@ -16,7 +16,7 @@ from ..client.http import Client
 from ..client.stream import Event as ApiEvent
 from ..errors import DeployError, InvalidError
 from ..manifest import codec
-from ..manifest.names import deployment_tag_problem
+from ..manifest.names import deployment_tag_problem, strategy_problem
 from . import commit, outcome, source, uploads
 from .app import App
 from .collect import Collected, collect
@@ -36,7 +36,6 @@ from .resolve import PlatformResolver
 
 CANCELLED = "Cancelled before it was published; nothing has changed."
 GOES_ON = "It was published already, and goes on without this command; see `homeport app history`."
-STRATEGIES = ("rolling", "recreate")
 
 
 class RolloutFailedError(DeployError):
@@ -92,8 +91,9 @@ def publish(app: App, options: Options, client: Client | None) -> Outcome:
 
 def check_strategy(strategy: str) -> None:
     """Raises InvalidError for what is neither of the two."""
-    if strategy not in STRATEGIES:
-        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {strategy!r}")
+    problem = strategy_problem(strategy)
+    if problem:
+        raise InvalidError(problem)
 
 
 def _check(options: Options) -> None:
