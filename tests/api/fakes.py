@@ -51,6 +51,7 @@ HISTORY: dict[str, Any] = {
     "tag": "",
     "type": "standard",
     "rollback_version": None,
+    "rollback_allowed": True,
     "outcome": "live",
     "duration_ms": 5,
     "reason": None,
@@ -174,7 +175,7 @@ class FakePlatform:
         self._asked("app_info", ref, environment)
         return INFO
 
-    def history(self, ref: str, environment: str) -> list[dict[str, Any]]:
+    async def history(self, ref: str, environment: str) -> list[dict[str, Any]]:
         self._asked("history", ref, environment)
         return [HISTORY]
 

@@ -75,7 +75,7 @@ def test_the_projection_follows_from_the_records_alone(plant: Plant, environment
     [
         ("b d", None, InvalidError, "Invalid environment name"),
         ("main", None, AlreadyExistsError, "There is an environment 'main' already"),
-        ("...", None, InvalidError, "choose one with --web-suffix"),
+        ("..", None, InvalidError, "Invalid environment name"),
         ("DEV", None, AlreadyExistsError, "belongs to the environment 'dev'"),
         ("new", "", AlreadyExistsError, "Only one environment can have no web suffix, and 'main' has none"),
         ("new", "a--b", InvalidError, "Invalid web suffix: 'a--b'"),

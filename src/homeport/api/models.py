@@ -176,6 +176,7 @@ class HistoryEntry(_Answer):
     tag: str
     type: str
     rollback_version: int | None
+    rollback_allowed: bool
     outcome: str
     duration_ms: int | None
     reason: str | None

@@ -107,7 +107,7 @@ class Platform(Protocol):
         """`ref` is an App id or a name in `environment`. Raises NotFoundError."""
         ...
 
-    def history(self, ref: str, environment: str) -> list[Answer]:
+    async def history(self, ref: str, environment: str) -> list[Answer]:
         """Newest version first. Raises NotFoundError."""
         ...
 

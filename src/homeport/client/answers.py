@@ -81,6 +81,7 @@ class HistoryEntry(TypedDict):
     tag: str
     type: str
     rollback_version: int | None
+    rollback_allowed: bool
     outcome: str
     duration_ms: int | None
     reason: str

@@ -98,6 +98,7 @@ class Platform:
         self._sessions = Sessions(parts.publisher.loop, parts.router)
         self._loop = parts.publisher.loop
         self._watchers = parts.publisher.watchers
+        self._redeployer = Redeployer(parts.publisher, parts.history)
         self._registry = Registry(parts.publisher, parts.history)
         self._auditor = Auditor(parts.audit, parts.history)
         parts.seen.traffic.find_app = self._find
@@ -222,9 +223,11 @@ class Platform:
             servers = views.server_lines(app, deployment, manifest, self._parts.settings)
         return views.app_info(row, self._history.history(row.app_id), servers)
 
-    def history(self, ref: str, environment: str) -> list[Json]:
-        row = self._find(ref, environment)
-        return [views.history_line(line) for line in self._history.history(row.app_id)]
+    async def history(self, ref: str, environment: str) -> list[Json]:
+        app = self._find(ref, environment)
+        rows = self._history.history(app.app_id)
+        allowed = await self._redeployer.allowed(app, rows)
+        return [views.history_line(row, may) for row, may in zip(rows, allowed, strict=True)]
 
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._parts.publisher.deploy(request, wait)
@@ -234,7 +237,7 @@ class Platform:
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)
-        async for event in Redeployer(self._parts.publisher, self._history).redeploy(app, request, wait):
+        async for event in self._redeployer.redeploy(app, request, wait):
             yield event
 
     async def plan(self, request: DeployRequest) -> Json:

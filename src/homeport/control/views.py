@@ -84,7 +84,7 @@ def summary(server: ServerSpec) -> str:
     return " · ".join(parts)
 
 
-def history_line(row: DeploymentRow) -> Json:
+def history_line(row: DeploymentRow, rollback_allowed: bool) -> Json:
     return {
         "version": row.version,
         "time_deployed": iso(row.at_ms),
@@ -94,6 +94,7 @@ def history_line(row: DeploymentRow) -> Json:
         "tag": row.tag,
         "type": row.type,
         "rollback_version": row.rollback_version,
+        "rollback_allowed": rollback_allowed,
         "outcome": row.outcome,
         "duration_ms": row.settled_at_ms - row.at_ms if row.settled_at_ms else None,
         "reason": row.reason or "",
