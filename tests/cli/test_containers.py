@@ -88,6 +88,7 @@ def test_a_container_is_stopped_with_yes_only(cli: Cli, platform: FakePlatform) 
     assert cli("container", "stop", "ta-1").code == 1
     assert platform.asked == []
     assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n"
+    assert cli("container", "stop", "ta-1", "--yes", "--json").json == {"container_id": "ta-1", "state": "ended"}
 
 
 def test_graceful_is_for_containers_of_functions(cli: Cli, platform: FakePlatform) -> None:  # 3.7.9
@@ -121,6 +122,23 @@ def test_a_server_is_shown_with_its_url(cli: Cli, platform: FakePlatform) -> Non
     lines = cli("server", "info", "hello/Server").out.splitlines()
     assert [line.split() for line in lines[:2]] == [["Server", "Name:", "Server"], ["Object", "ID:", "fu-1"]]
     assert "URL:                  http://hello.localhost:8080" in lines
+
+
+def test_a_server_is_named_by_its_id_too(cli: Cli, platform: FakePlatform) -> None:
+    found = {**SERVER, "app_id": "ap-1", "server_name": "Server"}
+    settings = {"current_settings": {"min_containers": 1}, "override_events": []}
+    platform.answers = {
+        "GET /v1/servers/fu-1": found,
+        "GET /v1/servers/ap-1/Server": found,
+        "GET /v1/servers/ap-1/Server/autoscaler": settings,
+        "GET /v1/servers/ap-1/Server/stats": {"request_count": 0},
+        "GET /v1/servers/ap-1/Server/metrics/schema": {"groups": {}},
+        "GET /v1/servers/ap-1/Server/requests": {"requests": [], "next": None, "dropped": 0},
+    }
+    for verb in (("info",), ("autoscaler", "settings"), ("stats",), ("metrics",), ("requests",)):
+        assert cli("server", *verb, "fu-1", "--json").code == 0, verb
+    result = cli("server", "info", "hello")
+    assert (result.code, "or by its id, not 'hello'" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("ref", ["hello", "hello/", "/Server", "a/b/c"])

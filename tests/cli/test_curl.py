@@ -52,8 +52,7 @@ def test_a_server_is_asked_by_its_name_and_curls_code_is_ours(cli: Cli, ref: str
 
 
 def test_a_server_is_asked_by_its_id_too(cli: Cli, platform: FakePlatform) -> None:
-    found = {"app_id": "shop", "app_name": "shop", "server_name": "web", "object_id": "fu-1"}
-    platform.answers["GET /v1/servers"] = {"servers": [found]}
+    platform.answers["GET /v1/servers/fu-1"] = {"app_id": "shop", "server_name": "web", "object_id": "fu-1"}
     assert cli("curl", "fu-1/a?b").json == ["", f"{URL}/a?b"]
 
 

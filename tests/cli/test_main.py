@@ -35,6 +35,21 @@ def test_every_command_has_help_with_an_example(cli: Cli, command: list[str]) ->
     assert f"Example: homeport {' '.join(command)}" in result.out
 
 
+def test_every_command_has_json_but_those_that_only_change_or_remove_something() -> None:
+    here = {"up", "down", "app dashboard", "container exec", "curl"}
+    changes = {"update", "delete", "rename", "clear", "set-role", "allow", "revoke", "rotate-key"}
+    files = {"volume rm", "volume cp", "volume get", "volume put"}
+    without = {path for path, options in _options(get_command(app)) if "--json" not in options}
+    assert {path for path in without - here - files if path.split(" ")[-1] not in changes} == set()
+
+
+def _options(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+    for name, each in getattr(command, "commands", {}).items():
+        yield from _options(each, (*path, name))
+    if not hasattr(command, "commands"):
+        yield " ".join(path), {option for parameter in command.params for option in parameter.opts}
+
+
 def test_help_and_version(cli: Cli) -> None:
     assert "deploy" in cli("--help").out
     assert cli("--version").out == f"homeport {__version__}\n"

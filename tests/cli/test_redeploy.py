@@ -114,11 +114,34 @@ def test_a_rollback_that_fails_shows_the_containers_last_lines(cli: Cli, platfor
     ]
 
 
+def test_a_rollback_that_fails_without_a_log_promises_none(cli: Cli, platform: FakePlatform) -> None:
+    platform.answers[ROLLBACK] = [published(), settled("failed", reason="there was no room")]
+    assert "last lines" not in cli("app", "rollback", "hello").err
+
+
 def test_a_rollback_that_was_overtaken_says_so(cli: Cli, platform: FakePlatform) -> None:
-    platform.answers[ROLLBACK] = [published(), settled("superseded")]
+    platform.answers[ROLLBACK] = [published(), settled("superseded", reason="superseded by v5")]
     result = cli("app", "rollback", "hello")
     assert (result.code, result.out) == (1, "")
-    assert "v4 of App 'hello' was superseded before it was live" in result.err
+    assert "v4 of App 'hello' did not become live: superseded by v5; see" in result.err
+
+
+@pytest.mark.parametrize(("verb", "deployed"), [("rollback", 1), ("rollover", 2)])
+def test_requests_that_were_cut_are_counted(cli: Cli, platform: FakePlatform, verb: str, deployed: int) -> None:
+    platform.answers = {ROLLBACK: [published(), settled(requests_cut=2)], ROLLOVER: [published(), settled(requests_cut=2)]}
+    lines = cli("app", verb, "hello").out.splitlines()
+    assert lines[deployed].startswith("2 requests were cut")
+    assert lines[deployed + 1 :] == ["", f"View Deployment: {APP_URL}"]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "rollover"])
+def test_a_stream_that_ends_before_the_deployment_did_says_what_ended(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(f"homeport.sdk.redeploy.{verb}", lambda *_: iter(()))
+    result = cli("app", verb, "hello")
+    words = "Error: The deployment's stream ended without an outcome; see `homeport app history`.\n"
+    assert (result.code, result.err) == (1, words)
 
 
 @pytest.mark.parametrize("verb", ["rollback", "rollover"])

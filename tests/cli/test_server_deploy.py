@@ -79,9 +79,9 @@ def test_an_entrypoint_clears_the_command_and_a_command_alone_does_not_touch_the
 
 def test_an_app_that_is_there_is_only_replaced_when_somebody_says_yes(cli: Cli, ready: FakePlatform) -> None:
     ready.answers["GET /v1/apps/whoami"] = {"lifecycle": {"state": "deployed"}}
-    result = cli(*DEPLOY)
-    assert result.code != 0
-    assert "already deployed. Redeploying replaces everything in it." in result.out + result.err
+    result = cli(*DEPLOY, "--json")
+    assert (result.code, result.out) == (1, "")
+    assert "already deployed. Redeploying replaces everything in it." in result.err
     assert "POST /v1/deployments" not in ready.paths()
     assert cli(*DEPLOY, "--yes").code == 0
 

@@ -41,16 +41,12 @@ ASKING = [["info"], ["stats"], ["requests"], ["metrics"], ["autoscaler", "settin
 
 @pytest.mark.parametrize("verb", [*ASKING, ["autoscaler", "update", "--min-containers", "1"]], ids=" ".join)
 def test_a_server_is_found_by_its_id_too(cli: Callable[..., Result], platform: FakePlatform, verb: list[str]) -> None:
-    found = {"app_id": "ap-1", "app_name": "shop", "server_name": "web", "object_id": "fu-1"}
-    platform.answers["GET /v1/servers"] = {"servers": [{**found, "object_id": "fu-2", "server_name": "b"}, found]}
+    platform.answers["GET /v1/servers/fu-1"] = {"app_id": "ap-1", "server_name": "web", "object_id": "fu-1"}
     cli("server", *verb, "fu-1", "-e", "dev")
     assert platform.asked[0].query == {"environment": "dev"}
-    assert platform.asked[1].path.startswith("/v1/servers/shop/web")
+    assert platform.asked[1].path.startswith("/v1/servers/ap-1/web")
 
 
-def test_an_id_that_no_server_has_is_said(cli: Callable[..., Result], platform: FakePlatform) -> None:
-    platform.answers["GET /v1/servers"] = {"servers": []}
-    result = cli("server", "info", "fu-1")
-    assert (result.code, result.err) == (1, "Error: There is no Server with the id 'fu-1' in the 'main' environment.\n")
+def test_what_is_neither_a_name_nor_an_id_is_a_usage_error(cli: Callable[..., Result]) -> None:
     for wrong in ("shop", "/web", "shop/", "a/b/c", "fu-"):
         assert cli("server", "info", wrong).code == 2

@@ -21,6 +21,7 @@ ROW = {
     "bytes_down": 2,
     "protocol": "HTTP/1.1",
     "why": None,
+    "phases": {"receive_seconds": 0.0, "queue_seconds": 0.001, "connect_seconds": 0.0, "response_seconds": 0.012},
 }
 REFUSED = {**ROW, "route": "/cold", "container_id": None, "status": 503, "why": "empty"}
 REQUESTS = "GET /v1/servers/hello/Server/requests"

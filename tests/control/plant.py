@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +151,10 @@ class Plant:
     def rows(self) -> list[DeploymentRow]:
         """Newest first."""
         return self.history.history(self.app().app_id)
+
+
+Story = Callable[[Plant], Awaitable[None]]
+Play = Callable[..., None]  # the fixture: takes a story, and the options of `running`
 
 
 @asynccontextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,23 +10,11 @@ from homeport.errors import ConflictError
 from homeport.manifest.schema import AppManifest
 from homeport.ports import Image
 
-from .plant import DEBIAN, Plant, running
+from .plant import DEBIAN, Plant, Play
 from .waiting import until
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Callable[[Plant], Awaitable[None]]], None]:
-    def run(story: Callable[[Plant], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            async with running(tmp_path) as plant:
-                await story(plant)
-
-        asyncio.run(whole())
-
-    return run
-
-
-def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., None]) -> None:
+def test_a_deploy_is_taken_back_while_its_image_is_built(play: Play) -> None:
     async def story(plant: Plant) -> None:
         plant.images.held.add(DEBIAN)
         deploying = asyncio.create_task(plant.deploy("one"))
@@ -43,7 +29,7 @@ def test_a_deploy_is_taken_back_while_its_image_is_built(play: Callable[..., Non
     play(story)
 
 
-def test_what_is_published_is_not_taken_back(play: Callable[..., None]) -> None:
+def test_what_is_published_is_not_taken_back(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         assert not plant.publisher.preparing.cancel("r1")
@@ -53,7 +39,7 @@ def test_what_is_published_is_not_taken_back(play: Callable[..., None]) -> None:
     play(story)
 
 
-def test_a_deploy_is_taken_back_until_the_very_moment_it_is_published(play: Callable[..., None]) -> None:
+def test_a_deploy_is_taken_back_until_the_very_moment_it_is_published(play: Play) -> None:
     async def story(plant: Plant) -> None:
         loop, put = asyncio.get_running_loop(), plant.publisher.manifests.put
 
@@ -69,7 +55,7 @@ def test_a_deploy_is_taken_back_until_the_very_moment_it_is_published(play: Call
     play(story)
 
 
-def test_a_rollback_is_taken_back_too(play: Callable[..., None]) -> None:
+def test_a_rollback_is_taken_back_too(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -87,7 +73,7 @@ def test_a_rollback_is_taken_back_too(play: Callable[..., None]) -> None:
     play(story)
 
 
-def test_whoever_ends_the_task_of_a_deploy_otherwise_is_not_told_that_it_was_taken_back(play: Callable[..., None]) -> None:
+def test_whoever_ends_the_task_of_a_deploy_otherwise_is_not_told_that_it_was_taken_back(play: Play) -> None:
     async def story(plant: Plant) -> None:
         plant.images.held.add(DEBIAN)
         deploying = asyncio.create_task(plant.deploy("one"))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from homeport.control.redeploy import Redeployer
 from homeport.core.model import Strategy
 from homeport.errors import ConflictError, InvalidError, NotFoundError
 from homeport.manifest.schema import SecretRef
@@ -17,25 +14,13 @@ from homeport.ports import Image
 from homeport.store.manifests import Manifests
 from homeport.store.trees import Trees
 
-from .plant import Plant, running
+from .plant import Plant, Play
+from .waiting import until
 
 COMMIT: dict[str, object] = {"vcs": "git", "commit_hash": "a" * 40, "dirty": False}
-Story = Callable[[Plant], Awaitable[None]]
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    def run(story: Story, **options: Any) -> None:
-        async def told() -> None:
-            async with running(tmp_path, **options) as plant:
-                await story(plant)
-
-        asyncio.run(told())
-
-    return run
-
-
-def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Callable[..., None]) -> None:
+def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one", tag="first", client_version="0.1", commit=COMMIT)
         await plant.deploy("two", tag="second", client_version="0.2")
@@ -54,7 +39,7 @@ def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_acto
     play(story)
 
 
-def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., None]) -> None:
+def test_a_rollover_repeats_what_is_live_in_new_containers(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one", tag="first")
         (old,) = plant.engine.containers
@@ -69,7 +54,7 @@ def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., N
     play(story)
 
 
-def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]) -> None:
+def test_the_same_request_again_is_the_same_deployment(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.rollover(request_id="again")
@@ -80,7 +65,7 @@ def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]
     play(story)
 
 
-def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., None]) -> None:
+def test_a_stopped_app_is_refused_in_the_documents_words(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -92,7 +77,7 @@ def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., Non
     play(story)
 
 
-def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Callable[..., None]) -> None:
+def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -112,7 +97,7 @@ def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: C
 
 @pytest.mark.parametrize(("verb", "before"), [("rollover", ["one"]), ("rollback", ["zero", "one"])])
 def test_what_is_published_meanwhile_is_what_a_rollover_repeats_and_a_rollback_steps_back_from(
-    play: Callable[..., None], verb: str, before: list[str]
+    play: Play, verb: str, before: list[str]
 ) -> None:
     async def story(plant: Plant) -> None:
         for text in before:
@@ -132,7 +117,7 @@ def test_what_is_published_meanwhile_is_what_a_rollover_repeats_and_a_rollback_s
     play(story)
 
 
-def test_a_rollover_between_deployments_that_never_stop_gives_up(play: Callable[..., None]) -> None:
+def test_a_rollover_between_deployments_that_never_stop_gives_up(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("v1")
         find = plant.images.find
@@ -149,7 +134,7 @@ def test_a_rollover_between_deployments_that_never_stop_gives_up(play: Callable[
     play(story)
 
 
-def test_values_that_are_gone_are_named_before_anything_changes(play: Callable[..., None]) -> None:
+def test_values_that_are_gone_are_named_before_anything_changes(play: Play) -> None:
     async def story(plant: Plant) -> None:
         values = plant.secrets.keep({"A": "1"}, "main", "ann", dry_run=False)
         await plant.deploy("one", secrets=(SecretRef(values),))
@@ -160,7 +145,7 @@ def test_values_that_are_gone_are_named_before_anything_changes(play: Callable[.
     play(story)
 
 
-def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]) -> None:
+def test_what_is_gone_is_named_before_anything_changes(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -177,7 +162,26 @@ def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]
     play(story)
 
 
-def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., None]) -> None:
+def test_history_says_to_which_versions_there_is_a_way_back(play: Play) -> None:  # 1.5.7, 1.7.8
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.deploy("two")
+        redeployer = Redeployer(plant.publisher, plant.history)
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [True, True]
+        plant.blobs.path(plant.rows()[1].manifest_digest).unlink()
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [True, False]
+        image = await plant.images.get(plant.images.built[0])
+        assert image is not None
+        await plant.images.drop(image.image_id)
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [False, False]
+        plant.stop()
+        await until(lambda: plant.app().state == "stopped")
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [False, False]
+
+    play(story)
+
+
+def test_an_image_that_is_gone_is_not_built_again_but_named(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -190,7 +194,7 @@ def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., 
     play(story)
 
 
-def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., None]) -> None:
+def test_recreate_waits_for_the_old_containers_and_says_so(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         events = await plant.rollover(strategy=Strategy.RECREATE)
@@ -201,7 +205,7 @@ def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., N
     play(story)
 
 
-def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[..., None]) -> None:
+def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Play) -> None:
     async def story(plant: Plant) -> None:
         plant.publisher = replace(plant.publisher, recreate_wait_s=0)
         await plant.deploy("one")
@@ -211,7 +215,7 @@ def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[
     play(story, obedient=False)
 
 
-def test_a_first_deploy_with_recreate_ends_nothing(play: Callable[..., None]) -> None:
+def test_a_first_deploy_with_recreate_ends_nothing(play: Play) -> None:
     async def story(plant: Plant) -> None:
         settled = await plant.deploy("one", strategy=Strategy.RECREATE)
         assert (settled["state"], settled["containers_left"]) == ("live", 0)

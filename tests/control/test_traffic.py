@@ -43,7 +43,7 @@ def record(
         route,
         container,
         str(status),
-        *"01234",
+        *("0", "1", "2", "-1", "4"),
         "7",
         "8",
         "LR" if refused else "--",
@@ -91,6 +91,8 @@ def test_a_request_is_found_with_its_container_and_version(play: Callable[..., N
         (row,) = answer["requests"]
         assert (row["route"], row["container_id"], row["version"], row["status"]) == ("/p", container, 1, 200)
         assert (row["duration_seconds"], row["bytes_up"], row["bytes_down"], row["why"]) == (0.004, 7, 8, None)
+        phases = {"receive_seconds": 0, "queue_seconds": 0.001, "connect_seconds": 0.002, "response_seconds": None}
+        assert row["phases"] == phases
 
     play(story)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from homeport.router.events import DEMAND_PAUSE_S, Demand, EmptyPool, Frames
+from homeport.router.events import Demand, EmptyPool, Frames
 from homeport.router.records import RequestRecord, parse
 
 ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1|1"
@@ -138,7 +138,9 @@ def test_a_stream_that_is_not_octet_counted_is_refused(stream: bytes) -> None:
         frames.take(10)
 
 
-def test_demand_is_told_at_once_then_counted_and_old_records_are_no_demand() -> None:
+def test_demand_is_told_at_once_then_counted_and_old_records_are_no_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.router.events.DEMAND_PAUSE_S", 0)
+
     async def scenario() -> list[EmptyPool]:
         told: list[EmptyPool] = []
         demand = Demand(told.append, lambda: 1795259039422 + 1000)
@@ -148,7 +150,8 @@ def test_demand_is_told_at_once_then_counted_and_old_records_are_no_demand() -> 
         demand.add([fresh, old, other])
         assert [event.requests for event in told] == [1]
         demand.add([fresh, fresh, fresh])
-        await asyncio.sleep(DEMAND_PAUSE_S * 2)
+        for _ in range(10):
+            await asyncio.sleep(0)
         return told
 
     told = asyncio.run(scenario())

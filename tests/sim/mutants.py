@@ -23,12 +23,15 @@ from . import scaling
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """In `owner`, the thing called `name` is `bent`."""
+    """In `owner`, the thing called `name` is `bent`. A law notices, or a lifecycle's table; where the core can only crash
+    over it, `crash` says how.
+    """
 
     story: str
     owner: ModuleType | type
     name: str
     bent: Any
+    crash: type[Exception] = AssertionError  # broken laws and illegal moves are of this kind
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -191,6 +194,10 @@ def _silent_when_stopped(app: App) -> Any:
     return () if app.state in (AppState.STOPPING, AppState.STOPPED) else _whole_table(app)
 
 
+def _speaks_for_its_newest_only(work: draft.Draft) -> None:
+    work.app = replace(work.app, last=(work.app.version,))
+
+
 def _orphans_are_kept(self: Any, fact: EngineListed) -> None:
     actions = list(self.actions)
     _whole_work_listed(self, fact)
@@ -339,6 +346,7 @@ MUTANTS = (
     Mutant("what does not answer is routed", routing, "is_serving", lambda c: c.state is ContainerState.READY),
     Mutant("what drains is cut off", routing, "table", _who_drains_is_unknown),
     Mutant("a stopped App does not say so", routing, "table", _silent_when_stopped),
+    Mutant("a stopped App says so for its newest version alone", draft.Draft, "keep_last", _speaks_for_its_newest_only),
     Mutant("requests without a token reach the version before", routing, "_route", _the_newest_check_holds),
     # reconcile and draft: the order of things, and what others are told
     Mutant("deadlines are never woken for", reconcile, "_wake_at_ms", lambda _: 0),
@@ -346,7 +354,7 @@ MUTANTS = (
     Mutant("a rollover of the same code is taken for a no-op", reconcile, "_unchanged", _equal_is_unchanged),
     Mutant("a rollback that is asked twice is made twice", reconcile, "_unchanged", _asked_twice_is_made_twice),
     Mutant("a rollback revives a stopped App", reconcile, "_refused", lambda *_: False),
-    Mutant("a deploy revives a stopped App", reconcile, "_find_app", _found_though_it_is_over),
+    Mutant("a deploy revives a stopped App", reconcile, "_find_app", _found_though_it_is_over, KeyError),
     Mutant("environments share their Apps", reconcile, "_find_app", _found_in_any_environment),
     Mutant("two Apps claim one URL", reconcile._Work, "_take_over", _nothing),
     Mutant("a URL is taken before it is given up", reconcile._Work, "_routes", _given_up_last),

@@ -176,6 +176,7 @@ class HistoryEntry(_Answer):
     tag: str
     type: str
     rollback_version: int | None
+    rollback_allowed: bool
     outcome: str
     duration_ms: int | None
     reason: str | None
@@ -213,23 +214,13 @@ class ContainerStopped(_Answer):
     state: str
 
 
-class ServerId(_Answer):
-    app_id: str
-    app_name: str
-    server_name: str
-    object_id: str
-
-
-class ServerIds(_Answer):
-    servers: list[ServerId]
-
-
 class ServerInfo(_Answer):
     server_name: str
     object_id: str
     app_id: str
     app_name: str
     url: str
+    server_url: str
     port: int
     unauthenticated: bool
     h2_enabled: bool

@@ -12,10 +12,9 @@ from .context import MAIN, Environment, PlatformHere
 router = APIRouter(prefix="/servers", tags=["servers"])
 
 
-@router.get("", response_model=models.ServerIds)
-async def servers(platform: PlatformHere, environment: Environment = MAIN) -> dict[str, Any]:
-    """By name and id."""
-    return {"servers": platform.servers(environment)}
+@router.get("/{server_id}", response_model=models.ServerInfo)
+async def server_by_id(server_id: str, platform: PlatformHere) -> dict[str, Any]:
+    return platform.server_by_id(server_id)
 
 
 @router.get("/{app}/{server}", response_model=models.ServerInfo)

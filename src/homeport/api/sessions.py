@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
+from ..control.sessions import IDLE_TIMEOUT_S
 from ..errors import InvalidError, NotFoundError, ResourceExhaustedError
 from .context import PlatformHere
 from .platform_port import Platform
@@ -27,7 +28,7 @@ Said = Annotated[str, Header()]
 async def start(
     request: Request,
     platform: PlatformHere,
-    x_modal_server_session_idle_timeout: Said = "600",
+    x_modal_server_session_idle_timeout: Said = str(IDLE_TIMEOUT_S),
     x_idempotency_key: Said = "",
     x_homeport_caller: Said = "",
 ) -> JSONResponse:

@@ -37,18 +37,20 @@ DefaultRole = Annotated[
 
 
 @group.command("create", epilog="Example: homeport environment create staging")
-def create(
+def create(  # noqa: PLR0913 - one parameter for each option
     context: typer.Context,
     name: Name,
+    *,
     web_suffix: WebSuffix = None,
     restricted: Annotated[bool, typer.Option("--restricted", help="Only for members who get a role there.")] = False,
     default_role: DefaultRole = None,
+    as_json: Json = False,
 ) -> None:
     """Create an environment, in which Apps can be deployed with `-e NAME`."""
     with connected(context) as client:
         made = client.create_environment(name, web_suffix, restricted=restricted, default_role=default_role)
     closed = f", restricted, default role: {made['default_role']}" if made["restricted"] else ""
-    render.out(f"✓ Environment created: {made['name']} ({_suffix(made['web_suffix'])}{closed}).", "green")
+    render.done(made, as_json, f"✓ Environment created: {made['name']} ({_suffix(made['web_suffix'])}{closed}).")
 
 
 @group.command("list", epilog="Example: homeport environment list --json")

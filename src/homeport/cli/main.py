@@ -26,6 +26,7 @@ from . import (
     garbage,
     images,
     metrics,
+    plan,
     platform,
     queues,
     redeploy,
@@ -91,10 +92,8 @@ def run(argv: Sequence[str]) -> int:
     except typer.Abort:
         render.note("Aborted.")
         return 1
-    except errors.Error as error:
-        return _report(error)
     except Exception as error:
-        return _usage(error) if _is_usage(error) else _unexpected(error)
+        return plan.error_code(argv, _failed(error))
     return code if isinstance(code, int) else 0
 
 
@@ -114,6 +113,12 @@ def global_options(
     context: typer.Context, data_dir: DataDir = None, profile: Profile = None, version: Version = False
 ) -> None:
     context.obj = Globals(data_dir, profile)
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, errors.Error):
+        return _report(error)
+    return _usage(error) if _is_usage(error) else _unexpected(error)
 
 
 def _report(error: errors.Error) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import errors
-from . import render
+from . import render, text
 from .options import Environment, Json, taking
 from .server_refs import ServerArgument, server_at
 from .traffic import Until, period_of
@@ -84,7 +84,7 @@ def rows(answer: Mapping[str, Any]) -> list[list[str]]:
     times = [at for at, _ in series[0]["points"]] if series else []
     columns = [[value for _, value in one["points"]] for one in series]
     return [
-        [_utc(at), *("-" if column[place] is None else f"{column[place]:g}" for column in columns)]
+        [text.utc(at), *("-" if column[place] is None else f"{column[place]:g}" for column in columns)]
         for place, at in enumerate(times)
     ]
 
@@ -115,7 +115,3 @@ def _show_schema(answer: Mapping[str, Any], as_json: bool) -> None:
         return
     render.table("", SCHEMA_HEADERS, schema_rows(answer))
     render.note(f"Choose one with --group, and buckets with --bucket-size: {', '.join(answer['bucket_sizes'])}.")
-
-
-def _utc(timestamp: str) -> str:
-    return timestamp.replace("T", " ").removesuffix("Z")

@@ -47,6 +47,14 @@ def value(data: Any) -> None:
     _print(sys.stdout, json.dumps(data, indent=2, ensure_ascii=not _unicode(sys.stdout)))
 
 
+def done(answer: Any, as_json: bool, line: str) -> None:
+    """What a command that changed something says: a line, or with `--json` what the platform answered."""
+    if as_json:
+        value(answer)
+    else:
+        out(line, "green")
+
+
 def json_line(data: Any) -> None:
     """One value of a stream, on one line."""
     _print(sys.stdout, json.dumps(data, separators=(",", ":"), ensure_ascii=not _unicode(sys.stdout)))

@@ -45,9 +45,8 @@ def _parse(ref: str) -> tuple[str, str]:
     return app, name
 
 
-def _of_id(client: Client, object_id: str) -> tuple[str, str]:
-    environment = client.target.environment
-    for server in client.servers(environment):
-        if server["object_id"] == object_id:
-            return server["app_name"], server["server_name"]
-    raise errors.NotFoundError(f"There is no Server with the id {object_id!r} in the {environment!r} environment.")
+def _of_id(client: Client, server_id: str) -> tuple[str, str]:
+    from ..client import servers
+
+    info = servers.by_id(client, server_id, client.environment)
+    return info["app_id"], info["server_name"]

@@ -76,7 +76,7 @@ def server_logs(context: typer.Context, request: LogRequest) -> None:
 
 
 def info_lines(answer: Mapping[str, Any]) -> list[str]:
-    """Every row of semantics 2.6.8; settings that the autoscaler was not told are dashes."""
+    """Every row of semantics 2.6.8; what is none is a dash."""
     return text.pairs(
         [
             ("Server Name", answer["server_name"]),

@@ -141,7 +141,7 @@ def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
 def request_row(row: Mapping[str, Any]) -> list[str]:
     status = row["status"] if row["status"] is not None else "left"
     return [
-        _utc(row["timestamp"]),
+        text.utc(row["timestamp"]),
         row["route"],
         row["container_id"] or "",
         f"{row['duration_seconds']:.3f}",
@@ -163,7 +163,7 @@ def server_stats_lines(server: str, answer: Mapping[str, Any]) -> list[str]:
     return text.pairs(
         [
             ("Server", f"{server} · {answer['object_id']}"),
-            ("From", f"{_utc(answer['since'])} to {_utc(answer['until'])} (UTC)"),
+            ("From", f"{text.utc(answer['since'])} to {text.utc(answer['until'])} (UTC)"),
             ("Requests", f"{answer['request_count']} · {answer['request_rate_per_second']} per second"),
             ("By status", by_status or "none"),
             ("Duration", _percentiles(times)),
@@ -191,10 +191,6 @@ def _stats_row(name: str, server: Mapping[str, Any]) -> list[str]:
 def _percentiles(values: Mapping[str, float | None], unit: str = "s") -> str:
     known: Iterable[str] = (f"{name} {value:.3f} {unit}" for name, value in values.items() if value is not None)
     return " · ".join(known) or "nothing measured"
-
-
-def _utc(timestamp: str) -> str:
-    return timestamp.replace("T", " ").removesuffix("Z")
 
 
 def period_of(since: str | None, until: str | None, days_max: int = RANGE_DAYS_MAX) -> Period:

@@ -28,6 +28,7 @@ WorkspaceRole = Annotated[str, typer.Option("--role", metavar="ROLE", help="owne
 def rbac(
     context: typer.Context,
     state: Annotated[str | None, typer.Argument(metavar="[on|off]", help="Without it: show it.", show_default=False)] = None,
+    as_json: Json = False,
 ) -> None:
     """Bind proxy tokens to the environments they are allowed in, or let each into all of the workspace."""
     if state not in (None, "on", "off"):
@@ -36,7 +37,10 @@ def rbac(
         if state is not None:
             workspace.set_rbac(client, state == "on")
         is_on = workspace.rbac(client)
-    render.out(f"RBAC is {'on' if is_on else 'off'}.")
+    if as_json:
+        render.value({"rbac": is_on})
+    else:
+        render.out(f"RBAC is {'on' if is_on else 'off'}.")
 
 
 @members.command("list", epilog="Example: homeport workspace members list")

@@ -81,6 +81,7 @@ class HistoryEntry(TypedDict):
     tag: str
     type: str
     rollback_version: int | None
+    rollback_allowed: bool
     outcome: str
     duration_ms: int | None
     reason: str
@@ -186,19 +187,13 @@ class ContainerStopped(TypedDict):
     state: str
 
 
-class ServerId(TypedDict):
-    app_id: str
-    app_name: str
-    server_name: str
-    object_id: str
-
-
 class ServerInfo(TypedDict):
     server_name: str
     object_id: str
     app_id: str
     app_name: str
     url: str
+    server_url: str
     port: int
     unauthenticated: bool
     h2_enabled: bool
@@ -250,6 +245,7 @@ class RequestInfo(TypedDict):
     bytes_down: int
     protocol: str
     why: str | None
+    phases: dict[str, float | None]
 
 
 class ServerStats(TypedDict):

@@ -26,7 +26,6 @@ from .answers import (
     HistoryEntry,
     ImageNameInfo,
     Plan,
-    ServerId,
     ServerInfo,
     Status,
     Stopped,
@@ -187,9 +186,6 @@ class Client:
 
     def server(self, app: str, name: str, environment: str) -> ServerInfo:
         return cast(ServerInfo, self._get(f"/servers/{_part(app)}/{_part(name)}", environment=environment))
-
-    def servers(self, environment: str) -> list[ServerId]:
-        return cast(list[ServerId], self._get("/servers", environment=environment)["servers"])
 
     def _redeploy(self, path: str, environment: str, request: Mapping[str, Any], wait: bool) -> Iterator[Event]:
         params = {"environment": environment, "wait": wait}

@@ -16,7 +16,7 @@ from ..core.model import World
 from ..ports import Clock
 from ..router.records import LOBBY, RequestRecord
 from ..settings import Settings
-from ..store.requests import RequestRow, RequestStore
+from ..store.requests import PHASES, RequestRow, RequestStore
 from ..store.tally import status_class
 
 FLUSH_S = 0.5
@@ -134,4 +134,5 @@ def _row(record: RequestRecord, versions: Mapping[str, int]) -> RequestRow:
         bytes_down=record.bytes_down,
         why=record.why,
         protocol=record.protocol,
+        **{phase: reached if (reached := getattr(record, phase)) >= 0 else None for phase in PHASES},
     )

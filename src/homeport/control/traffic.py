@@ -6,7 +6,6 @@ What is counted is `stats`', what is kept is the `RequestLog`'s.
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -14,9 +13,10 @@ from typing import TypeVar
 from ..errors import InvalidError, NotFoundError
 from ..ports import Clock
 from ..store.history import AppRow, History
-from ..store.requests import Found, Minute, Span
+from ..store.requests import PHASES, Found, Minute, Span
 from . import stats, views
 from .garbage import DAY_MS
+from .hints import no_server
 from .loop import ControlLoop
 from .requestlog import RequestLog
 from .requests import TrafficQuery
@@ -105,10 +105,7 @@ class Traffic:
         app = self._app(query)
         ids = self._ids(app)
         if query.server not in ids:
-            close = difflib.get_close_matches(str(query.server), ids, n=1) or sorted(ids)
-            raise NotFoundError(
-                f"App {app.name!r} has no Server {query.server!r}; its Servers: {', '.join(close) or 'none'}."
-            )
+            raise no_server(app.name, str(query.server), ids)
         since_ms, until_ms = self._range(query, default_ms, days_max)
         return Span(ids[query.server], since_ms, until_ms, query.container_id)
 
@@ -153,4 +150,9 @@ def _line(found: Found) -> Json:
         "bytes_down": row.bytes_down,
         "protocol": row.protocol,
         "why": row.why or None,
+        "phases": {f"{phase.removesuffix('_ms')}_seconds": _seconds(getattr(row, phase)) for phase in PHASES},
     }
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

@@ -15,24 +15,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..client.http import Client
+    from .deployed import Deployed
     from .image import Image
     from .options import ServerOptions
     from .references import Proxy
     from .secret import Secret
     from .volume import Volume
-
-
-class Deployed:
-    """Where an App is that was deployed or looked up: its id and address, and how it is reached from here."""
-
-    def __init__(self, app_id: str, url: str, environment_name: str | None, client: Client | None) -> None:
-        self.app_id = app_id
-        self.url = url
-        self.environment_name = environment_name
-        self.client = client
-
-    def through(self, client: Client) -> Deployed:
-        return Deployed(self.app_id, self.url, self.environment_name, client)
 
 
 class App:
@@ -166,6 +154,7 @@ class App:
         AuthError or ConnectionError as every call to the platform does.
         """
         from .deploy import Options, publish
+        from .deployed import Deployed
 
         outcome = publish(self, Options(name=name, environment=environment_name, tag=tag, strategy=strategy), client)
         self._deployed = Deployed(outcome.app_id, outcome.app_url, environment_name, client)
@@ -194,6 +183,30 @@ class App:
         found = cls()
         found._name, found._deployed = find(Wanted(name, create_if_missing, environment_name), client)
         return found
+
+    @twin
+    def rollback(self, version: int | None = None, *, strategy: str = "rolling", client: Client | None = None) -> App:
+        """Brings `version` of the deployed App back, as a new one, and returns when that is live (semantics 1.7).
+
+        version: as in its history; None is the last that was live before the one that is. It comes from what the platform
+        has stored; this process' code doesn't matter. Raises InvalidError when there is nothing to go back to,
+        NotFoundError for a version that there is not (any more), and as `rollover`.
+        """
+        from .redeploy import rollback_here
+
+        rollback_here(self._at_home(client), version, strategy)
+        return self
+
+    @twin
+    def rollover(self, *, strategy: str = "rolling", client: Client | None = None) -> App:
+        """Replaces the deployed App's containers by new ones of the same version, and returns when those serve
+        (semantics 1.6). Raises InvalidError for an App that is stopped, DeployError when they did not become ready, and
+        as `get_tags`.
+        """
+        from .redeploy import rollover_here
+
+        rollover_here(self._at_home(client), strategy)
+        return self
 
     @twin
     def stop(self, *, client: Client | None = None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from .references import check_name
+from .references import check_max_objects, check_name
 from .remote import is_local
 from .twins import twin
 
@@ -151,10 +151,11 @@ class Manager(Generic[H]):
     def list(
         self, *, max_objects: int | None = None, environment_name: str | None = None, client: Client | None = None
     ) -> list[H]:
-        """Newest first."""
+        """Newest first. Raises InvalidError for a negative `max_objects`."""
         from ..client import objects
         from .connect import calls
 
+        check_max_objects(max_objects)
         with calls(client, environment_name) as (connected, environment):
             found = objects.listed(connected, self._kind, environment)
         return [self._made(info["name"] or "", environment) for info in found[:max_objects]]

@@ -30,6 +30,7 @@ class Server:
     _options: ServerOptions | None  # None inside containers
     _image: Image | None = None  # inside containers, where the code gives one
     _name: str
+    _id: str | None = None  # of one that was asked for by it, until it is looked up
     _deployed: Deployed | None  # where to look it up; None for one that was defined here and not deployed
 
     def __init__(self) -> None:
@@ -63,6 +64,13 @@ class Server:
         made._deployed = (app_name, environment_name, client)
         return made
 
+    @classmethod
+    def from_id(cls, server_id: str, *, client: Client | None = None) -> Server:
+        """The deployed Server with this id (`fu-…`), in whatever environment. Does no I/O, as `from_name`."""
+        made = cls.from_name("", server_id, client=client)
+        made._id = server_id
+        return made
+
     @twin
     def get_url(self) -> str:
         """The URL, as in `http://home--hello-server.us-east.localhost:8080`.
@@ -73,8 +81,11 @@ class Server:
         return self._fetch()["url"]
 
     @twin
-    def info(self) -> ServerInfo:
-        """The settings of the live version, as a dictionary. Raises as `get_url` does."""
+    def info(self, refresh: bool = False) -> ServerInfo:
+        """The settings of the live version, as a dictionary. Raises as `get_url` does.
+
+        refresh: makes no difference, because the platform is asked each time.
+        """
         return self._fetch()
 
     @property
@@ -153,6 +164,12 @@ class Server:
             return servers.info(calls, place.app, self._name, place.environment)
 
     def _where(self) -> Deployed:
+        if self._id is not None and self._deployed is not None:
+            from .asking import by_id
+
+            client = self._deployed[2]
+            found = by_id(self._id, client)
+            self._name, self._deployed, self._id = found["server_name"], (found["app_id"], None, client), None
         if self._deployed is None:
             from ..errors import ExecutionError
 

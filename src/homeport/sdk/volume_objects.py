@@ -12,6 +12,7 @@ from ..client import volumes
 from ..errors import Error, InvalidError, NotFoundError
 from ..manifest.names import object_name_problem
 from .connect import calls as reached
+from .references import check_max_objects
 from .twins import twin
 from .volume import Volume, _check_version
 from .volume_files import opened
@@ -51,8 +52,7 @@ class VolumeManager:
         client: Client | None = None,
     ) -> list[Volume]:
         """Those with a name, newest first. Raises InvalidError for a negative `max_objects` or what is no time."""
-        if max_objects is not None and max_objects < 0:
-            raise InvalidError("max_objects cannot be negative.")
+        check_max_objects(max_objects)
         limit = _time(created_before)
         with reached(client, environment_name) as (calls, environment):
             found = volumes.listed(calls, environment)
