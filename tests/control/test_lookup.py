@@ -14,7 +14,7 @@ from core.platform import Platform as Core
 from core.platform import spec
 from homeport.control.lookup import find_server, shown
 from homeport.control.platform import Platform
-from homeport.control.requests import DeployRequest
+from homeport.control.requests import DeployRequest, LogQuery
 from homeport.control.views import Json
 from homeport.core.facts import ContainerStarted, ExitReason
 from homeport.core.model import App, Strategy
@@ -32,7 +32,7 @@ def platform_of(plant: Plant) -> Platform:
     """As far as look-ups go."""
     seen = SimpleNamespace(traffic=SimpleNamespace())
     parts = SimpleNamespace(
-        publisher=plant.publisher, history=plant.history, router=None, audit=None, seen=seen, members=None
+        publisher=plant.publisher, history=plant.history, router=None, audit=None, seen=seen, members=People(plant).members
     )
     parts.settings = plant.publisher.settings
     return Platform(cast("Any", parts))
@@ -109,6 +109,10 @@ def test_a_server_of_a_stopped_app_is_not_found_and_the_app_still_shows_what_was
             with pytest.raises(NotFoundError, match="App 'shop' is not deployed; deploy it first"):
                 platform.server_info("shop", name, "main")
         assert servers(await platform.app_info("shop", "main")) == ["web"]
+        said = [platform._subject(LogQuery("main", app_ref="shop", function_id=name)).service for name in ("web", "api")]
+        assert said == ["web", "api"]
+        with pytest.raises(NotFoundError, match="has no Server called 'other'"):
+            platform._subject(LogQuery("main", app_ref="shop", function_id="other"))
 
     tell(tmp_path, story)
 

@@ -378,9 +378,10 @@ class Platform:
         return app.containers if app else ()
 
 
-def _named(function_id: str, app_name: str, ids: Mapping[str, str]) -> str:
-    """The name of the Server with this id. Raises NotFoundError."""
-    name = next((name for name, there in ids.items() if there == function_id), None)
+def _named(ref: str, app_name: str, ids: Mapping[str, str]) -> str:
+    """The name of the Server with this id or name. Raises NotFoundError."""
+    name = next((name for name, there in ids.items() if ref in (there, name)), None)
     if name is None:
-        raise NotFoundError(f"App {app_name!r} has no Server with the id {function_id!r}; see `homeport app info`.")
+        called = "with the id" if ref.startswith("fu-") else "called"
+        raise NotFoundError(f"App {app_name!r} has no Server {called} {ref!r}; see `homeport app info`.")
     return name
