@@ -13,8 +13,8 @@ from homeport.engine import sockdiag
 from homeport.engine.sockdiag import Door
 
 
-def asked(port: int, ip: str = "127.0.0.1") -> bool:
-    with closing(Door(f"{ip}:{port}", os.getpid())) as door:
+def asked(port: int, ip: str = "127.0.0.1", pid: int = os.getpid()) -> bool:
+    with closing(Door(f"{ip}:{port}", sockdiag.sockets_of([pid])[pid])) as door:
         return door.is_open()
 
 
@@ -68,8 +68,9 @@ def test_another_network_namespace_is_asked_and_ours_is_kept() -> None:
         other.stdin.flush()
         other.stdout.read(1)  # it is in there by now
         with socket.create_server(("127.0.0.1", 0)) as server:
-            with closing(Door(f"127.0.0.1:{server.getsockname()[1]}", other.pid)) as door:
-                assert not door.is_open()
+            assert not asked(server.getsockname()[1], pid=other.pid)
+            assert asked(server.getsockname()[1])
+            assert sockdiag.listening(other.pid) == []
             assert os.stat("/proc/thread-self/ns/net").st_ino == before
         other.kill()
 
@@ -77,5 +78,17 @@ def test_another_network_namespace_is_asked_and_ours_is_kept() -> None:
 def test_a_process_that_is_gone_cannot_be_asked() -> None:
     with subprocess.Popen(["true"]) as gone:
         pass
-    with pytest.raises(OSError):
-        Door("127.0.0.1:80", gone.pid)
+    assert sockdiag.sockets_of([gone.pid, os.getpid()]).keys() == {os.getpid()}
+    with pytest.raises(OSError, match="can't be seen"):
+        sockdiag.listening(gone.pid)
+
+
+def test_all_that_listens_is_told_and_no_connection() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("::", 0), family=socket.AF_INET6) as two,
+        socket.create_connection(one.getsockname()) as client,
+    ):
+        found = sockdiag.listening(os.getpid())
+        assert {("127.0.0.1", one.getsockname()[1]), ("::", two.getsockname()[1])} <= set(found)
+        assert client.getsockname() not in found

@@ -25,9 +25,10 @@ def test_a_port_is_polled_fast_at_first_and_slowly_later(elapsed_ms: float, dela
 
 
 def test_many_starting_containers_share_the_speed_of_a_few() -> None:
-    assert next_delay_ms(0, booting=4) == 0.5
-    assert next_delay_ms(0, booting=200) == 25
-    assert next_delay_ms(500, booting=1_000) == LATE_DELAY_MS
+    assert next_delay_ms(0, booting=1) == 0.5
+    assert next_delay_ms(0, booting=11) == 10
+    assert next_delay_ms(500, booting=201) == 200
+    assert next_delay_ms(20_000, booting=11) == LATE_DELAY_MS
 
 
 def test_an_early_attempt_gives_up_before_the_kernel_would_send_its_syn_again() -> None:

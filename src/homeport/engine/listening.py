@@ -1,25 +1,28 @@
 """Where a container that does not get ready listens instead: on loopback, or on another port (semantics 2.2.11).
 
-`hint` is pure: the text of /proc/<pid>/net/tcp and tcp6 in, words out. `look` reads them, of the network namespace that
-the container's first process is in.
+`hint` is pure: sockets in, words out. `look` asks the kernel for those of the container's network namespace.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from ipaddress import ip_address
 
-LISTEN = "0A"
-_ANYWHERE = ("00000000", "0" * 32)
-_LOOPBACK_6 = "00000000000000000000000001000000"
+from . import sockdiag
+
 _NAMED_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Listener:
-    address: str  # as people write it
     port: int
-    reachable: bool  # from outside the container
+    address: str  # as people write it
+
+    @property
+    def reachable(self) -> bool:
+        """From outside the container."""
+        return not ip_address(self.address).is_loopback
 
     @property
     def text(self) -> str:
@@ -28,18 +31,15 @@ class Listener:
 
 def look(pid: int, port: int) -> str:
     """As `hint`. Empty too when it can't be seen, as of a process that has just ended."""
-    texts = []
-    for name in ("tcp", "tcp6"):
-        try:
-            texts.append(Path(f"/proc/{pid}/net/{name}").read_text())
-        except OSError:  # the process is gone, or this kernel has no IPv6
-            texts.append("")
-    return hint("".join(texts), port)
+    try:
+        return hint((Listener(at, address) for address, at in sockdiag.listening(pid)), port)
+    except OSError:
+        return ""
 
 
-def hint(table: str, port: int) -> str:
+def hint(listeners: Iterable[Listener], port: int) -> str:
     """Why nothing answers at `port`, in words; empty where nothing listens anywhere, or just what should does."""
-    found = listeners(table)
+    found = sorted(set(listeners))
     here = [listener for listener in found if listener.port == port]
     if any(listener.reachable for listener in here):
         return ""
@@ -49,20 +49,3 @@ def hint(table: str, port: int) -> str:
         there = ", ".join(listener.text for listener in found[:_NAMED_MAX])
         return f"it listens on {there}, and the Server's port is {port}; make them the same with port="
     return ""
-
-
-def listeners(table: str) -> list[Listener]:
-    """All listening sockets of /proc/net/tcp or tcp6 (or both, one after the other), sorted by port."""
-    rows = (line.split() for line in table.splitlines())
-    found = {_listener(row[1]) for row in rows if len(row) > 3 and row[3] == LISTEN}
-    return sorted(found, key=lambda listener: (listener.port, listener.address))
-
-
-def _listener(local: str) -> Listener:
-    address, _, port = local.partition(":")
-    if address in _ANYWHERE:
-        return Listener("0.0.0.0" if len(address) == 8 else "::", int(port, 16), True)
-    if len(address) == 8:
-        text = ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
-        return Listener(text, int(port, 16), not text.startswith("127."))
-    return Listener("::1" if address == _LOOPBACK_6 else "an IPv6 address", int(port, 16), address != _LOOPBACK_6)

@@ -7,19 +7,18 @@ ones with one task, a slice of them every 100 ms, and asks the kernel, which cos
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import select
 import socket
 from collections.abc import Callable, Sequence
 
-from .sockdiag import Door
+from .sockdiag import Door, sockets_of
 
 HEALTH_PERIOD_MS = 1_000
 HEALTH_LIMIT_MS = 500
 SLICES = 10
-UNSHARED_BOOTS = 4  # so many starting containers are polled at full speed; more of them share that speed
+ATTEMPTS_PER_S_MAX = 1_000  # by all starting containers: a crowd would spend on asking what it needs to start
 SCHEDULE = ((50, 0.5), (250, 1.0), (1_000, 5.0), (10_000, 20.0))  # (until this many ms after the start, pause in ms)
 LATE_DELAY_MS = 100.0
 ATTEMPT_LIMIT_MS = (20.0, 500.0)  # a lost SYN is only sent again by the kernel after 1 s: early attempts give up soon
@@ -31,11 +30,8 @@ Target = tuple[str, str]  # (container id, address as "ip:port")
 
 def next_delay_ms(elapsed_ms: float, booting: int = 1) -> float:
     """The pause before the next attempt, `elapsed_ms` after the start, while `booting` containers are polled in all."""
-    crowd = max(1.0, booting / UNSHARED_BOOTS)
-    for until_ms, delay_ms in SCHEDULE:
-        if elapsed_ms < until_ms:
-            return min(delay_ms * crowd, LATE_DELAY_MS)
-    return LATE_DELAY_MS
+    shared_ms = (booting - 1) * 1000 / ATTEMPTS_PER_S_MAX
+    return max(shared_ms, next((delay_ms for until_ms, delay_ms in SCHEDULE if elapsed_ms < until_ms), LATE_DELAY_MS))
 
 
 def attempt_limit_ms(elapsed_ms: float) -> float:
@@ -71,14 +67,14 @@ class Health:
         self._tell = tell
         self._slices: list[dict[str, str]] = [{} for _ in range(SLICES)]
         self._doors: dict[str, Door] = {}
+        self._unseen: dict[str, int] = {}  # pids of those for which there may be a door
         self._failing: set[str] = set()
 
     def add(self, container_id: str, address: str, pid: int) -> None:
         """pid: of a process of it. Where the kernel can't be asked, connections are made."""
         self.remove(container_id)
         min(self._slices, key=len)[container_id] = address
-        with contextlib.suppress(OSError):
-            self._doors[container_id] = Door(address, pid)
+        self._unseen[container_id] = pid
 
     def failing(self, container_id: str) -> bool:
         return container_id in self._failing
@@ -86,6 +82,7 @@ class Health:
     def remove(self, container_id: str) -> None:
         for one in self._slices:
             one.pop(container_id, None)
+        self._unseen.pop(container_id, None)
         if door := self._doors.pop(container_id, None):
             door.close()
         self._failing.discard(container_id)
@@ -107,6 +104,7 @@ class Health:
 
     async def check(self, targets: Sequence[Target]) -> None:
         """One check of each, at once. Those that were removed meanwhile are not told."""
+        self._find_doors(targets)
         strangers = [target for target in targets if target[0] not in self._doors]
         try:
             results = {name: door.is_open() for name, _ in targets if (door := self._doors.get(name))}
@@ -123,6 +121,12 @@ class Health:
             if not healthy or container_id in self._failing:
                 self._tell(container_id, healthy)
             (self._failing.discard if healthy else self._failing.add)(container_id)
+
+    def _find_doors(self, targets: Sequence[Target]) -> None:
+        """All at once, and not while they start, when there is enough to do."""
+        pids = {name: self._unseen.pop(name) for name, _ in targets if name in self._unseen}
+        found = sockets_of(pids.values()) if pids else {}
+        self._doors |= {name: Door(address, found[pids[name]]) for name, address in targets if pids.get(name) in found}
 
 
 async def _is_open(address: str, limit_ms: float) -> bool:
