@@ -134,7 +134,7 @@ def _needs_server_extra() -> None:
 
     if importlib.util.find_spec("fastapi") is None:
         raise errors.PlatformError(
-            "This installation can deploy, but not run a platform; install the rest with `pip install 'homeport[server]'`."
+            "This installation can deploy, but not run a platform; for the rest run `make setup` in homeport's clone."
         )
 
 
