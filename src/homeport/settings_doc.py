@@ -50,7 +50,7 @@ MEANING = {
     "request_log_mib": "MiB that this log may take; the oldest requests go first.",
     "sample_s": "Seconds between two looks at what containers use.",
     "log_format": "Of the platform's own log: `text` or `json`. The variable HOMEPORT_LOG goes before it.",
-    "server_timing": "Add a `Server-Timing` header to answers: ms that the request queued, connected, and waited for the response.",
+    "server_timing": "Add a `Server-Timing` header to answers: ms in the queue, to connect, and until the response.",
     "image_cache_gib": "GiB of layers that no image needs any more and that later builds may use again.",
     "image_cache_days": "Days for which such layers are kept.",
     "secret_key_file": "File with the key of all Secrets; empty: the data directory has it. HOMEPORT_SECRET_KEY goes first.",

@@ -26,7 +26,7 @@ class Parameter:
 
 
 def parameter(*, default: object = None, init: bool = True) -> Any:
-    """A field of a parametrised class."""
+    """A field of a parametrised class. default: its value if none is given. init: whether the constructor takes it."""
     return Parameter(default, init)
 
 
@@ -36,12 +36,12 @@ def method(**_settings: object) -> Callable[[F], F]:
 
 
 def batched(*, max_batch_size: int, wait_ms: int) -> Callable[[F], F]:
-    """A method whose calls are gathered into batches."""
+    """A method whose calls are gathered into batches of at most `max_batch_size`, waiting at most `wait_ms` milliseconds."""
     return _marker("batched")
 
 
 def concurrent(*, max_inputs: int, target_inputs: int | None = None) -> Callable[[F], F]:
-    """A class or function whose containers take several inputs at a time."""
+    """A class or function whose containers take `max_inputs` inputs at a time; scaling aims at `target_inputs`."""
     return _marker("concurrent")
 
 
