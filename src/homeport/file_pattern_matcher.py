@@ -97,7 +97,7 @@ def _compiled(patterns: Iterable[str]) -> list[tuple[bool, Pattern[str]]]:
         negated = text.startswith("!")
         text = text[1:].strip() if negated else text
         if negated and not text:
-            raise ValueError(f"The pattern {given!r} takes back nothing; write what after the '!'.")
+            raise ValueError(f"The pattern {given!r} negates nothing; write a pattern after the '!'.")
         if not text:
             continue
         cleaned = os.path.normpath(text).lstrip("/")

@@ -110,9 +110,7 @@ def _apply(settings: Settings, document: Mapping[str, object], origin: str) -> S
     known = {field.name for field in fields(Settings)} - {"data_dir"}
     for name, value in document.items():
         if name not in known:
-            raise InvalidError(
-                f"{origin} has the setting {name!r}, which there is not; there are {', '.join(sorted(known))}."
-            )
+            raise InvalidError(f"{origin}: unknown setting {name!r}; known: {', '.join(sorted(known))}.")
         given = tuple(value) if isinstance(value, list) else value
         if type(given) is not type(getattr(defaults, name)):
             raise InvalidError(f"{origin}: {name} has to be like {getattr(defaults, name)!r}, not {value!r}.")

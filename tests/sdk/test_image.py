@@ -206,7 +206,7 @@ def test_a_build_function_is_named_by_its_file_and_counts_by_its_text_and_global
         (lambda: SLIM.run_function(lambda: None), "needs a function in global scope"),
         (lambda: SLIM.run_function(Path), "takes a function"),
         (lambda: SLIM.run_function(greet, args=(lambda: 1,)), "can't be pickled"),
-        (lambda: SLIM.env({"A B": "x"}), "is no name for an environment variable"),
+        (lambda: SLIM.env({"A B": "x"}), "is not a name for an environment variable"),
         (lambda: SLIM.env({"A": "x\ny"}), "line break; use a Secret"),
         (lambda: SLIM.cmd("python app.py"), "takes a list of texts"),
         (lambda: SLIM.add_local_file("/none", "/x"), "there is no /none"),

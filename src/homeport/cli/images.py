@@ -21,9 +21,10 @@ group = typer.Typer(help="Images: build, name and look into them.", no_args_is_h
 
 HEADERS = ("Name", "Image", "Published at", "Published by")
 
-Tag = Annotated[str, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="The name that means this image from then on.")]
+Tag = Annotated[str, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="Name to publish the image as.")]
 OptionalTag = Annotated[
-    str | None, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="A name for it; else the last part of the reference.")
+    str | None,
+    typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="Name to publish it as. [default: last part of the reference]"),
 ]
 
 
@@ -32,7 +33,7 @@ def logs(
     context: typer.Context,
     image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="Id of an image (im-…), as builds show it.")],
 ) -> None:
-    """Show what the last build of an image said, also if it failed."""
+    """Show the log of an image's last build, also of a failed one."""
     with connected(context) as client:
         for event in client.image_logs(image_id):
             if event.name == "build":

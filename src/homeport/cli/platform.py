@@ -47,7 +47,7 @@ def up(
     data_dir: DataDir = None,
     api_port: ApiPort = None,
     http_port: HttpPort = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Come back when it is ready, and leave it running.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")] = False,
 ) -> None:
     """Start the platform on this machine: control plane and router."""
     _needs_server_extra()

@@ -92,7 +92,7 @@ def _with_token(found: Target, environment: str, env: Mapping[str, str]) -> Targ
     if not url.startswith(("http://", "https://")):
         raise InvalidError(f"The platform's address {url!r} must start with http:// or https://.")
     if not (token_id + token_secret).isascii() or any(c.isspace() for c in token_id + token_secret):
-        raise AuthError(f"The token from {origin} holds characters that no token has; set it again.")
+        raise AuthError(f"The token from {origin} contains characters that tokens never have; set it again.")
     return Target(url, token_id, token_secret, origin, environment, found.warnings)
 
 
@@ -143,9 +143,7 @@ class _Profiles:
         try:
             status = path.stat()
             if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):
-                raise InvalidError(
-                    f"{path} could be changed by others, so it is not used; run `chmod 600 {path}` as its owner."
-                )
+                raise InvalidError(f"{path} is writable by others, so it is not used; run `chmod 600 {path}` as its owner.")
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return cls(path, {})
@@ -156,7 +154,9 @@ class _Profiles:
             "token_secret" in table for table in tables.values()
         )
         return cls(
-            path, tables, (f"{path} holds a token and others can read it; run `chmod 600 {path}`.",) if readable else ()
+            path,
+            tables,
+            (f"{path} contains a token and is readable by others; run `chmod 600 {path}`.",) if readable else (),
         )
 
     def named(self, name: str) -> Target:

@@ -151,12 +151,12 @@ def parse_role(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise InvalidError(f"There is no role {text!r} in an environment: {', '.join(Role)}.") from None
+        raise InvalidError(f"Unknown role {text!r} in an environment; known: {', '.join(Role)}.") from None
 
 
 def parse_workspace_role(text: str) -> WorkspaceRole:
     """One of a member's. Raises InvalidError."""
     known = [role for role in WorkspaceRole if role is not WorkspaceRole.NONE]
     if text.lower() not in known:
-        raise InvalidError(f"There is no role {text!r} in the workspace: {', '.join(known)}.")
+        raise InvalidError(f"Unknown role {text!r} in the workspace; known: {', '.join(known)}.")
     return WorkspaceRole(text.lower())

@@ -120,7 +120,7 @@ class Objects:
                 self._rows[row.object_id] = replace(row, expires_at_ms=until_ms)
 
     async def _make(self, kind: Kind, name: str, environment: str, actor: str) -> ObjectRow:
-        """The one of this name: two who ask at the same time get the same one."""
+        """Gets or creates it, atomically."""
         problem = names.object_name_problem(_word(kind), name) if name else None
         if problem:
             raise InvalidError(problem)

@@ -66,7 +66,7 @@ class ProxyTokens:
         """
         _refuse_name(name)
         if len(self._rows) >= TOKENS_MAX:
-            raise InvalidError(f"There are {TOKENS_MAX} proxy tokens, and there can't be more: delete one.")
+            raise InvalidError(f"The limit of {TOKENS_MAX} proxy tokens is reached: delete one.")
         allowed = [self._environments.find(each).environment_id for each in environments]
         token_id, secret = "wk-" + random_text(KEY_LENGTH), "ws-" + random_text(SECRET_LENGTH)
         self._note(records.proxy_token_created(token_id, name, fingerprint(token_id, secret), allowed, actor))
@@ -108,7 +108,7 @@ class ProxyTokens:
             await self._push(self.wanted())
         except OSError as error:
             raise PlatformError(
-                f"This is written down, but the router could not be told yet ({error}); it will be, as soon as it answers. "
+                f"This is saved, but the router could not be told yet ({error}); it will be, as soon as it answers. "
                 "See `homeport status`, then ask again to be sure."
             ) from error
 

@@ -121,4 +121,4 @@ def _refuse_values(values: Sequence[bytes]) -> None:
 
 def _refuse_count(count: int) -> None:
     if not 1 <= count <= ITEMS_MAX:
-        raise InvalidError(f"From a Queue 1 to {ITEMS_MAX} items can be asked for at once, not {count}.")
+        raise InvalidError(f"A Queue gives 1 to {ITEMS_MAX} items at once, not {count}.")

@@ -221,7 +221,7 @@ class _Work:
                 observe.listed(draft, fact)
 
     def _sampled(self, fact: LoadSampled) -> None:
-        """One that was overtaken says nothing. After a gap, all that was needed before it counts as needed just now."""
+        """A sample older than the last one is ignored. After a gap, all that was needed before it counts as needed just now."""
         seen = self.world.load_seen
         if fact.to_ms <= seen.until_ms:
             return
