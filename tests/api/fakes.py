@@ -51,6 +51,7 @@ HISTORY: dict[str, Any] = {
     "tag": "",
     "type": "standard",
     "rollback_version": None,
+    "rollback_allowed": True,
     "outcome": "live",
     "duration_ms": 5,
     "reason": None,
@@ -74,6 +75,7 @@ SERVER: dict[str, Any] = {
     "app_id": APP_ID,
     "app_name": "hello",
     "url": "u",
+    "server_url": "u",
     "port": 8000,
     "unauthenticated": False,
     "h2_enabled": False,
@@ -173,7 +175,7 @@ class FakePlatform:
         self._asked("app_info", ref, environment)
         return INFO
 
-    def history(self, ref: str, environment: str) -> list[dict[str, Any]]:
+    async def history(self, ref: str, environment: str) -> list[dict[str, Any]]:
         self._asked("history", ref, environment)
         return [HISTORY]
 
@@ -224,6 +226,10 @@ class FakePlatform:
 
     def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         return self._stream("exec", container_id, argv, stdin)
+
+    def server_by_id(self, server_id: str) -> dict[str, Any]:
+        self._asked("server_by_id", server_id)
+        return SERVER
 
     def server_info(self, app_ref: str, server: str, environment: str) -> dict[str, Any]:
         self._asked("server_info", app_ref, server, environment)

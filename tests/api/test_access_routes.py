@@ -28,6 +28,7 @@ FILLED = {
     "{request_id}": "de-prod",
     "{name}": "prod",
     "{server}": "web",
+    "{server_id}": "fu-prod",
     "{digest}": "a" * 64,
     "{image_id}": "im-" + "a" * 22,
 }
@@ -190,6 +191,7 @@ def test_a_route_without_a_line_in_the_table_is_for_owners_only(
 def test_an_id_of_another_environment_is_judged_there(open_app: FastAPI, people: People) -> None:
     asker = client(open_app, robot(people, main="contributor"))
     paths = ["/apps/ap-prod", "/containers?app=ap-prod", "/containers/ta-prod/logs?environment=main", "/servers/ap-prod/web"]
+    paths.append("/servers/fu-prod")
     for path in paths:
         assert asker.get(f"/v1{path}").status_code == 403, path
     assert asker.get("/v1/apps/hello").status_code == 200

@@ -89,8 +89,10 @@ def test_another_environment_is_out_of_reach_however_it_is_named(inside: Client)
 def test_a_server_is_found_in_the_container_s_environment_only(inside: Client, platform: FakePlatform, gate: Gate) -> None:
     assert inside.get("/v1/servers/shop/web").status_code == 200
     assert platform.asked[-1] == ("server_info", "shop", "web", "main")
+    assert inside.get("/v1/servers/fu-1").status_code == 200
     gate.environments[APP_ID] = "dev"
     assert inside.get(f"/v1/servers/{APP_ID}/web").status_code == 404
+    assert inside.get("/v1/servers/fu-1").status_code == 404
 
 
 def test_a_dict_from_making_to_deleting(inside: Client) -> None:

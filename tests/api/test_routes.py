@@ -47,6 +47,7 @@ DEPLOY: dict[str, Any] = {"manifest": codec.to_json(MANIFEST), "request_id": "r1
         ("GET /containers", ("containers", None, "main", False), {"containers": [fakes.CONTAINER]}),
         ("GET /containers?app=hello&all=true", ("containers", "hello", "main", True), {"containers": [fakes.CONTAINER]}),
         ("POST /containers/co-1/stop", ("stop_container", "co-1", "admin"), {"container_id": "co-1", "state": "ended"}),
+        ("GET /servers/fu-1", ("server_by_id", "fu-1"), fakes.SERVER),
         ("GET /servers/hello/web", ("server_info", "hello", "web", "main"), fakes.SERVER),
     ],
 )

@@ -30,10 +30,13 @@ from .test_image_routes import Shelf
 
 
 class MadeUp(Places):
-    """The App `ap-prod`, its container `ta-prod` and the deploy `de-prod` are in the environment `prod`."""
+    """The App `ap-prod`, its Server `fu-prod`, container `ta-prod` and deploy `de-prod` are in the environment `prod`."""
 
     def of_app(self, ref: str | None, environment: str) -> Place:
         return self.named("prod" if ref == "ap-prod" else environment)
+
+    def of_server(self, server_id: str, environment: str) -> Place:
+        return self.named("prod" if server_id == "fu-prod" else environment)
 
     def of_container(self, container_id: str, environment: str) -> Place:
         return self.named("prod" if container_id == "ta-prod" else environment)

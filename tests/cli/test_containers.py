@@ -123,6 +123,23 @@ def test_a_server_is_shown_with_its_url(cli: Cli, platform: FakePlatform) -> Non
     assert "URL:                  http://hello.localhost:8080" in lines
 
 
+def test_a_server_is_named_by_its_id_too(cli: Cli, platform: FakePlatform) -> None:
+    found = {**SERVER, "app_id": "ap-1", "server_name": "Server"}
+    settings = {"current_settings": {"min_containers": 1}, "override_events": []}
+    platform.answers = {
+        "GET /v1/servers/fu-1": found,
+        "GET /v1/servers/ap-1/Server": found,
+        "GET /v1/servers/ap-1/Server/autoscaler": settings,
+        "GET /v1/servers/ap-1/Server/stats": {"request_count": 0},
+        "GET /v1/servers/ap-1/Server/metrics/schema": {"groups": {}},
+        "GET /v1/servers/ap-1/Server/requests": {"requests": [], "next": None, "dropped": 0},
+    }
+    for verb in (("info",), ("autoscaler", "settings"), ("stats",), ("metrics",), ("requests",)):
+        assert cli("server", *verb, "fu-1", "--json").code == 0, verb
+    result = cli("server", "info", "hello")
+    assert (result.code, "or by its id, not 'hello'" in result.err) == (2, True)
+
+
 @pytest.mark.parametrize("ref", ["hello", "hello/", "/Server", "a/b/c"])
 def test_a_server_is_named_by_app_and_server(cli: Cli, platform: FakePlatform, ref: str) -> None:
     result = cli("server", "info", ref)

@@ -118,6 +118,7 @@ def test_json_stands_alone_on_stdout_even_if_the_file_prints(cli: Cli, platform:
         "containers_left": 0,
         "requests_cut": 0,
         "rollback_version": None,
+        "reason": "",
     }
     assert "loading" in result.err
 
@@ -166,10 +167,10 @@ def test_a_failed_rollout_shows_the_containers_last_lines_and_exits_with_1(
 
 
 def test_a_superseded_deployment_is_no_success(cli: Cli, platform: FakePlatform, hello: Path) -> None:
-    platform.answers["POST /v1/deployments"] = [published(), settled("superseded")]
+    platform.answers["POST /v1/deployments"] = [published(), settled("superseded", reason="the App was stopped")]
     result = cli("deploy", "hello.py")
     assert result.code == 1
-    assert "superseded" in result.err
+    assert "did not become live: the App was stopped; see `homeport app history hello-server`" in result.err
     assert "App deployed" not in result.out
 
 

@@ -111,11 +111,16 @@ def test_a_rollback_that_fails_shows_the_containers_last_lines(cli: Cli, platfor
     ]
 
 
+def test_a_rollback_that_fails_without_a_log_promises_none(cli: Cli, platform: FakePlatform) -> None:
+    platform.answers[ROLLBACK] = [published(), settled("failed", reason="there was no room")]
+    assert "last lines" not in cli("app", "rollback", "hello").err
+
+
 def test_a_rollback_that_was_overtaken_says_so(cli: Cli, platform: FakePlatform) -> None:
-    platform.answers[ROLLBACK] = [published(), settled("superseded")]
+    platform.answers[ROLLBACK] = [published(), settled("superseded", reason="superseded by v5")]
     result = cli("app", "rollback", "hello")
     assert (result.code, result.out) == (1, "")
-    assert "v4 of App 'hello' was superseded before it was live" in result.err
+    assert "v4 of App 'hello' did not become live: superseded by v5; see" in result.err
 
 
 @pytest.mark.parametrize("verb", ["rollback", "rollover"])

@@ -104,9 +104,8 @@ def test_statistics_of_an_app_end_with_their_sum(cli: Cli, platform: FakePlatfor
     ]
 
 
-def test_the_log_of_a_server_is_that_of_its_id(cli: Cli, platform: FakePlatform) -> None:
-    platform.answers["GET /v1/servers/hello/Server"] = {"object_id": "fu-7"}
+def test_the_log_of_a_server_is_had_by_its_name_whether_or_not_it_is_deployed(cli: Cli, platform: FakePlatform) -> None:
     entry = {"timestamp": "2026-11-21T10:00:00Z", "source": "stdout", "container_id": "ta-1", "text": "hi"}
     platform.answers["GET /v1/apps/hello/logs"] = [("log", entry), ("end", {})]
     assert cli("server", "logs", "hello/Server", "--show-container-id").out.split() == ["ta-1", "hi"]
-    assert platform.asked[-1].query["function"] == "fu-7"
+    assert platform.asked[-1].query["function"] == "Server"

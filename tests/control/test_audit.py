@@ -47,7 +47,6 @@ def test_acts_are_named_with_their_actor_and_what_they_were_done_to(tmp_path: Pa
     [
         ("app.stop", {}, "app.stop"),
         ("container.stop", {}, "container.stop"),
-        ("deployment.published", {"type": "promotion"}, "app.promote"),
         ("environment.created", {}, "environment.created"),
     ],
 )

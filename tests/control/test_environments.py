@@ -10,6 +10,7 @@ import pytest
 
 from homeport.control.environments import Environments, Update
 from homeport.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from homeport.manifest.names import object_name_problem
 from homeport.store import records
 from homeport.store.database import Database
 from homeport.store.environments import EnvironmentTable
@@ -74,7 +75,7 @@ def test_the_projection_follows_from_the_records_alone(plant: Plant, environment
     [
         ("b d", None, InvalidError, "Invalid environment name"),
         ("main", None, AlreadyExistsError, "Environment 'main' exists already"),
-        ("...", None, InvalidError, "choose one with --web-suffix"),
+        ("..", None, InvalidError, "Invalid environment name"),
         ("DEV", None, AlreadyExistsError, "belongs to the environment 'dev'"),
         ("new", "", AlreadyExistsError, "Only one environment can have no web suffix, and 'main' has none"),
         ("new", "a--b", InvalidError, "Invalid web suffix: 'a--b'"),
@@ -134,6 +135,27 @@ def test_stopped_apps_go_with_a_new_name(plant: Plant, environments: Environment
     environments.create("dev", "d", "ann")
     assert [app.name for app in plant.history.apps("stage")] == ["shop"]
     assert plant.history.apps("dev") == []
+
+
+def test_stopped_apps_stay_with_the_environment_that_was_deleted(plant: Plant, environments: Environments) -> None:
+    app_id = "ap-" + "1" * 22
+    environments.create("dev", None, "ann")
+    volume_id = str(plant.volumes.create("data", "dev", allow_existing=False, actor="ann")["volume_id"])
+    plant.loop.note(records.Published(app_id, "shop", "dev", 1, "m", True).record("ann"))
+    plant.volumes.delete(volume_id, "ann")
+    environments.delete("dev", "ann")
+    environments.create("dev", None, "ann")
+    environments.update("dev", Update(name="stage", web_suffix="s"), "ann")
+    environments.create("dev", None, "ann")
+    assert [plant.history.find_app("shop", name) for name in ("dev", "stage")] == [None, None]
+    assert plant.history.apps("dev") == plant.history.apps("stage") == []
+    kept, volume = plant.history.find_app(app_id, "dev"), plant.volume_store.table.find(volume_id)
+    assert kept is not None
+    assert volume is not None
+    assert kept.environment == volume.environment
+    assert object_name_problem("environment", kept.environment)
+    with pytest.raises(NotFoundError):
+        environments.place(kept.environment)
 
 
 def test_environments_of_before_there_were_any_are_taken_over(tmp_path: Path) -> None:

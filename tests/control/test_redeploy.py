@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from homeport.control.redeploy import Redeployer
 from homeport.core.model import Strategy
 from homeport.errors import InvalidError, NotFoundError
 from homeport.ports import Image
@@ -17,6 +18,7 @@ from homeport.store.manifests import Manifests
 from homeport.store.trees import Trees
 
 from .plant import Plant, running
+from .waiting import until
 
 COMMIT: dict[str, object] = {"vcs": "git", "commit_hash": "a" * 40, "dirty": False}
 Story = Callable[[Plant], Awaitable[None]]
@@ -122,6 +124,25 @@ def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]
         plant.blobs.add(b"one")
         plant.blobs.path(old.manifest_digest).unlink()
         assert "its manifest is gone" in (await plant.refused()).message
+
+    play(story)
+
+
+def test_history_says_to_which_versions_there_is_a_way_back(play: Callable[..., None]) -> None:  # 1.5.7, 1.7.8
+    async def story(plant: Plant) -> None:
+        await plant.deploy("one")
+        await plant.deploy("two")
+        redeployer = Redeployer(plant.publisher, plant.history)
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [True, True]
+        plant.blobs.path(plant.rows()[1].manifest_digest).unlink()
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [True, False]
+        image = await plant.images.get(plant.images.built[0])
+        assert image is not None
+        await plant.images.drop(image.image_id)
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [False, False]
+        plant.stop()
+        await until(lambda: plant.app().state == "stopped")
+        assert await redeployer.allowed(plant.app(), plant.rows()) == [False, False]
 
     play(story)
 

@@ -257,6 +257,28 @@ def test_a_stopped_app_ends_and_its_url_says_so(platform: Platform) -> None:  # 
     assert platform.app().state is AppState.STOPPED
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_stopped_during_a_rollout_all_urls_that_it_had_say_so(platform: Platform, failed: bool) -> None:  # 1.8.5
+    """Also where the live version failed to be replaced, and what failed still ends."""
+    app = platform.live("one", spec("web"), spec("old"))
+    platform.deploy("two", spec("web"), spec("new"))
+    if failed:
+        for number, container in enumerate(platform.in_state(ContainerState.STARTING)):
+            platform.say(ContainerStarted(container.container_id, f"10.0.1.{number}:8000"))
+        platform.later(31_000)
+        assert platform.deployment(2).state is DeploymentState.FAILED
+        assert platform.states(2)
+    platform.say(AppStopRequested(app.app_id))
+    wanted = {f"home--shop-{name}.us-east.localhost" for name in ("web", "old", *([] if failed else ["new"]))}
+    while stopping := platform.in_state(ContainerState.STOPPING):
+        assert {(r.host, r.stopped) for r in platform.routes[app.app_id]} == {(host, True) for host in wanted}
+        platform.exit(stopping[0], ExitReason.STOPPED, 0)
+    assert platform.app().state is AppState.STOPPED
+    assert {route.host for route in platform.routes[app.app_id]} == wanted
+    platform.live("three", spec("old"), name="other")
+    assert platform.routes[app.app_id] == ()
+
+
 def test_the_same_name_deployed_after_a_stop_is_a_new_app(platform: Platform) -> None:  # 1.8.1, 11.15
     old = platform.live("one")
     platform.say(AppStopRequested(old.app_id))

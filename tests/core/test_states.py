@@ -59,7 +59,9 @@ def test_ids_have_the_form_of_the_semantics_and_lead_back_to_their_app() -> None
         container = ids.container_id(app, number)
         assert (container[:3], len(container)) == ("ta-", 25)
         assert ids.app_of(container) == app
-        assert len(ids.service_id(app, number % 1000)) == 25
+        service = ids.service_id(app, number % 1000)
+        assert (service[:3], len(service)) == ("fu-", 25)
+        assert ids.app_of_service(service) == app
     assert len({ids.service_id(ids.app_id("Ab3xYz", n), 1) for n in range(5000)}) == 5000
 
 

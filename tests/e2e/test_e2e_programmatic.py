@@ -126,6 +126,27 @@ def test_a_script_deploys_several_apps_at_once_and_again_and_finds_them(box: Box
     assert listed["script-passing"]["state"] == "stopped"
 
 
+BACK_AND_OVER = """
+import asyncio, json, homeport
+app = homeport.App.lookup("steps")
+url = homeport.Server.from_name("steps", "Server").get_url
+urls = [app.rollback() is app and url(), asyncio.run(app.rollover.aio(strategy="recreate")) is app and url()]
+try:
+    app.rollback(9)
+except homeport.exception.NotFoundError as error:
+    print(json.dumps([*urls, str(error)]))
+"""
+
+
+def test_a_script_goes_back_to_the_version_before_and_over_to_new_containers(box: Box) -> None:  # 1.6, 1.7
+    for text in ("one", "two"):
+        url = box.deploy("steps", server("steps", text))
+    assert run(box, BACK_AND_OVER) == [url, url, "Rollback version not found in App history."]
+    assert box.get(url) == Answer(200, "one")
+    kinds = [(entry["type"], entry["rollback_version"]) for entry in box.json("app", "history", "steps")]
+    assert kinds == [("rollover", 3), ("rollback", 1), ("standard", None), ("standard", None)]
+
+
 def test_a_script_stops_its_app_and_its_url_says_so(box: Box) -> None:  # 1.8.7
     url = box.deploy("halted", server("halted"))
     run(box, "import homeport\nhomeport.App.lookup('halted').stop()\nprint('null')\n")

@@ -64,6 +64,7 @@ def test_a_secret_reaches_its_container_and_no_other_place(box: Box) -> None:
 
 
 def test_a_rollover_brings_a_changed_value_with_the_same_code(box: Box) -> None:
+    """Check 11.7."""
     box.ok("secret", "create", "rolling", "TOKEN=old", "--force")
     url = deploy(box, "rolls", 'homeport.Secret.from_name("rolling")')
     box.ok("secret", "create", "rolling", "TOKEN=new", "--force")

@@ -119,7 +119,7 @@ def test_two_deploys_of_one_app_at_once_come_one_after_the_other(box: Box, first
     assert load.failures == []
     assert ("one" in load.answers) is (first_ends == "live")
     assert deploying.returncode == (0 if first_ends == "live" else 1)
-    assert ("was superseded before it was live" in err) is (first_ends == "superseded")
+    assert ("did not become live: superseded by v" in err) is (first_ends == "superseded")
     assert box.get(url) == Answer(200, "two")
 
 

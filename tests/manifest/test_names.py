@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from homeport.manifest import names
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-legal_names = st.from_regex(r"[a-zA-Z0-9._-]{1,64}", fullmatch=True)
+legal_names = st.from_regex(r"[._-]{0,31}[a-zA-Z0-9][a-zA-Z0-9._-]{0,32}", fullmatch=True)
 
 
-@pytest.mark.parametrize("name", ["hello-server", "a", "A.b_c-9", "x" * 64, "ap-short", "ap-" + "a" * 23])
+@pytest.mark.parametrize("name", ["hello-server", "a", "A.b_c-9", "x" * 64, "ap-short", "ap-" + "a" * 23, "..a", "_9_"])
 def test_a_legal_app_name_is_taken(name: str) -> None:
     assert names.app_name_problem(name) is None
 
 
-@pytest.mark.parametrize("name", ["", "x" * 65, "a b", "a/b", "größe", "a\n", "ap-" + "a1B2" * 5 + "xy"])
+@pytest.mark.parametrize("name", ["", "x" * 65, "a b", "a/b", "größe", "a\n", ".", "..", "._-", "ap-" + "a1B2" * 5 + "xy"])
 def test_an_illegal_app_name_is_refused_in_words(name: str) -> None:
     problem = names.app_name_problem(name)
     assert problem is not None

@@ -20,6 +20,7 @@ class FakePlatform:
         self.live = ""
         self.settled: dict[str, Any] = {"state": "live", "reason": "", "log_tail": [], "duration_ms": 412}
         self.before: list[tuple[str, dict[str, Any]]] = []
+        self.redeployments: list[tuple[str, dict[str, Any]]] = []
         self.puts = 0
         self.batches = 0
         self.parts: dict[str, bytes] = {}
@@ -45,6 +46,9 @@ class FakePlatform:
             return httpx.Response(
                 200, content=self._deploy(json.loads(request.content), request.url.params["wait"] == "true")
             )
+        if path in ("/v1/apps/ap-1/rollback", "/v1/apps/ap-1/rollover") and self.deployments:
+            self.redeployments.append((path.rpartition("/")[2], json.loads(request.content)))
+            return httpx.Response(200, content=self._redeploy())
         if path.startswith("/v1/servers/"):
             return self._server(path)
         return httpx.Response(404, json={"error": {"code": "not_found", "message": f"No route {path}."}})
@@ -90,8 +94,16 @@ class FakePlatform:
             moved = {"container_id": "ta-1", "server": "Server", "version": 1, "state": "ready", "reason": ""}
             yield _event("container", moved) + _event("settled", {"version": len(self.deployments), **self.settled})
 
+    def _redeploy(self) -> Iterator[bytes]:
+        version = len(self.deployments) + len(self.redeployments)
+        published = {"app_id": "ap-1", "app_name": "hello", "version": version, "noop": False, "rollback_version": 1}
+        yield _event("published", {**published, "app_url": "", "servers": []})
+        yield _event("settled", {"version": version, **self.settled})
+
     def _server(self, path: str) -> httpx.Response:
-        app, name = path.split("/")[3:]
+        if path == "/v1/servers/fu-1" and self.deployments:
+            return httpx.Response(200, json={"server_name": "Server", "app_id": "ap-1"})
+        app, _, name = path.removeprefix("/v1/servers/").partition("/")
         if self.deployments and app in ("ap-1", "hello") and name == "Server":
             return httpx.Response(200, json={"server_name": name, "url": "http://Server.localhost", "port": 8000})
         return httpx.Response(404, json={"error": {"code": "not_found", "message": f"No Server {name!r} in App {app!r}."}})

@@ -224,3 +224,58 @@ def test_without_a_platform_a_deploy_says_what_to_do(
     monkeypatch.setenv("HOMEPORT_DATA_DIR", str(project / "nothing"))
     with pytest.raises(ConnectionError, match=r"No platform is running in .*nothing; start one with `homeport up`"):
         app.deploy()
+
+
+@pytest.mark.parametrize("reason", ["superseded by v2", "the App was stopped"])
+def test_a_version_that_was_overtaken_before_it_was_live_is_an_error(
+    app: homeport.App, platform: FakePlatform, reason: str
+) -> None:
+    platform.settled = {"state": "superseded", "reason": reason}
+    with pytest.raises(DeployError) as caught:
+        app.deploy(client=platform.client())
+    assert caught.value.message == (
+        f"Version v1 of App 'hello' did not become live: {reason}; see `homeport app history hello`."
+    )
+    assert app.app_id is None
+
+
+def test_old_containers_that_did_not_end_are_a_warning(app: homeport.App, platform: FakePlatform) -> None:  # 1.4.13
+    platform.settled["containers_left"] = 2
+    with pytest.warns(UserWarning, match="containers did not all terminate") as caught:
+        assert app.deploy(client=platform.client(), strategy="recreate") is app
+    assert caught[0].filename == __file__
+
+
+def test_an_app_goes_back_and_over_to_new_containers(app: homeport.App, platform: FakePlatform) -> None:  # 1.6, 1.7
+    app.deploy(client=platform.client())
+    assert app.rollback() is app
+    assert app.rollback(3, strategy="recreate", client=platform.client()) is app
+    assert asyncio.run(app.rollover.aio()) is app
+    said = [(kind, body.get("version"), body["strategy"]) for kind, body in platform.redeployments]
+    assert said == [("rollback", None, "rolling"), ("rollback", 3, "recreate"), ("rollover", None, "rolling")]
+    for again in (app.rollback, app.rollover):
+        platform.settled = {"state": "failed", "reason": "it ended", "log_tail": []}
+        with pytest.raises(DeployError, match="did not become live: it ended"):
+            again()
+        platform.settled = {"state": "superseded", "reason": "superseded by v9"}
+        with pytest.raises(DeployError, match="did not become live: superseded by v9"):
+            again()
+    with pytest.raises(InvalidError, match="must be 'rolling' or 'recreate'"):
+        app.rollover(strategy="blue")
+
+
+def test_an_app_that_is_not_deployed_goes_nowhere(app: homeport.App) -> None:
+    for wish in (app.rollback, app.rollover):
+        with pytest.raises(ExecutionError, match="App 'hello' is not deployed yet"):
+            wish()
+
+
+def test_a_server_is_had_by_its_id_and_asked_when_it_is_used(app: homeport.App, platform: FakePlatform) -> None:  # 2.4.1
+    server = homeport.Server.from_id("fu-1", client=platform.client())
+    with pytest.raises(NotFoundError):
+        server.get_url()
+    run(app, platform)
+    assert server.get_url() == "http://Server.localhost"
+    assert server.info(refresh=True)["port"] == 8000
+    assert asyncio.run(server.info.aio()) == server.info()
+    assert repr(server) == "<Server 'Server'>"

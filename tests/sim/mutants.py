@@ -191,6 +191,10 @@ def _silent_when_stopped(app: App) -> Any:
     return () if app.state in (AppState.STOPPING, AppState.STOPPED) else _whole_table(app)
 
 
+def _speaks_for_its_newest_only(work: draft.Draft) -> None:
+    work.app = replace(work.app, last=(work.app.version,))
+
+
 def _orphans_are_kept(self: Any, fact: EngineListed) -> None:
     actions = list(self.actions)
     _whole_work_listed(self, fact)
@@ -336,6 +340,7 @@ MUTANTS = (
     Mutant("what does not answer is routed", routing, "is_serving", lambda c: c.state is ContainerState.READY),
     Mutant("what drains is cut off", routing, "table", _who_drains_is_unknown),
     Mutant("a stopped App does not say so", routing, "table", _silent_when_stopped),
+    Mutant("a stopped App says so for its newest version alone", draft.Draft, "keep_last", _speaks_for_its_newest_only),
     Mutant("requests without a token reach the version before", routing, "_route", _the_newest_check_holds),
     # reconcile and draft: the order of things, and what others are told
     Mutant("deadlines are never woken for", reconcile, "_wake_at_ms", lambda _: 0),

@@ -28,7 +28,7 @@ async def app_info(app: str, platform: PlatformHere, environment: Environment = 
 @router.get("/{app}/history", response_model=models.History)
 async def history(app: str, platform: PlatformHere, environment: Environment = MAIN) -> dict[str, Any]:
     """Its versions, newest first."""
-    return {"history": platform.history(app, environment)}
+    return {"history": await platform.history(app, environment)}
 
 
 @router.post("/{app}/stop", response_model=models.AppStopped)

@@ -58,10 +58,25 @@ async def server_info(
 ) -> dict[str, Any]:  # fmt: skip
     """As for people, in the container's own environment."""
     info = platform.server_info(app, server, environment)
-    gate: Gate = request.app.state.gate
-    if gate.environment_of(str(info["app_id"])) != environment:
+    if not _is_in(environment, info, request):
         raise NotFoundError(f"No App with name {app!r} found in the {environment!r} environment")
     return info
+
+
+@router.get("/servers/{server_id}", response_model=models.ServerInfo)
+async def server_by_id(
+    server_id: str, platform: PlatformHere, request: Request, environment: Environment = MAIN
+) -> dict[str, Any]:  # fmt: skip
+    """Likewise."""
+    info = platform.server_by_id(server_id)
+    if not _is_in(environment, info, request):
+        raise NotFoundError(f"There is no Server with the id {server_id!r} in the {environment!r} environment")
+    return info
+
+
+def _is_in(environment: str, server: Mapping[str, Any], request: Request) -> bool:
+    gate: Gate = request.app.state.gate
+    return gate.environment_of(str(server["app_id"])) == environment
 
 
 ROUTERS = (router, dicts.router, queues.router)

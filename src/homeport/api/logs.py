@@ -48,7 +48,7 @@ class AppLogParameters(LogParameters):
     """Those of an App, of which one part can be named."""
 
     container: Annotated[str | None, Query(description="Id of the container that wrote it.")] = None
-    function: Annotated[str | None, Query(description="Id of the Server that wrote it.")] = None
+    function: Annotated[str | None, Query(description="Id or name of the Server that wrote it.")] = None
 
     def app_query(self, environment: str, app_ref: str) -> LogQuery:
         """Raises as `query`."""

@@ -176,6 +176,7 @@ class HistoryEntry(_Answer):
     tag: str
     type: str
     rollback_version: int | None
+    rollback_allowed: bool
     outcome: str
     duration_ms: int | None
     reason: str | None
@@ -219,6 +220,7 @@ class ServerInfo(_Answer):
     app_id: str
     app_name: str
     url: str
+    server_url: str
     port: int
     unauthenticated: bool
     h2_enabled: bool

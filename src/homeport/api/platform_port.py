@@ -107,7 +107,7 @@ class Platform(Protocol):
         """`ref` is an App id or a name in `environment`. Raises NotFoundError."""
         ...
 
-    def history(self, ref: str, environment: str) -> list[Answer]:
+    async def history(self, ref: str, environment: str) -> list[Answer]:
         """Newest version first. Raises NotFoundError."""
         ...
 
@@ -169,4 +169,8 @@ class Platform(Protocol):
 
     def server_info(self, app_ref: str, server: str, environment: str) -> Answer:
         """Raises NotFoundError."""
+        ...
+
+    def server_by_id(self, server_id: str) -> Answer:
+        """The same, in whatever environment it is. Raises NotFoundError."""
         ...

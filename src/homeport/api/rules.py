@@ -30,6 +30,7 @@ class Where(Enum):
     BODY = auto()  # its field `environment`
     NAME = auto()  # {name} in the path
     APP = auto()  # that of {app} in the path or `app=`: an id may be one of elsewhere
+    SERVER = auto()  # that of the App of {server_id}
     CONTAINER = auto()  # that of the App of {container_id}
     VOLUME = auto()  # that of {volume_id}
     DICT = auto()  # that of {object_id}
@@ -100,6 +101,7 @@ RULES: Mapping[str, Rule] = {
     "GET /v1/containers/{container_id}/logs": Rule(Need.VIEW, Where.CONTAINER),
     "POST /v1/containers/{container_id}/stop": Rule(Need.CHANGE, Where.CONTAINER),
     "POST /v1/containers/{container_id}/exec": Rule(Need.CHANGE, Where.CONTAINER),
+    "GET /v1/servers/{server_id}": Rule(Need.VIEW, Where.SERVER),
     "GET /v1/servers/{app}/{server}": VIEW_APP,
     "GET /v1/servers/{app}/{server}/requests": VIEW_APP,
     "GET /v1/servers/{app}/{server}/stats": VIEW_APP,
@@ -226,6 +228,8 @@ def _place(request: Request, where: Where, places: Places, body: Mapping[str, ob
             return places.named(params["name"])
         case Where.APP:
             return places.of_app(params.get("app") or query.get("app"), environment)
+        case Where.SERVER:
+            return places.of_server(params["server_id"], environment)
         case Where.CONTAINER:
             return places.of_container(params["container_id"], environment)
         case Where.VOLUME:

@@ -54,8 +54,9 @@ def settings(context: typer.Context, server: ServerArgument, env: Environment = 
     """Show the settings that are in effect, and who changed which since the last deployment."""
     from ..client import autoscaler as calls
 
-    app, name = parse_ref(server)
+    ref = parse_ref(server)
     with connected(context, env) as client:
+        app, name = ref.found(client)
         answer = calls.settings(client, (app, name, client.environment))
     if as_json:
         render.value({"current_settings": answer["current_settings"], "override_events": answer["override_events"]})
@@ -68,8 +69,9 @@ def explain(context: typer.Context, server: ServerArgument, env: Environment = N
     """Say why a Server has as many containers as it has, and what would change that."""
     from ..client import autoscaler as calls
 
-    app, name = parse_ref(server)
+    ref = parse_ref(server)
     with connected(context, env) as client:
+        app, name = ref.found(client)
         answer = calls.explain(client, (app, name, client.environment))
     if as_json:
         render.value(answer)
@@ -83,12 +85,13 @@ def update(context: typer.Context, request: Update) -> None:
     """Change settings of a Server until its next deployment. All others keep their values."""
     from ..client import autoscaler as calls
 
-    app, name = parse_ref(request.server)
+    ref = parse_ref(request.server)
     changes = request.changes()
     if not changes:
         render.out("No autoscaler settings specified.")
         return
     with connected(context, request.env) as client:
+        app, name = ref.found(client)
         answer = calls.update(client, (app, name, client.environment), changes)
     if request.as_json:
         render.value({"current_settings": answer["current_settings"], "override_events": answer["override_events"]})

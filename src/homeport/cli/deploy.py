@@ -15,7 +15,7 @@ from .. import errors
 from . import logs, plan, render, text
 from .connect import connected
 from .options import Environment, Json, taking
-from .rollout import NOT_ALL_ENDED, TERMINATING, Rollout
+from .rollout import TERMINATING, Rollout, last_lines
 
 if TYPE_CHECKING:
     from ..client.http import Client
@@ -57,6 +57,8 @@ def deploy(context: typer.Context, request: Request) -> None:
 
 def carry_out(context: typer.Context, app: App, request: Request) -> None:
     """Deploys an App that is loaded, and shows it. Raises what `sdk.deploy` raises."""
+    from ..sdk.outcome import NOT_ALL_ENDED, check
+
     started = time.time()
     with connected(context, request.env) as client, render.Progress() as progress:
         show = _Show(progress, request, started)
@@ -65,11 +67,7 @@ def carry_out(context: typer.Context, app: App, request: Request) -> None:
         show.end(outcome, time.time() - started)
         if outcome.containers_left:
             render.warning(NOT_ALL_ENDED)
-        if outcome.state == "superseded":
-            raise errors.DeployError(
-                f"Version v{outcome.version} of App {outcome.app_name!r} was superseded before it was live; "
-                f"see `homeport app history {outcome.app_name}`."
-            )
+        check(outcome)
         if request.stream_logs:
             query = logs.Query(follow=True, since=started)
             logs.show_app(client, outcome.app_id, query, text.LogPrefix(timestamps=request.timestamps))
@@ -186,10 +184,8 @@ class _Show:
 
     def failed(self, log_tail: tuple[str, ...]) -> None:
         self.progress.stop()
-        if log_tail:
-            render.note("The container's last lines:")
-        for line in log_tail:
-            render.note(f"    {line}")
+        for line in last_lines(log_tail):
+            render.note(line)
 
     def interrupted(self) -> None:
         self.progress.stop()

@@ -58,9 +58,9 @@ def metrics(context: typer.Context, asked: Asked) -> None:
         raise errors.UsageError("--json and --csv can't be used together.")
     if asked.group is None and (asked.since or asked.until or asked.bucket_size or asked.as_csv):
         raise errors.UsageError("Choose metrics with --group; without it, `server metrics` lists the groups.")
-    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until, DAYS_MAX)
+    ref, period = parse_ref(asked.server), period_of(asked.since, asked.until, DAYS_MAX)
     with connected(context, asked.env) as client:
-        place = traffic.Place(app, name, client.target.environment)
+        place = traffic.Place(*ref.found(client), client.target.environment)
         if asked.group is None:
             _show_schema(traffic.metrics_schema(client, place), asked.as_json)
             return

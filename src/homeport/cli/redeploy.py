@@ -14,7 +14,7 @@ from .. import errors
 from . import render
 from .connect import connected
 from .options import AppArgument, Environment, Json, taking
-from .rollout import NOT_ALL_ENDED, TERMINATING, Rollout
+from .rollout import TERMINATING, Rollout, last_lines
 
 if TYPE_CHECKING:
     from ..sdk.events import DeployEvent, Outcome, Published
@@ -63,6 +63,7 @@ def rollover(context: typer.Context, request: Rollover) -> None:
     They read everything again that is read at start-up. Exit code 1 if `recreate` left old containers running.
     """
     from ..sdk import redeploy
+    from ..sdk.outcome import NOT_ALL_ENDED
 
     options = _options(request)
     started = time.time()
@@ -87,6 +88,7 @@ def rollback(context: typer.Context, request: Rollback) -> None:
     Without VERSION it is the last one that was live before the one that is live now.
     """
     from ..sdk import redeploy
+    from ..sdk.outcome import NOT_ALL_ENDED
 
     number, options = _number(request.version), _options(request)
     with connected(context, request.env) as client, render.Progress() as progress:
@@ -136,7 +138,7 @@ class _Show:
                 self._event(event)
         except RolloutFailedError as error:
             self.progress.stop()
-            for line in ("The container's last lines:", *(f"    {line}" for line in error.log_tail)):
+            for line in last_lines(error.log_tail):
                 render.note(line)
             raise
         except KeyboardInterrupt:
@@ -171,16 +173,14 @@ class _Show:
 
 def _end(outcome: Outcome, as_json: bool) -> None:
     """Where to look, or the value. Raises DeployError when a later deployment overtook this one."""
-    history = f"`homeport app history {outcome.app_name}`"
+    from ..sdk.outcome import check
+
     if as_json:
         render.value(asdict(outcome))
-    if outcome.state == "superseded":
-        raise errors.DeployError(
-            f"Version v{outcome.version} of App {outcome.app_name!r} was superseded before it was live; see {history}."
-        )
+    check(outcome)
     if as_json:
         return
     render.out()
     render.out(f"View Deployment: {outcome.app_url or f'homeport app info {outcome.app_name}'}")
     if outcome.state == "published":
-        render.note(f"Not waiting for v{outcome.version} to be live; see {history}.")
+        render.note(f"Not waiting for v{outcome.version} to be live; see `homeport app history {outcome.app_name}`.")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Semantics 1.4.13.
-TERMINATING = "🧹 Terminating running containers"
-NOT_ALL_ENDED = (
-    "App updated successfully, but containers did not all terminate. Containers did not terminate in under 40 seconds."
-)
+TERMINATING = "🧹 Terminating running containers"  # semantics 1.4.13
 
 _ORDER = ("ready", "starting", "pending", "draining", "stopping")
 _WORDS = {
@@ -19,6 +15,11 @@ _WORDS = {
     "stopping": "is stopping",
     "ended": "has ended",
 }
+
+
+def last_lines(log_tail: Sequence[str]) -> list[str]:
+    """What the container of a failed version wrote last; nothing if that is not known."""
+    return ["The container's last lines:", *(f"    {line}" for line in log_tail)] if log_tail else []
 
 
 class Rollout:

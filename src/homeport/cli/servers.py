@@ -28,9 +28,9 @@ def servers() -> None:
 @group.command("info", epilog="Example: homeport server info hello-server/Server")
 def info(context: typer.Context, server: ServerArgument, env: Environment = None, as_json: Json = False) -> None:
     """Show a Server: its URL and the settings of its live version."""
-    app, name = parse_ref(server)
+    ref = parse_ref(server)
     with connected(context, env) as client:
-        answer = client.server(app, name, client.target.environment)
+        answer = client.server(*ref.found(client), client.target.environment)
     if as_json:
         render.value(answer)
         return
@@ -60,7 +60,7 @@ class LogRequest:
 @taking(LogRequest)
 def server_logs(context: typer.Context, request: LogRequest) -> None:
     """Show the log of a Server's containers: the last 100 entries by default."""
-    app, name = parse_ref(request.server)
+    ref = parse_ref(request.server)
     asked = logs.Asked(
         follow=request.follow,
         tail=request.tail,
@@ -70,16 +70,16 @@ def server_logs(context: typer.Context, request: LogRequest) -> None:
         search=request.search,
         container=request.container,
     )
-    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked for the Server's id
+    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked anything
     with connected(context, request.env) as client:
-        server = client.server(app, name, client.target.environment)
-        query = logs.check(replace(asked, function=server["object_id"]), datetime.now(UTC))
+        app, name = ref.found(client)
+        query = logs.check(replace(asked, function=name), datetime.now(UTC))
         prefix = None if request.as_json else text.LogPrefix(request.timestamps, container_id=request.show_container_id)
         logs.show_app(client, app, query, prefix)
 
 
 def info_lines(answer: Mapping[str, Any]) -> list[str]:
-    """Every row of semantics 2.6.8; settings that the autoscaler was not told are dashes."""
+    """Every row of semantics 2.6.8; what is none is a dash."""
     return text.pairs(
         [
             ("Server Name", answer["server_name"]),

@@ -60,9 +60,9 @@ def requests(context: typer.Context, asked: RequestsAsked) -> None:
         raise errors.UsageError("--tail can't be used with --since or --until.")
     if asked.tail is not None and not 1 <= asked.tail <= REQUESTS_TAIL_MAX:
         raise errors.UsageError(f"--tail must be between 1 and {REQUESTS_TAIL_MAX}, not {asked.tail}.")
-    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until)
+    ref, period = parse_ref(asked.server), period_of(asked.since, asked.until)
     with connected(context, asked.env) as client:
-        place = traffic.Place(app, name, client.target.environment)
+        place = traffic.Place(*ref.found(client), client.target.environment)
         if ranged:
             rows = list(traffic.between(client, place, period))
         else:
@@ -93,9 +93,9 @@ def server_stats(context: typer.Context, asked: ServerStatsAsked) -> None:
     """Show a Server's requests, their outcomes, and its containers: the last hour by default."""
     from ..client import traffic
 
-    (app, name), period = parse_ref(asked.server), period_of(asked.since, asked.until)
+    ref, period = parse_ref(asked.server), period_of(asked.since, asked.until)
     with connected(context, asked.env) as client:
-        place = traffic.Place(app, name, client.target.environment)
+        place = traffic.Place(*ref.found(client), client.target.environment)
         answer = traffic.server_stats(client, place, period, asked.container)
     if asked.as_json:
         render.value(answer)

@@ -81,6 +81,7 @@ class HistoryEntry(TypedDict):
     tag: str
     type: str
     rollback_version: int | None
+    rollback_allowed: bool
     outcome: str
     duration_ms: int | None
     reason: str
@@ -192,6 +193,7 @@ class ServerInfo(TypedDict):
     app_id: str
     app_name: str
     url: str
+    server_url: str
     port: int
     unauthenticated: bool
     h2_enabled: bool

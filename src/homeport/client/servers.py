@@ -8,6 +8,15 @@ if TYPE_CHECKING:
     from .calls import Calls
 
 
+def by_id(calls: Calls, server_id: str, environment: str) -> ServerInfo:
+    """The Server with this id (`fu-…`). environment: matters in containers alone. Raises NotFoundError."""
+    from urllib.parse import quote
+
+    path = f"/servers/{quote(server_id, safe='')}"
+    found: ServerInfo = calls.call("GET", path, params={"environment": environment})  # type: ignore[assignment]  # the API's
+    return found
+
+
 def info(calls: Calls, app: str, name: str, environment: str) -> ServerInfo:
     """The Server `name` of an App, by name or id. Raises NotFoundError."""
     from urllib.parse import quote

@@ -12,7 +12,7 @@ from . import views
 from .views import Json
 
 _ACTIONS = {kinds.APP_TAGS: "app.set_tags"}
-_DEPLOY_TYPES = {"standard": "app.deploy", "promotion": "app.promote"}  # the others are called what they are
+_DEPLOY_TYPES = {"standard": "app.deploy"}  # the others are called what they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What people ask of one Server's autoscaler: its settings and where they come from, and changes until the next deployment.
 
-Owns the public names of the settings and what is refused; what follows from them is the core's.
+Owns what is refused; what follows from them is the core's.
 """
 
 from __future__ import annotations
@@ -10,39 +10,22 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..core.facts import AutoscalerUpdated
-from ..core.model import App, Deployment, ServiceSpec
+from ..core.model import Deployment, ServiceSpec
 from ..core.overrides import effective
 from ..core.states import DeploymentState
-from ..errors import InvalidError, NotFoundError
+from ..errors import InvalidError
 from ..manifest.checks import scale_problems
 from ..manifest.schema import ScalePolicy
 from ..store.history import AppRow
 from . import views
 from .chronicle import Input, Origin
 from .explain import Case, explain
+from .lookup import Subject, find_server
 from .publish import Publisher
+from .scale_settings import SETTINGS, public, public_name, public_value
 from .views import Json
 
-# By their public names: what the core calls them, and how many of its units make one of the public.
-SETTINGS: Mapping[str, tuple[str, int]] = {
-    "min_containers": ("min_containers", 1),
-    "max_containers": ("max_containers", 1),
-    "buffer_containers": ("buffer_containers", 1),
-    "scaleup_window": ("scaleup_window_s", 1),
-    "scaledown_window": ("scaledown_window_s", 1),
-    "target_concurrency": ("target_concurrency_centi", 100),
-}
 Target = tuple[str, str, str]  # the App's name or id, the Server's name, the environment
-_COUNTED = ("min_containers", "buffer_containers")  # of these, none is 0; of the others, none is null
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One Server as it is now."""
-
-    app: App
-    deployment: Deployment  # the live one, else the newest
-    spec: ServiceSpec  # as it was published
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +43,14 @@ class Autoscaler:
         return {
             "app_id": app.app_id,
             "server_name": server,
-            "object_id": next(s.service_id for s in app.services if s.name == server),
-            "current_settings": _public(effective(deployment, subject.spec)),
-            "default_settings": _public(self._defaults()),
+            "object_id": subject.service_id,
+            "current_settings": public(effective(deployment, subject.spec)),
+            "default_settings": public(self._defaults()),
             "static_settings": self._static(deployment, server),
-            "override_settings": {_name(o.setting): _value(_name(o.setting), o.value) for o in mine},
+            "override_settings": {public_name(o.setting): public_value(public_name(o.setting), o.value) for o in mine},
             "override_events": [
                 {
-                    "setting": _name(o.setting),
+                    "setting": public_name(o.setting),
                     "updated_at": views.iso(o.at_ms),
                     "actor_name": o.actor,
                     "actor_id": o.actor,
@@ -103,17 +86,7 @@ class Autoscaler:
     def _subject(self, target: Target) -> Subject:
         app_ref, server, environment = target
         row = self.find(app_ref, environment)
-        app = self.publisher.loop.world.apps.get(row.app_id)
-        states = (DeploymentState.LIVE, DeploymentState.ROLLING)
-        current = {d.state: d for d in app.deployments if d.state in states} if app else {}
-        for deployment in (current[state] for state in states if state in current):
-            for spec in deployment.services:
-                if app is not None and spec.name == server:
-                    return Subject(app, deployment, spec)
-        if not current:
-            raise NotFoundError(f"App {row.name!r} is not deployed; deploy it first.")
-        there = ", ".join(spec.name for spec in next(iter(current.values())).services) or "none"
-        raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
+        return find_server(row, self.publisher.loop.world.apps.get(row.app_id), server)
 
     def _defaults(self) -> ServiceSpec:
         return ServiceSpec("", "", scaledown_window_s=self.publisher.settings.scaledown_window_s)
@@ -123,7 +96,7 @@ class Autoscaler:
         manifest = self.publisher.manifests.get(deployment.manifest_digest)
         policy = next(s.scale for s in manifest.servers if s.name == server)
         said = {name: getattr(policy, core) for name, (core, _) in SETTINGS.items()}
-        return {name: _value(name, value) for name, value in said.items() if value is not None}
+        return {name: public_value(name, value) for name, value in said.items() if value is not None}
 
     def _stored(self, name: str, value: object) -> int:
         """In the core's units. A target between 0 and 1 is 1 (semantics 2.1.5)."""
@@ -166,19 +139,3 @@ def _refuse(spec: ServiceSpec) -> None:
     )
     for problem in scale_problems(policy):
         raise InvalidError(problem)
-
-
-def _public(spec: ServiceSpec) -> Json:
-    return {name: _value(name, getattr(spec, core)) for name, (core, _) in SETTINGS.items()}
-
-
-def _value(name: str, stored: int) -> object:
-    """As people write it; None is none."""
-    if not stored and name not in _COUNTED:
-        return None
-    factor = SETTINGS[name][1]
-    return stored if factor == 1 else stored / factor
-
-
-def _name(core: str) -> str:
-    return next(name for name, (there, _) in SETTINGS.items() if there == core)

@@ -111,8 +111,6 @@ class Environments:
             raise ResourceExhaustedError(f"The limit of {ENVIRONMENTS_MAX} environments is reached: delete one.")
         suffix = names.web_suffix_of(name) if web_suffix is None else web_suffix
         refuse_name(name, rows)
-        if web_suffix is None and not suffix:
-            raise InvalidError(f"No web suffix can be made from the name {name!r}: choose one with --web-suffix.")
         refuse_suffix(suffix, rows)
         return self._line(self._write_new(name, suffix, actor, access))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..core import ids
 from ..errors import NotFoundError
 from ..manifest.schema import AppManifest, ImageRecipe, SecretRef, VolumeMount
 from ..store.history import History
@@ -42,6 +43,10 @@ class Places:
         """That of the App with this id, else the one that was named. Raises NotFoundError for that."""
         row = self.history.find_app(ref, environment) if ref is not None else None
         return self.named(environment) if row is None else self._of_name(row.environment)
+
+    def of_server(self, server_id: str, environment: str) -> Place:
+        """Raises as `of_app`."""
+        return self.of_app(ids.app_of_service(server_id), environment)
 
     def of_container(self, container_id: str, environment: str) -> Place:
         """Raises as `of_app`."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .. import __version__
 from ..core.events import AppMoved, ContainerMoved
 from ..core.facts import AppStopRequested, ContainerStopRequested
+from ..core.ids import app_of_service
 from ..core.model import App, Container
 from ..core.states import AppState, ContainerState
 from ..engine.execute import execute
@@ -36,6 +37,7 @@ from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
 from .logbook import Logbook, Subject
+from .lookup import find_server, shown
 from .members import Members
 from .metrics import Metrics
 from .objects import Objects
@@ -96,6 +98,7 @@ class Platform:
         self._sessions = Sessions(parts.publisher.loop, parts.router)
         self._loop = parts.publisher.loop
         self._watchers = parts.publisher.watchers
+        self._redeployer = Redeployer(parts.publisher, parts.history)
         self._registry = Registry(parts.publisher, parts.history)
         self._auditor = Auditor(parts.audit, parts.history)
         parts.seen.traffic.find_app = self._find
@@ -214,16 +217,17 @@ class Platform:
     async def app_info(self, ref: str, environment: str) -> Json:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            digest = app.deployments[-1].manifest_digest
-            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, digest)
-        servers = views.server_lines(app, manifest, self._parts.settings)
+        deployment, servers = shown(app), {}
+        if app is not None and deployment is not None:
+            manifest = await asyncio.to_thread(self._parts.publisher.manifests.get, deployment.manifest_digest)
+            servers = views.server_lines(app, deployment, manifest, self._parts.settings)
         return views.app_info(row, self._history.history(row.app_id), servers)
 
-    def history(self, ref: str, environment: str) -> list[Json]:
-        row = self._find(ref, environment)
-        return [views.history_line(line) for line in self._history.history(row.app_id)]
+    async def history(self, ref: str, environment: str) -> list[Json]:
+        app = self._find(ref, environment)
+        rows = self._history.history(app.app_id)
+        allowed = await self._redeployer.allowed(app, rows)
+        return [views.history_line(row, may) for row, may in zip(rows, allowed, strict=True)]
 
     def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         return self._parts.publisher.deploy(request, wait)
@@ -233,7 +237,7 @@ class Platform:
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)
-        async for event in Redeployer(self._parts.publisher, self._history).redeploy(app, request, wait):
+        async for event in self._redeployer.redeploy(app, request, wait):
             yield event
 
     async def plan(self, request: DeployRequest) -> Json:
@@ -313,15 +317,17 @@ class Platform:
 
     def server_info(self, app_ref: str, server: str, environment: str) -> Json:
         row = self._find(app_ref, environment)
-        app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            manifest = self._parts.publisher.manifests.get(app.deployments[-1].manifest_digest)
-        spec = next((s for s in manifest.servers if s.name == server), None) if manifest else None
-        if app is None or spec is None:
-            there = ", ".join(s.name for s in manifest.servers) if manifest else "none"
-            raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
-        return views.server_info(app, spec, self._parts.settings)
+        found = find_server(row, self._loop.world.apps.get(row.app_id), server)
+        manifest = self._parts.publisher.manifests.get(found.deployment.manifest_digest)
+        spec = next(s for s in manifest.servers if s.name == server)
+        return views.server_info(found, spec, self._parts.settings)
+
+    def server_by_id(self, server_id: str) -> Json:
+        app_id = app_of_service(server_id)
+        name = next((name for name, there in self._server_ids(app_id).items() if there == server_id), None)
+        if name is None:
+            raise NotFoundError(f"There is no Server with the id {server_id!r}; see `homeport app info`.")
+        return self.server_info(app_id, name, "")
 
     async def _spawner(self) -> Json:
         try:
@@ -375,9 +381,10 @@ class Platform:
         return app.containers if app else ()
 
 
-def _named(function_id: str, app_name: str, ids: Mapping[str, str]) -> str:
-    """The name of the Server with this id. Raises NotFoundError."""
-    name = next((name for name, there in ids.items() if there == function_id), None)
+def _named(ref: str, app_name: str, ids: Mapping[str, str]) -> str:
+    """The name of the Server with this id or name. Raises NotFoundError."""
+    name = next((name for name, there in ids.items() if ref in (there, name)), None)
     if name is None:
-        raise NotFoundError(f"App {app_name!r} has no Server with the id {function_id!r}; see `homeport app info`.")
+        called = "with the id" if ref.startswith("fu-") else "called"
+        raise NotFoundError(f"App {app_name!r} has no Server {called} {ref!r}; see `homeport app info`.")
     return name

@@ -36,8 +36,11 @@ class Redeployer:
             raise not_deployed(app.name, app.environment)
         target = choose(self.history.history(app.app_id), request)
         yield progress("check", f"Checking v{target.version} of {app.name}")
+        manifest = await self._manifest(app, target)
+        await self._refuse_without_files(app, target, manifest)
+        await self._refuse_without_images(app, target, manifest)
         deployment = DeployRequest(
-            manifest=await self._manifest(app, target),
+            manifest=manifest,
             strategy=request.strategy,
             environment=app.environment,
             request_id=request.request_id,
@@ -55,25 +58,41 @@ class Redeployer:
         async for event in self.publisher.publish(Input(fact, origin), wait):
             yield event
 
-    async def _manifest(self, app: AppRow, target: DeploymentRow) -> AppManifest:
-        """Of that version, whose files and images are all here."""
-        parts = self.publisher
+    async def allowed(self, app: AppRow, versions: Sequence[DeploymentRow]) -> list[bool]:
+        """Of which manifest and images are here; files stay as long. None of an App that is not deployed (1.7.8)."""
+        if app.state != "deployed":
+            return [False] * len(versions)
+        newest = {row.manifest_digest: row for row in versions}
+        found = {digest: await self._is_here(app, row) for digest, row in newest.items()}
+        return [found[row.manifest_digest] for row in versions]
+
+    async def _is_here(self, app: AppRow, target: DeploymentRow) -> bool:
         try:
-            manifest = await asyncio.to_thread(parts.manifests.get, target.manifest_digest)
+            await self._refuse_without_images(app, target, await self._manifest(app, target))
+        except NotFoundError:
+            return False
+        return True
+
+    async def _manifest(self, app: AppRow, target: DeploymentRow) -> AppManifest:
+        try:
+            return await asyncio.to_thread(self.publisher.manifests.get, target.manifest_digest)
         except (NotFoundError, ExecutionError):
             raise _gone(app, target, "its manifest is") from None
+
+    async def _refuse_without_files(self, app: AppRow, target: DeploymentRow, manifest: AppManifest) -> None:
         for tree in placing.running_trees(manifest):
             try:
-                missing = await asyncio.to_thread(parts.trees.missing, tree)
+                missing = await asyncio.to_thread(self.publisher.trees.missing, tree)
             except (NotFoundError, ExecutionError):
                 raise _gone(app, target, "the list of its files is") from None
             if missing:
                 raise _gone(app, target, f"the content of {paths_in_words(missing)} is")
+
+    async def _refuse_without_images(self, app: AppRow, target: DeploymentRow, manifest: AppManifest) -> None:
         for server in manifest.servers:
-            if await parts.images.find(server.image_id) is None:
+            if await self.publisher.images.find(server.image_id) is None:
                 recipe = server.image
                 raise _gone(app, target, f"the image of Server {server.name} ({recipe.base}, {recipe.python_version}) is")
-        return manifest
 
 
 def choose(history: Sequence[DeploymentRow], request: RedeployRequest) -> DeploymentRow:

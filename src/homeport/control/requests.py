@@ -74,7 +74,8 @@ class LogQuery:
     """Log lines of one App or (when `container_id` is given and `app_ref` is None) of one container.
 
     `tail` is the number of last lines (None: all in the range), `since_ms` is inclusive, `until_ms` exclusive, `source` is
-    stdout, stderr or system (None: all), `search` a text that a line must hold, `function_id` the Server that wrote it.
+    stdout, stderr or system (None: all), `search` a text that a line must hold, `function_id` the Server that wrote it,
+    by id or name.
     """
 
     environment: str

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ..core.model import App, Container
-from ..core.states import ContainerState, DeploymentState
+from ..core.model import App, Container, Deployment
+from ..core.overrides import effective
+from ..core.states import ContainerState
 from ..manifest.schema import AppManifest, ServerSpec
 from ..settings import Settings
 from ..store.history import AppRow, ContainerRow, DeploymentRow
+from .lookup import Subject
+from .scale_settings import public
 
 Json = dict[str, object]
 
@@ -55,11 +58,9 @@ def app_info(row: AppRow, history: list[DeploymentRow], servers: Mapping[str, Js
     }
 
 
-def server_lines(app: App | None, manifest: AppManifest | None, settings: Settings) -> dict[str, Json]:
-    """By name: id, a summary as in semantics 1.9.2, and the URL. Empty for an App that is not remembered."""
-    if app is None or manifest is None or not app.deployments:
-        return {}
-    specs = {spec.name: spec for spec in app.deployments[-1].services}
+def server_lines(app: App, deployment: Deployment, manifest: AppManifest, settings: Settings) -> dict[str, Json]:
+    """Of one version, by name: id, a summary as in semantics 1.9.2, and the URL."""
+    specs = {spec.name: spec for spec in deployment.services}
     ids = {service.name: service.service_id for service in app.services}
     return {
         server.name: {
@@ -77,7 +78,7 @@ def summary(server: ServerSpec) -> str:
     return " · ".join(parts)
 
 
-def history_line(row: DeploymentRow) -> Json:
+def history_line(row: DeploymentRow, rollback_allowed: bool) -> Json:
     return {
         "version": row.version,
         "time_deployed": iso(row.at_ms),
@@ -87,6 +88,7 @@ def history_line(row: DeploymentRow) -> Json:
         "tag": row.tag,
         "type": row.type,
         "rollback_version": row.rollback_version,
+        "rollback_allowed": rollback_allowed,
         "outcome": row.outcome,
         "duration_ms": row.settled_at_ms - row.at_ms if row.settled_at_ms else None,
         "reason": row.reason or "",
@@ -121,16 +123,17 @@ def container_event(container: Container, service: str) -> Json:
     }
 
 
-def server_info(app: App, server: ServerSpec, settings: Settings) -> Json:
-    spec = next(s for d in app.deployments[-1:] for s in d.services if s.name == server.name)
-    service = next(s for s in app.services if s.name == server.name)
-    live = next((d for d in app.deployments if d.state is DeploymentState.LIVE), app.deployments[-1])
+def server_info(subject: Subject, server: ServerSpec, settings: Settings) -> Json:
+    """`server`: what the manifest of the same version has."""
+    app, service_id = subject.app, subject.service_id
+    url = settings.server_url(subject.spec.host)
     return {
         "server_name": server.name,
-        "object_id": service.service_id,
+        "object_id": service_id,
         "app_id": app.app_id,
         "app_name": app.name,
-        "url": settings.server_url(spec.host),
+        "url": url,
+        "server_url": url,  # what it is called in Python
         "port": server.port,
         "unauthenticated": server.unauthenticated,
         "h2_enabled": server.h2_enabled,
@@ -140,15 +143,18 @@ def server_info(app: App, server: ServerSpec, settings: Settings) -> Json:
         "cpu": server.resources.cpu_milli / 1000,
         "memory_mib": server.resources.memory_mib,
         **_more(server),
-        "version": live.version,
-        "containers": sum(c.service_id == service.service_id and c.state is ContainerState.READY for c in app.containers),
+        "autoscaling": {
+            **public(effective(subject.deployment, subject.spec)),
+            "max_concurrency": subject.spec.max_concurrency or None,
+        },
+        "version": subject.deployment.version,
+        "containers": sum(c.service_id == service_id and c.state is ContainerState.READY for c in app.containers),
     }
 
 
 def _more(server: ServerSpec) -> Json:
     """What `server info` shows besides (semantics 2.4.3, 2.6.8)."""
-    scale, resources = server.scale, server.resources
-    target = scale.target_concurrency_centi
+    resources = server.resources
     return {
         "image_id": server.image_id,
         "sessioned": server.sessioned,
@@ -160,15 +166,6 @@ def _more(server: ServerSpec) -> Json:
         "compute_regions": list(server.compute_region),
         "cloud": server.cloud,
         "cluster": None,
-        "autoscaling": {
-            "min_containers": scale.min_containers or 0,
-            "max_containers": scale.max_containers,
-            "buffer_containers": scale.buffer_containers or 0,
-            "scaleup_window": scale.scaleup_window_s,
-            "scaledown_window": scale.scaledown_window_s,
-            "target_concurrency": None if target is None else target / 100,
-            "max_concurrency": scale.max_concurrency,
-        },
         "volumes": [
             {"path": m.path, "volume_id": m.volume_id, "name": m.name, "read_only": m.read_only} for m in server.volumes
         ],

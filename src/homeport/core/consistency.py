@@ -61,14 +61,18 @@ def a_stopped_app_serves_nothing(_before: World, step: Step) -> Iterator[str]:
             yield f"{route.app_id} is {app.state.value if app else 'gone'}, and {route.host} is not"
 
 
-def a_stopped_app_still_says_so(_before: World, step: Step) -> Iterator[str]:
-    """Semantics 1.8.5: until another has its name or URL, or it is forgotten."""
+def a_stopped_app_still_says_so(before: World, step: Step) -> Iterator[str]:
+    """Semantics 1.8.5: until another has its name or URL, or it is forgotten. That is each URL that it had to the end."""
     for action in _set_routes(step.actions):
         app = step.world.apps.get(action.app_id)
         if app is None or app.yielded or app.state not in (AppState.STOPPING, AppState.STOPPED):
             continue
-        hosts = {spec.host for d in app.deployments[-1:] for spec in d.services}
-        if hosts != {route.host for route in action.routes}:
+        old = before.apps.get(app.app_id)
+        if old is not None and old.version == app.version:
+            had = [d for d in old.deployments if d.state in CURRENT]
+        else:  # published and over in one step
+            had = [d for d in app.deployments if d.version == app.version]
+        if not {route.host for route in action.routes} >= {spec.host for d in had for spec in d.services}:
             yield f"{app.app_id} is stopped, and its URLs don't say so"
 
 

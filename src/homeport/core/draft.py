@@ -41,13 +41,12 @@ class Draft:
         """The App as it is now. Deployments that nothing needs any more are left out."""
         was = self._was.containers  # the same value stays the same object
         needed = {container.version for container in self.containers.values()}
-        last = max(self.deployments, default=0)
         kept = tuple(
             deployment
             for version, deployment in sorted(self.deployments.items())
             if version in needed
             or deployment.state in (DeploymentState.ROLLING, DeploymentState.LIVE)
-            or (version == last and self.app.state in (AppState.STOPPING, AppState.STOPPED))
+            or version in self.app.last
         )
         return replace(
             self.app,
@@ -102,6 +101,12 @@ class Draft:
         return service
 
     # What can be done
+
+    def keep_last(self) -> None:
+        """It is about to be over: what is current now says so from then on (semantics 1.8.5)."""
+        current = (DeploymentState.ROLLING, DeploymentState.LIVE)
+        last = tuple(sorted(version for version, d in self.deployments.items() if d.state in current))
+        self.app = replace(self.app, last=last)
 
     def move_app(self, state: AppState) -> None:
         self.app = replace(self.app, state=move(self.app.state, state))

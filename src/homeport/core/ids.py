@@ -39,6 +39,11 @@ def app_of(container: str) -> str:
     return f"ap-{container[3 : 3 + TAG_LENGTH]}{container[3 + TAG_LENGTH : -8].rjust(16, '0')}"
 
 
+def app_of_service(service: str) -> str:
+    """The id of the App that a service id was made for; any other text gives an id that no App has."""
+    return f"ap-{service[3 : 3 + TAG_LENGTH]}{service[3 + TAG_LENGTH : -4].rjust(16, '0')}"
+
+
 def _base62(number: int, width: int) -> str:
     digits = ""
     while number:

@@ -149,7 +149,7 @@ class Container:
 @dataclass(frozen=True, slots=True)
 class App:
     """`containers` holds those that have not ended; `deployments` the live one, the one that rolls, and those that a
-    container still belongs to, oldest first. A stopped App keeps its last deployment, whose URLs then answer 404.
+    container still belongs to, oldest first. A stopped App keeps those of `last`.
     """
 
     app_id: str
@@ -162,6 +162,7 @@ class App:
     deployments: tuple[Deployment, ...] = ()
     containers: tuple[Container, ...] = ()
     next_container: int = 1
+    last: tuple[int, ...] = ()  # versions that were current when it was stopped: their URLs say that it is
     yielded: bool = False  # it is over, and another App has one of its URLs now: it answers for none of them any more
     wake_at_ms: int = 0  # the next deadline; 0 is none
     request_ids: tuple[str, ...] = ()  # of the last deployments that were published, oldest first

@@ -96,6 +96,7 @@ def stop_requested(draft: Draft) -> None:
     """No way back from here (semantics 1.8.1). Asked twice it is the same."""
     if draft.app.state in (AppState.STOPPING, AppState.STOPPED):
         return
+    draft.keep_last()
     draft.move_app(AppState.STOPPING)
     for deployment in list(draft.deployments.values()):
         if deployment.state in (DeploymentState.ROLLING, DeploymentState.LIVE):

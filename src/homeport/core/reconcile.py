@@ -198,9 +198,10 @@ class _Work:
         """An App that is over and had one of these URLs answers for none any more, and need not be remembered for them."""
         hosts = {spec.host for spec in fact.services}
         for old in self._current_apps():
-            taken = any(spec.host in hosts for d in old.deployments[-1:] for spec in d.services)
-            same = (old.environment, old.name) == (fact.environment, fact.app_name)
-            if old.state in (AppState.STOPPING, AppState.STOPPED) and (taken or same):
+            if old.state not in (AppState.STOPPING, AppState.STOPPED):
+                continue
+            taken = any(route.host in hosts for route in routing.table(old))
+            if taken or (old.environment, old.name) == (fact.environment, fact.app_name):
                 draft = self.draft(old.app_id)
                 assert draft is not None, old.app_id
                 draft.app = replace(draft.app, yielded=True)
@@ -221,7 +222,7 @@ class _Work:
                 observe.listed(draft, fact)
 
     def _sampled(self, fact: LoadSampled) -> None:
-        """A sample older than the last one is ignored. After a gap, all that was needed before it counts as needed just now."""
+        """A sample older than the last one is ignored. After a gap, all that was needed before counts as needed just now."""
         seen = self.world.load_seen
         if fact.to_ms <= seen.until_ms:
             return

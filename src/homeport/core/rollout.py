@@ -63,8 +63,11 @@ def scale_down(draft: Draft) -> None:
 
 def fail(draft: Draft, deployment: Deployment, reason: str, culprit: str = "") -> None:
     """Nothing of it goes on; an App that never had a live version is over with it (semantics 1.1.11)."""
+    over = draft.in_state(DeploymentState.LIVE) is None
+    if over:
+        draft.keep_last()
     draft.move_deployment(deployment.version, DeploymentState.FAILED, reason=reason, culprit=culprit)
-    if draft.in_state(DeploymentState.LIVE) is None:
+    if over:
         draft.move_app(AppState.STOPPING)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .current import current
 from .model import App, Container, Deployment, ServiceSpec
 from .rollout import is_serving
 from .routes import Route, Target
@@ -14,14 +15,12 @@ from .states import AppState, ContainerState, DeploymentState
 def table(app: App) -> tuple[Route, ...]:
     """All routes of the App, sorted by host. A stopped App's hosts stay, marked so, as long as it is remembered."""
     if app.state in (AppState.STOPPING, AppState.STOPPED):
-        last = () if app.yielded else app.deployments[-1:]
-        return _sorted(_stopped(app, spec) for d in last for spec in d.services)
+        last = [] if app.yielded else [d for d in app.deployments if d.version in app.last]
+        return _sorted({spec.host: _stopped(app, spec) for d in last for spec in d.services}.values())
     claims: dict[str, list[ServiceSpec]] = {}
-    for state in (DeploymentState.LIVE, DeploymentState.ROLLING):
-        for deployment in app.deployments:
-            if deployment.state is state:
-                for spec in deployment.services:
-                    claims.setdefault(spec.host, []).append(spec)
+    for deployment in current(app):
+        for spec in deployment.services:
+            claims.setdefault(spec.host, []).append(spec)
     return _sorted(_route(app, specs) for specs in claims.values())
 
 

@@ -15,7 +15,8 @@ LABEL_MAX = 63
 WEB_SUFFIX_MAX = 32
 
 _APP_ID = re.compile(r"ap-[a-zA-Z0-9]{22}")
-_NAME = re.compile(r"[a-zA-Z0-9._-]+")
+_NAME = re.compile(r"[._-]*[a-zA-Z0-9][a-zA-Z0-9._-]*")  # `.` and `..` would be folded out of a path
+_APP_TAG = re.compile(r"[a-zA-Z0-9._-]{1,63}")
 _DEPLOYMENT_TAG = re.compile(r"[a-zA-Z0-9._-]{1,50}")
 _WEB_SUFFIX = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -49,7 +50,7 @@ def deployment_tag_problem(tag: str) -> str | None:
 def app_tag_problem(key: str, value: str) -> str | None:
     """One key and value of an App's tags (semantics 1.10.1)."""
     for what, text in (("key", key), ("value", value)):
-        if len(text) > APP_TAG_MAX or not _NAME.fullmatch(text):
+        if not _APP_TAG.fullmatch(text):
             return (
                 f"App tag {what} {text!r} is invalid. Use 1 to {APP_TAG_MAX} letters, digits, dashes, periods, underscores."
             )
@@ -73,7 +74,7 @@ def web_suffix_problem(suffix: str) -> str | None:
 
 
 def web_suffix_of(environment: str) -> str:
-    """The web suffix that follows from an environment's name when none was chosen; empty if nothing in it can be used."""
+    """The web suffix that follows from an environment's name when none was chosen."""
     return re.sub("-+", "-", normalise(environment))[:WEB_SUFFIX_MAX].strip("-")
 
 
@@ -108,6 +109,6 @@ def _legal_name(name: str) -> bool:
 
 def _name_words(kind: str, name: str) -> str:
     return (
-        f"Invalid {kind} name: {name!r}. Names may contain only letters, digits, dashes, periods and underscores, "
-        f"must be at most {APP_NAME_MAX} characters long, and cannot look like an App id (ap-…)."
+        f"Invalid {kind} name: {name!r}. Names may contain only letters, digits, dashes, periods and underscores, must have "
+        f"a letter or digit and at most {APP_NAME_MAX} characters, and cannot look like an App id (ap-…)."
     )

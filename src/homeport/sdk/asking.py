@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..client.answers import ServerInfo
     from ..client.calls import Calls
     from ..client.http import Client
     from .server import Server
@@ -22,6 +23,14 @@ def asking(server: Server) -> Iterator[tuple[Calls, Place]]:
     app_ref, environment_name, client = server._where()
     with calls(client, environment_name) as (connected, environment):
         yield connected, Place(app_ref, server._name, environment)
+
+
+def by_id(server_id: str, client: Client | None) -> ServerInfo:
+    """The Server with this id. Raises NotFoundError, and as `connect.calls`."""
+    from ..client import servers
+
+    with calls(client, None) as (connected, environment):
+        return servers.by_id(connected, server_id, environment)
 
 
 @contextmanager

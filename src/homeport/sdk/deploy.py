@@ -14,10 +14,10 @@ from typing import Any
 
 from ..client.http import Client
 from ..client.stream import Event as ApiEvent
-from ..errors import ConnectionError, DeployError, InvalidError  # noqa: A004 - the public API's name for it
+from ..errors import DeployError, InvalidError
 from ..manifest import codec
 from ..manifest.names import deployment_tag_problem
-from . import commit, source, uploads
+from . import commit, outcome, source, uploads
 from .app import App
 from .collect import Collected, collect
 from .connect import session
@@ -82,13 +82,12 @@ def deploy(app: App, options: Options, client: Client) -> Iterator[DeployEvent]:
 
 
 def publish(app: App, options: Options, client: Client | None) -> Outcome:
-    """`deploy` without anybody watching. Raises as it does, and what finding the platform raises."""
+    """`deploy` without anybody watching. Raises as it does, what finding the platform raises, and DeployError for a version
+    that was superseded, or its App stopped, before it was live.
+    """
     _check(options)
     with session(client, options.environment) as (connected, _):
-        for event in deploy(app, options, connected):
-            if isinstance(event, Outcome):
-                return event
-    raise ConnectionError("The deployment's stream ended without an outcome; see `homeport app history`.")
+        return outcome.wait(deploy(app, options, connected))
 
 
 def check_strategy(strategy: str) -> None:
@@ -149,9 +148,9 @@ def _settled(published: Published, data: dict[str, Any]) -> Outcome:
             f"Version v{published.version} of App {published.app_name!r} did not become live: {reason}.{before}",
             tuple(str(line) for line in data.get("log_tail") or ()),
         )
-    outcome = _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0))
+    ended = _outcome(published, str(data["state"]), int(data.get("duration_ms") or 0))
     left, cut = (int(data.get(name) or 0) for name in ("containers_left", "requests_cut"))
-    return replace(outcome, containers_left=left, requests_cut=cut)
+    return replace(ended, containers_left=left, requests_cut=cut, reason=str(data.get("reason") or ""))
 
 
 def _outcome(published: Published, state: str, duration_ms: int) -> Outcome:

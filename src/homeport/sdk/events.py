@@ -84,7 +84,10 @@ class ContainerMoved:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The last event. state: live, superseded (by a later deploy), unchanged (a no-op), published (nobody waited)."""
+    """The last event. state: live, superseded (before it was live), unchanged (a no-op), published (nobody waited).
+
+    reason: why it was superseded.
+    """
 
     app_id: str
     app_name: str
@@ -97,6 +100,7 @@ class Outcome:
     containers_left: int = 0  # old ones that had not ended when a `recreate` stopped waiting for them
     rollback_version: int | None = None
     requests_cut: int = 0  # that ended with old containers, before this deployment settled
+    reason: str = ""
 
 
 DeployEvent = Mounted | Uploading | Warned | Progress | BuildLine | Published | ContainerMoved | Outcome

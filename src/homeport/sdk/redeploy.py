@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..client.http import Client
+from . import outcome
+from .connect import session
 from .deploy import check_strategy, follow
+from .deployed import Deployed
 from .events import DeployEvent
 
 
@@ -42,3 +45,15 @@ def rollback(app: str, version: int | None, options: Options, client: Client) ->
     check_strategy(options.strategy)
     request = {"strategy": options.strategy, "request_id": secrets.token_hex(16), "version": version}
     yield from follow(client.rollback(app, client.target.environment, request, options.wait))
+
+
+def rollover_here(app: Deployed, strategy: str) -> None:
+    """`rollover` without anybody watching. Raises as `sdk.deploy.publish`."""
+    with session(app.client, app.environment_name) as (connected, _):
+        outcome.wait(rollover(app.app_id, Options(strategy), connected))
+
+
+def rollback_here(app: Deployed, version: int | None, strategy: str) -> None:
+    """`rollback` without anybody watching. Raises as `sdk.deploy.publish`."""
+    with session(app.client, app.environment_name) as (connected, _):
+        outcome.wait(rollback(app.app_id, version, Options(strategy), connected))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ..client.http import Client
 from ..errors import InvalidError, NotFoundError
 from ..manifest.names import app_name_problem, is_app_id
-from .app import Deployed
 from .connect import session
+from .deployed import Deployed
 from .options import check_tags
 
 

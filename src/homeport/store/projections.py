@@ -115,12 +115,18 @@ def _environment_updated(_seq: int, _at_ms: int, record: Record) -> tuple[Change
     renamed = Change(environments, _environment(record), values)
     if body["old_name"] == body["name"]:
         return (renamed,)
-    goes_along = [Change(table, {"environment": body["old_name"]}, {"environment": body["name"]}) for table in _NAMESPACED]
-    return renamed, *goes_along
+    return renamed, *_goes_along(body["old_name"], body["name"])
 
 
 def _environment_deleted(_seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
-    return (Change(environments, _environment(record), first={"deleted_at_ms": at_ms}),)
+    """What was in it keeps the name that no environment can have, so the next one that is called alike does not get it."""
+    body = record.body
+    deleted = Change(environments, _environment(record), first={"deleted_at_ms": at_ms})
+    return deleted, *_goes_along(body["name"], f"{body['name']} ({body['environment_id']})")
+
+
+def _goes_along(old: object, new: object) -> list[Change]:
+    return [Change(table, {"environment": old}, {"environment": new}) for table in (app_index, volumes)]
 
 
 def _volume_created(seq: int, at_ms: int, record: Record) -> tuple[Change, ...]:
@@ -148,8 +154,6 @@ def _environment(record: Record) -> dict[str, Any]:
 def _container(record: Record) -> dict[str, Any]:
     return {"container_id": record.body["container_id"]}
 
-
-_NAMESPACED = (app_index, volumes)  # what goes with an environment's name
 
 Projector = Callable[[int, int, Record], tuple[Change, ...]]
 
