@@ -69,8 +69,8 @@ class Server:
 
     @classmethod
     def from_id(cls, server_id: str, *, client: Client | None = None) -> Server:
-        """The deployed Server with the id `server_id` (`fu-…`). Does no I/O: NotFoundError is raised at the first use.
-        client: as in `from_name`.
+        """The deployed Server with the id `server_id` (`fu-…`), in whatever environment. Does no I/O: NotFoundError is
+        raised at the first use. client: as in `from_name`.
         """
         made = cls.from_name("", server_id, client=client)
         made._id = server_id
