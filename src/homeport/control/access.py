@@ -1,6 +1,6 @@
-"""Who may do what: roles, and the judgement of one wish of one person. Pure; knows neither routes nor tables.
+"""Authorization: roles, and whether a person may do one thing. Pure; knows neither routes nor tables.
 
-A workspace role counts everywhere, an environment role in the environment that a wish is about (semantics 6.4.5, 6.4.6):
+A workspace role counts everywhere, an environment role in the environment that a request is about (semantics 6.4.5, 6.4.6):
 
     Owner    everything
     Manager  everything, but for the roles of Owners and Managers

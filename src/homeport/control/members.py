@@ -1,6 +1,6 @@
 """The people and programs of the workspace: members, service users, their API tokens and roles (semantics 6.4.5 to 6.4.7).
 
-Owns who there is and who a token stands for; what somebody may do is judged in `access`. The admin, whose token is in the
+Owns members and whom a token authenticates; authorization is in `access`. The admin, whose token is in the
 data directory, is an Owner and can't be changed from here, so nobody can lock everybody out. A name is never given to
 somebody else again, in whatever case: it is what history and audit call them. Owners' and managers' roles and tokens are for
 owners.

@@ -1,4 +1,4 @@
-"""Dicts and Queues by name and id: who they are, whose they are, and the one thread that their database is used by.
+"""Dicts and Queues by name and id: names, environments, lifetimes, and the one thread that uses their database.
 
 Owns names, environments and lives; what is in them is `dicts`' and `queues`'. A container reaches the objects of its own
 environment only: `within` is its name, or None for people, who reach all.

@@ -1,8 +1,8 @@
 """Proxy tokens (`wk-`, `ws-`): credentials for Servers, never for the API (semantics 6.4.8, 6.4.9).
 
 Owns making, naming, scoping and deleting them, and that the router knows of each change before anybody is answered. Order:
-first durable, then the router (which writes the files it boots from before it changes what it serves). What a request with
-one is answered, the router decides alone, so it goes on without us. Only the sha256 of key and secret is kept.
+first durable, then the router (which writes the files it boots from before it changes what it serves). The router
+alone decides on requests, so that goes on without us. Only the sha256 of key and secret is kept.
 
 With RBAC off every token is good in the whole workspace; with RBAC on only in the environments that it was allowed in.
 """

@@ -1,6 +1,6 @@
 """What people and containers do with a Queue (semantics 6.3.2). Owns limits, and waiting for items or for room.
 
-Who takes an item has it: nobody else gets it, also when that one dies right after. Nobody takes one who is gone already.
+An item is delivered at most once, even if its receiver dies right after. A client that has disconnected receives none.
 """
 
 from __future__ import annotations

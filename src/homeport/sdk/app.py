@@ -115,7 +115,7 @@ class App:
         seconds. startup_timeout: seconds until `port` accepts connections. exit_grace_period: seconds for requests in flight
         before SIGTERM. enable_memory_snapshot: start later containers from a snapshot.
         unauthenticated: open to everybody. h2_enabled: cleartext HTTP/2 to the container. routing_region, compute_region:
-        where requests arrive and containers run. nonpreemptible: has no effect. serialized, cloud, proxy, i6pn,
+        where requests arrive and containers run. nonpreemptible: always so here. serialized, cloud, proxy, i6pn,
         experimental_options: refused at deploy.
         Raises InvalidError for a setting or class that is not legal, TypeError if it is not put on a class.
         """

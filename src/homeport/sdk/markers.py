@@ -1,6 +1,6 @@
-"""Decorators of the public API that belong to Functions. A Server refuses what carries one; nothing else reads them yet.
+"""Decorators that only leave a mark: those of Functions, which a Server refuses, and `sessioned`.
 
-Each only leaves a mark, so that a file using them can be loaded and be told in words what a Server can't do
+A file using them can be loaded, and is told in words what a Server can't do
 (semantics 2.1.22 to 2.1.24). Runs in containers too: imports nothing.
 """
 
