@@ -55,10 +55,10 @@ PARTS: dict[str, Change] = {
     "SHA-256 of credentials": lambda text: re.sub(
         r"req\.fhdr\(modal-key\),concat.*?lower", f"str({next(iter(ways.TOKENS))})", text
     ),
-    "forwarded headers": without(r"X-Forwarded-"),
-    "sessions": without(r"txn\.sid|txn\.skey"),
+    "forwarded headers": without(r"X-Forwarded-|forwardfor"),
+    "affinity": without(r"txn\.sid|txn\.skey"),
     "refusals of bad requests": without(r"deny_status"),
-    "the empty pool": without(r"nbsrv|str\(empty\)"),
+    "the empty pool": without(r"nbsrv"),
     "max_concurrency": without(r"limited"),
 }
 
@@ -91,8 +91,9 @@ def _configuration(folder: Path, upstream: int, ports: tuple[int, ...]) -> str:
     settings.hosts_map.write_text(render.hosts_map(table.hosts()))
     settings.tokens_map.write_text(render.tokens_map(ways.TOKENS))
     settings.grants_map.write_text(render.grants_map(ways.TOKENS))
+    settings.sessions_map.write_text("")
     settings.lua_file.write_text(LUA.read_text())
-    shape = render.Shape(settings, Ports(*ports[1:]), settings.slots, FILES_MAX)
+    shape = render.Shape(settings, Ports(*ports[1:]), settings.slots, FILES_MAX, sessioned=False)
     return render.config(shape, table.slots()).replace("    master-worker\n", "")
 
 

@@ -61,7 +61,7 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`host` tests need root, and nothing else may skip them: what `make setup` installs is there or the test fails."""
+    """`host` tests need root. What else a machine may lack, `lacking` says; `make setup` brings nearly all of it."""
     if os.geteuid() == 0:
         return
     skip = pytest.mark.skip(reason="needs root: it starts real containers, HAProxy or buildah (run: sudo make test)")

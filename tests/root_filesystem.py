@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lacking import lacking
+
 _INCLUDED = "python3"
 _LEFT_OUT = ("man", "doc", "locale")
 
 
 def directory() -> str:
-    """HOMEPORT_TEST_ROOTFS, or what was bootstrapped; skips the test where neither can be."""
+    """HOMEPORT_TEST_ROOTFS, or what was bootstrapped; `lacking` where neither can be."""
     if given := os.environ.get("HOMEPORT_TEST_ROOTFS"):
         return given
     if os.geteuid() != 0:
@@ -28,7 +30,7 @@ def directory() -> str:
 def _bootstrap(target: Path) -> None:
     """Into a name of its own first: a run that was cut off leaves nothing that looks finished."""
     if not shutil.which("mmdebstrap"):
-        pytest.skip("needs mmdebstrap, or HOMEPORT_TEST_ROOTFS=<directory of a root file system with python3>")
+        lacking("needs mmdebstrap, or HOMEPORT_TEST_ROOTFS=<directory of a root file system with python3>")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}")
     argv = ["mmdebstrap", "--variant=minbase", f"--include={_INCLUDED}", "--format=directory"]

@@ -35,12 +35,27 @@ def test_the_command_line_goes_before_the_file_and_the_file_before_the_defaults(
         ('tls_key = "/etc/key.pem"', "tls_key without tls_cert"),
         ("https_redirect = true", "set tls_cert"),
         ('tls_cert = "cert.pem"', "absolute path"),
-        ('tls_cert = "/etc/cert.pem"\nhttps_port = 8080', "another use"),
+        ('tls_cert = "/etc/cert.pem"\nhttps_port = 8080', "http_port and https_port are both 8080"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_naming_it(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(InvalidError, match=words):
+        load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("api_bind", "http_bind", "ok"),
+    [("127.0.0.1", "192.0.2.1", True), ("127.0.0.1", "127.0.0.1", False), ("0.0.0.0", "192.0.2.1", False)],
+)
+def test_two_ports_may_only_be_one_number_on_two_addresses(
+    tmp_path: Path, api_bind: str, http_bind: str, *, ok: bool
+) -> None:
+    (tmp_path / FILE).write_text(f'api_bind = "{api_bind}"\nhttp_bind = "{http_bind}"\napi_port = 8080')
+    if ok:
+        assert load(tmp_path, {}).api_port == 8080
+        return
+    with pytest.raises(InvalidError, match="api_port and http_port are both 8080"):
         load(tmp_path, {})
 
 

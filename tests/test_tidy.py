@@ -46,7 +46,8 @@ class Module:
 
 @cache
 def modules() -> tuple[Module, ...]:
-    paths = sorted(path for place in (SOURCE, ROOT / "tests", ROOT / "examples") for path in place.rglob("*.py"))
+    places = (SOURCE, *(ROOT / name for name in ("tests", "examples", "bench")))
+    paths = sorted(path for place in places for path in place.rglob("*.py"))
     texts = [(path, path.read_text()) for path in paths]
     return tuple(Module(path, text, ast.parse(text, str(path))) for path, text in texts)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .sdk.markers import (
         asgi_app,
         batched,
+        clustered,
         concurrent,
         fastapi_endpoint,
         method,
@@ -54,6 +55,7 @@ __all__ = [
     "__version__",
     "asgi_app",
     "batched",
+    "clustered",
     "concurrent",
     "enter",
     "exception",
@@ -82,6 +84,7 @@ _HOMES = {
     "Volume": "sdk.volume",
     "asgi_app": "sdk.markers",
     "batched": "sdk.markers",
+    "clustered": "sdk.markers",
     "concurrent": "sdk.markers",
     "enter": "sdk.lifecycle",
     "exit": "sdk.lifecycle",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 FILE = "settings.toml"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_EVERYWHERE = ("0.0.0.0", "::")  # these take the port on every other address, too
 BACKENDS = ("auto", "crun")
 LOG_FORMATS = ("text", "json")
 _LEAST = {
@@ -29,6 +31,7 @@ _LEAST = {
     "gc_grace_minutes": 5,
     "image_cache_gib": 0,
     "image_cache_days": 0,
+    "build_memory_gib": 0,
     "request_log_days": 1,
     "request_log_mib": 8,
     "sample_s": 1,
@@ -46,6 +49,7 @@ class Settings:
     use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
     `server_timing`: every answer of a container gets a header that says how long the router waited for what.
     Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
+    A step of a build may use `build_memory_gib` of memory; 0 means half of what the machine has.
     `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
     TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
     `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
@@ -78,13 +82,20 @@ class Settings:
     server_timing: bool = False
     image_cache_gib: int = 20
     image_cache_days: int = 14
+    build_memory_gib: int = 0
     secret_key_file: str = ""
     backend: str = "auto"
 
     @property
     def api_url(self) -> str:
-        host = "127.0.0.1" if self.api_bind in ("0.0.0.0", "::") else self.api_bind
+        host = "127.0.0.1" if self.api_bind in _EVERYWHERE else self.api_bind
         return f"http://{host}:{self.api_port}"
+
+    @property
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """Where others reach the platform, address and port, by the setting of the port."""
+        found = {"api_port": (self.api_bind, self.api_port), "http_port": (self.http_bind, self.http_port)}
+        return {**found, "https_port": (self.http_bind, self.https_port)} if self.tls_cert else found
 
     def server_url(self, host: str) -> str:
         """The URL of a host name that the router serves."""
@@ -123,8 +134,9 @@ def _check(settings: Settings, origin: str) -> None:
     for name in ("api_port", "http_port", "https_port"):
         if not 1 <= getattr(settings, name) <= 65535:
             raise InvalidError(f"{origin}: {name} has to be between 1 and 65535, not {getattr(settings, name)}.")
-    if settings.api_port == settings.http_port:
-        raise InvalidError(f"{origin}: api_port and http_port are both {settings.api_port}; they have to differ.")
+    for (one, (address, port)), (other, second) in itertools.combinations(settings.listeners.items(), 2):
+        if (second[0] in (address, *_EVERYWHERE) or address in _EVERYWHERE) and second[1] == port:
+            raise InvalidError(f"{origin}: {one} and {other} are both {port}; they have to differ.")
     _check_tls(settings, origin)
     if not _LABEL.fullmatch(settings.workspace):
         raise InvalidError(f"{origin}: workspace {settings.workspace!r} has to be lower-case letters, digits and dashes.")
@@ -144,8 +156,6 @@ def _check_tls(settings: Settings, origin: str) -> None:
         raise InvalidError(f"{origin}: tls_key without tls_cert; name the certificate too.")
     if settings.https_redirect and not settings.tls_cert:
         raise InvalidError(f"{origin}: https_redirect needs a certificate; set tls_cert.")
-    if settings.tls_cert and settings.https_port in (settings.api_port, settings.http_port):
-        raise InvalidError(f"{origin}: https_port {settings.https_port} has another use already; choose one that has none.")
     for name in ("tls_cert", "tls_key"):
         if getattr(settings, name) and not Path(getattr(settings, name)).is_absolute():
             raise InvalidError(f"{origin}: {name} has to be an absolute path.")

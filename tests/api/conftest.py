@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from homeport.api import sse
 from homeport.api.app import create_app
 from homeport.store.tokens import TokenStore
 
 from .client import Client
 from .fakes import FakePlatform
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that a source raises at once is a status, however slow the machine is."""
+    monkeypatch.setattr(sse, "FIRST_EVENT_WAIT_S", 60)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from homeport.control.builds import Builds
+from homeport.control.preparing import Preparing
 from homeport.errors import NotFoundError
 from homeport.images.published import PublishedName
 from homeport.manifest.schema import ImageRecipe
@@ -48,7 +49,7 @@ class Shelf(FakeImages):
 @pytest.fixture
 def shelf(platform: FakePlatform) -> Shelf:
     made = Shelf()
-    platform.builds = Builds(made)
+    platform.builds = Builds(made, Preparing())
     return made
 
 

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from homeport.api.app import create_app
 from homeport.api.rules import RULES
 from homeport.control.members import OWNER
 
 from .workspace import Workspace
-
-schemathesis = pytest.importorskip("schemathesis")
-from hypothesis import HealthCheck, given, settings  # noqa: E402 - after the skip
-from hypothesis import strategies as st  # noqa: E402 - after the skip
 
 EXAMPLES = 12  # for each of the routes
 THINGS: dict[str, str] = {}  # ids of what is there, by kind

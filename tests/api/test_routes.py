@@ -91,6 +91,34 @@ def test_without_a_good_token_every_path_is_closed(
     assert platform.asked == []
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("/v1/apps/ap-0123456789abcdefghijkl", "homeport app info ap-0123456789abcdefghijkl\n"),
+        ("/v1/apps/<script>", "homeport app list\n"),
+        ("/", "homeport app list\n"),
+    ],
+)
+def test_a_browser_without_a_token_is_told_which_command_shows_it(
+    app: FastAPI, platform: FakePlatform, path: str, command: str
+) -> None:
+    response = Client(app).get(path, headers=BROWSER)
+    assert (response.status_code, response.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert command in response.text
+    assert "<script>" not in response.text
+    assert platform.asked == []
+
+
+def test_a_program_that_names_a_token_or_posts_gets_json_whatever_it_accepts(app: FastAPI) -> None:
+    wrong = Client(app).get("/v1/status", headers={**BROWSER, "Authorization": "Bearer ak-x.as-y"})
+    assert [wrong.json()["error"]["code"], Client(app).post("/v1/gc", headers=BROWSER).json()["error"]["code"]] == [
+        "auth"
+    ] * 2
+
+
 def test_a_right_id_with_a_wrong_secret_is_refused_and_not_repeated(app: FastAPI, authorization: str) -> None:
     response = Client(app).get("/v1/status", headers={"Authorization": authorization[:-1] + "!"})
     assert response.status_code == 401

@@ -169,3 +169,15 @@ def test_a_stream_whose_first_event_is_late_begins_at_once(
         assert visitor.text.endswith('event: error\ndata: {"code":"not_found","message":"no such App"}\n\n')
 
     run(story())
+
+
+def test_who_listens_to_what_is_ended_from_elsewhere_hears_it(
+    app: FastAPI, authorization: str, platform: FakePlatform
+) -> None:
+    async def story() -> None:
+        platform.fails_after_events = asyncio.CancelledError()  # type: ignore[assignment]  # no `Exception`, and that is it
+        visitor = Visitor(app, authorization)
+        await visitor.ask("POST", "/v1/deployments", DEPLOY)
+        assert '"message":"This was ended before it was over' in visitor.text
+
+    run(story())

@@ -15,6 +15,7 @@ from homeport.control.dicts import Dicts
 from homeport.control.metrics import Metrics
 from homeport.control.objects import Objects
 from homeport.control.places import Places
+from homeport.control.preparing import Preparing
 from homeport.control.queues import Queues
 from homeport.control.requestlog import RequestLog
 from homeport.control.traffic import Traffic
@@ -59,8 +60,8 @@ class Workspace(FakePlatform):
         self.proxy_tokens, self.secrets, self.volumes = self.people.proxy_tokens, self.plant.secrets, self.plant.volumes
         self.objects = Objects(ObjectFile(root / "objects.db"), self.environments, self.plant.clock)
         self.dicts, self.queues = Dicts(self.objects, root / "uploads"), Queues(self.objects)
-        self.builds, self.collector = Builds(Shelf()), FakeCollector()
-        self.autoscaler = Autoscaler(self.plant.publisher, no_app)
+        self.builds, self.collector = Builds(Shelf(), Preparing()), FakeCollector()
+        self.autoscaler = Autoscaler(self.plant.publisher, self.members, no_app)
         plant, self.requests, self.samples = self.plant, RequestStore(root / "requests.db"), SampleStore(root / "samples.db")
         log = RequestLog(self.requests, plant.publisher.settings, plant.clock, dict)
         self.traffic = Traffic(log, plant.history, plant.loop, plant.clock)

@@ -169,31 +169,40 @@ def stoppable(platform: FakePlatform) -> FakePlatform:
 
 def test_stop_without_a_terminal_asks_and_does_nothing(cli: Cli, stoppable: FakePlatform) -> None:
     result = cli("app", "stop", "hello")
-    assert result.out == (
+    assert result.err == (
         "Are you sure you want to stop App 'hello' in the 'main' environment?\n"
         "This will immediately terminate 2 running container(s).\n"
+        "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.\n"
     )
-    assert result.err == "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.\n"
-    assert result.code == 1
+    assert (result.code, result.out) == (1, "")
     assert all(request.method == "GET" for request in stoppable.asked)
 
 
 def test_stop_says_when_nothing_runs(cli: Cli, stoppable: FakePlatform) -> None:
     stoppable.answers["GET /v1/containers"] = {"containers": []}
-    assert "No containers are currently running." in cli("app", "stop", "hello").out
+    assert "No containers are currently running." in cli("app", "stop", "hello").err
 
 
 def test_stop_with_yes_stops_it(cli: Cli, stoppable: FakePlatform) -> None:
     result = cli("app", "stop", "hello", "-y")
     assert (result.code, result.out) == (0, "✓ App 'hello' is stopped. 2 containers ended.\n")
+    assert cli("app", "stop", "hello", "-y", "--json").json["containers_ended"] == 2
 
 
-@pytest.mark.parametrize(("typed", "code", "stopped"), [(b"y\n", 0, True), (b"n\n", 1, False), (b"", 1, False)])
-def test_stop_on_a_terminal_asks(
-    stoppable: FakePlatform, monkeypatch: pytest.MonkeyPatch, typed: bytes, *, code: int, stopped: bool
+@pytest.mark.parametrize(("typed", "stopped"), [(b"y\n", True), (b"n\n", False), (b"", False)])
+def test_stop_on_a_terminal_asks_on_stderr(
+    stoppable: FakePlatform,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: bytes,
+    *,
+    stopped: bool,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(io.BytesIO(typed)))
-    assert run(["app", "stop", "hello"]) == code
+    assert run(["app", "stop", "hello"]) == (0 if stopped else 1)
+    shown = capsys.readouterr()
+    assert "Continue? [y/N]: " in shown.err
+    assert shown.out == ("✓ App 'hello' is stopped. 2 containers ended.\n" if stopped else "")
     assert (f"POST /v1/apps/{HELLO}/stop" in stoppable.paths()) is stopped
 
 
@@ -204,6 +213,12 @@ def test_stopping_what_is_stopped_says_since_when(cli: Cli, stoppable: FakePlatf
     result = cli("app", "stop", "hello", *options)
     words = "App is already stopped. (Stopped at 2026-11-21 11:00:00+00:00 by 'ann')."
     assert (result.code, result.out, result.err) == (1, "", f"Error: {words}\n")
+
+
+def test_nobody_is_named_who_stopped_an_app_that_ended_by_itself(cli: Cli, stoppable: FakePlatform) -> None:
+    life = {**LIFE, "state": "stopped", "stopped_at": "2026-11-21T11:00:00.375Z", "stopped_by": ""}
+    stoppable.answers["GET /v1/apps/hello"] = {**INFO, "lifecycle": life}
+    assert cli("app", "stop", "hello").err == "Error: App is already stopped. (Stopped at 2026-11-21 11:00:00+00:00).\n"
 
 
 def test_stopping_what_somebody_stopped_meanwhile_says_what_the_platform_says(cli: Cli, stoppable: FakePlatform) -> None:

@@ -88,6 +88,7 @@ def test_a_container_is_stopped_with_yes_only(cli: Cli, platform: FakePlatform) 
     assert cli("container", "stop", "ta-1").code == 1
     assert platform.asked == []
     assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n"
+    assert cli("container", "stop", "ta-1", "--yes", "--json").json == {"container_id": "ta-1", "state": "ended"}
 
 
 def test_graceful_is_for_containers_of_functions(cli: Cli, platform: FakePlatform) -> None:  # 3.7.9

@@ -243,3 +243,13 @@ def test_a_file_that_raises_shows_the_users_own_lines_only(cli: Cli, hello: Path
     assert "line 2, in f" in err
     assert "homeport/cli" not in err
     assert "homeport/sdk" not in err
+
+
+def test_a_deploy_of_what_is_on_its_way_fails_with_it(cli: Cli, platform: FakePlatform, hello: Path) -> None:
+    waiting = ("progress", {"stage": "rollout", "message": "v3 is the same, and on its way; waiting for it"})
+    platform.answers["POST /v1/deployments"] = [published(noop=True, under_way=True), waiting, settled("failed")]
+    result = cli("deploy", "hello.py")
+    assert (result.code, result.out) == (1, "")
+    said, error = result.err.splitlines()
+    assert said == "v3 is the same, and on its way; waiting for it"
+    assert error.startswith("Error: Version v3 of App 'hello-server' did not become live")

@@ -26,6 +26,7 @@ def test_the_log_is_printed_as_it_was(cli: Cli, platform: FakePlatform) -> None:
     platform.answers[f"GET /v1/images/{BUILD}/logs"] = [("build", {"line": "one"}), ("build", {"line": " two"}), ("end", {})]
     result = cli("image", "logs", BUILD)
     assert (result.code, result.out) == (0, "one\n two\n")
+    assert cli("image", "logs", BUILD, "--json").out == '{"line":"one"}\n{"line":" two"}\n'
 
 
 def test_pull_builds_anew_from_the_registry_under_the_last_part_of_its_name(cli: Cli, platform: FakePlatform) -> None:
@@ -33,6 +34,7 @@ def test_pull_builds_anew_from_the_registry_under_the_last_part_of_its_name(cli:
     result = cli("image", "pull", "ghcr.io/team/tools:v1")
     assert (result.code, result.out) == (0, f"✓ Image tools:v1 is {BUILD}.\n")
     assert "pulling x" in result.err
+    assert cli("image", "pull", "ghcr.io/team/tools:v1", "--json").json == {"image_id": BUILD, "name": "tools:v1"}
     recipe = {"base": "registry", "reference": "ghcr.io/team/tools:v1", "cache": "force"}
     assert platform.asked[0].body == {"recipe": recipe, "name": "tools:v1"}
 

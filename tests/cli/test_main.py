@@ -21,7 +21,7 @@ from .conftest import FakePlatform, Result
 
 Cli = Callable[..., Result]
 COMMANDS = [
-    *(["up"], ["down"], ["status"], ["doctor"], ["deploy"]),
+    *(["up"], ["down"], ["status"], ["doctor"], ["deploy"], ["curl"]),
     *(["app", verb] for verb in ("list", "info", "dashboard", "history", "logs", "stop", "rollover", "rollback")),
     *(["container", verb] for verb in ("list", "logs", "exec", "stop")),
     ["server", "info"],
@@ -33,6 +33,21 @@ def test_every_command_has_help_with_an_example(cli: Cli, command: list[str]) ->
     result = cli(*command, "-h")
     assert (result.code, result.err) == (0, "")
     assert f"Example: homeport {' '.join(command)}" in result.out
+
+
+def test_every_command_has_json_but_those_that_only_change_or_remove_something() -> None:
+    here = {"up", "down", "app dashboard", "container exec", "curl"}
+    changes = {"update", "delete", "rename", "clear", "set-role", "allow", "revoke", "rotate-key"}
+    files = {"volume rm", "volume cp", "volume get", "volume put"}
+    without = {path for path, options in _options(get_command(app)) if "--json" not in options}
+    assert {path for path in without - here - files if path.split(" ")[-1] not in changes} == set()
+
+
+def _options(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+    for name, each in getattr(command, "commands", {}).items():
+        yield from _options(each, (*path, name))
+    if not hasattr(command, "commands"):
+        yield " ".join(path), {option for parameter in command.params for option in parameter.opts}
 
 
 def test_help_and_version(cli: Cli) -> None:
@@ -177,6 +192,32 @@ def test_errors_on_a_terminal_are_red(screen: Screen) -> None:
     _, err = screen()
     assert run(["server", "info", "x"]) == 2
     assert err.getvalue().startswith("\x1b[31mError: ")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+@pytest.mark.parametrize("argv", [["container", "list"], ["container", "list", "--json"]])
+def test_an_output_that_can_not_be_written_is_no_bug(
+    platform: FakePlatform, argv: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.answers["GET /v1/containers"] = {"containers": []}
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run(argv) == 1
+        monkeypatch.undo()
+        with open(os.devnull, "w") as null:  # for what is still to be flushed
+            os.dup2(null.fileno(), full.fileno())
+    assert capfd.readouterr().err == "Error: The output can't be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_closed_output_is_no_bug(platform: FakePlatform, option: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.answers["GET /v1/containers"] = {"containers": []}
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    codes = run(["container", "list", *option]), run(["container", "nope"])
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
+    assert codes == (0, 2)
 
 
 PLATFORMS_OWN = {"up", "down", "doctor"}  # these are about this machine, and ask no platform

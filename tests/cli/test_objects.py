@@ -42,9 +42,10 @@ def test_what_both_have(found: FakePlatform, cli: Cli, word: str) -> None:
     assert found.asked[-1].query == {"environment": "dev"}
     assert cli(word, "list", "--json").json[0]["name"] == "shared"
     assert cli(word, "create", "shared").out == f"✓ {word.capitalize()} 'shared' is in the 'main' environment.\n"
+    assert isinstance(cli(word, "create", "shared", "--json").json, dict)
     assert cli(word, "create", "a/b").code == 1
     for verb in ("clear", "delete"):
-        assert "Are you sure" in cli(word, verb, "shared").out
+        assert "Are you sure" in cli(word, verb, "shared").err
     assert not [path for path in found.paths() if path.endswith("/clear") or path.startswith("DELETE")]
     assert cli(word, "clear", "shared", "--yes").code == 0
     assert cli(word, "delete", "shared", "--yes").out == f"✓ {word.capitalize()} 'shared' is deleted.\n"
@@ -75,6 +76,7 @@ def test_the_items_of_a_queue(found: FakePlatform, cli: Cli) -> None:
     assert cli("queue", "get", "shared", "--json").json == []
     found.answers["GET /v1/queues/qu-1/len"] = {"length": 7}
     assert cli("queue", "len", "shared", "--total").out == "7\n"
+    assert cli("queue", "len", "shared", "--json").json == {"length": 7}
     assert cli("queue", "len", "shared", "-t", "-p", "x").code == 2
 
 

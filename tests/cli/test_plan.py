@@ -109,6 +109,8 @@ def test_only_one_question_is_asked_and_nothing_is_uploaded(cli: Cli, platform: 
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
+        ((), None),
+        (("hello.py", "--bogus"), None),
         (("hello.py", "--strategy", "x"), None),
         (("hello.py", "--tag", "a b"), None),
         (("nothing.py",), None),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from homeport.client.http import Client
+from homeport.client.stream import Event
 
 from .conftest import FakePlatform, Result
 
@@ -123,6 +126,24 @@ def test_a_rollback_that_was_overtaken_says_so(cli: Cli, platform: FakePlatform)
     assert "v4 of App 'hello' did not become live: superseded by v5; see" in result.err
 
 
+@pytest.mark.parametrize(("verb", "deployed"), [("rollback", 1), ("rollover", 2)])
+def test_requests_that_were_cut_are_counted(cli: Cli, platform: FakePlatform, verb: str, deployed: int) -> None:
+    platform.answers = {ROLLBACK: [published(), settled(requests_cut=2)], ROLLOVER: [published(), settled(requests_cut=2)]}
+    lines = cli("app", verb, "hello").out.splitlines()
+    assert lines[deployed].startswith("2 requests were cut")
+    assert lines[deployed + 1 :] == ["", f"View Deployment: {APP_URL}"]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "rollover"])
+def test_a_stream_that_ends_before_the_deployment_did_says_what_ended(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(f"homeport.sdk.redeploy.{verb}", lambda *_: iter(()))
+    result = cli("app", verb, "hello")
+    words = "Error: The deployment's stream ended without an outcome; see `homeport app history`.\n"
+    assert (result.code, result.err) == (1, words)
+
+
 @pytest.mark.parametrize("verb", ["rollback", "rollover"])
 def test_not_waiting_claims_no_success(cli: Cli, platform: FakePlatform, verb: str) -> None:
     platform.answers = {ROLLBACK: [published()], ROLLOVER: [published()]}
@@ -137,3 +158,25 @@ def test_json_stands_alone_on_stdout(cli: Cli, platform: FakePlatform, verb: str
     platform.answers = {ROLLBACK: [published(), ENDING, settled()], ROLLOVER: [published(), ENDING, settled()]}
     value = cli("app", verb, "hello", "--json").json
     assert (value["version"], value["rollback_version"], value["state"]) == (4, 2, "live")
+
+
+@pytest.mark.parametrize(
+    ("verb", "cancelled", "words"),
+    [
+        ("rollback", True, "Cancelled before it was published; nothing has changed."),
+        ("rollover", True, "Cancelled before it was published; nothing has changed."),
+        ("rollover", False, "It was published already, and goes on without this command; see `homeport app history`."),
+    ],
+)
+def test_an_interrupt_before_it_is_published_takes_it_back(  # noqa: PLR0913 - three of them are one case
+    cli: Cli, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch, verb: str, cancelled: bool, words: str
+) -> None:
+    def interrupted(*_: object) -> Iterator[Event]:
+        yield Event("progress", {"stage": "check", "message": "Checking v1 of hello"})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, verb, interrupted)
+    monkeypatch.setattr("secrets.token_hex", lambda _: "r1")
+    platform.answers["DELETE /v1/deployments/r1"] = {"request_id": "r1", "cancelled": cancelled}
+    result = cli("app", verb, "hello")
+    assert (result.code, result.err) == (130, f"Checking v1 of hello\nWarning: {words}\n")

@@ -42,6 +42,12 @@ def test_create_takes_pairs_and_shows_no_value(made: FakePlatform, cli: Cli) -> 
     assert VALUE not in result.out + result.err
 
 
+def test_create_with_json_prints_the_secret_without_its_values(made: FakePlatform, cli: Cli) -> None:
+    result = cli("secret", "create", "api", "A=1=2", f"B={VALUE}", "--json")
+    assert result.json["name"] == "api"
+    assert VALUE not in result.out
+
+
 def test_create_reads_lines_from_standard_input(made: FakePlatform, cli: Cli) -> None:
     result = cli("secret", "create", "api", "-", "--force", stdin=b"# no value\nA=1\n\nB= two words \n")
     assert (result.code, sent(made)) == (0, {"A": "1", "B": " two words "})
@@ -121,7 +127,7 @@ def test_delete_asks_first_and_without_a_terminal_does_nothing(platform: FakePla
     platform.answers["DELETE /v1/secrets/api"] = {"name": "api", "secret_id": "st-1"}
     asked = cli("secret", "delete", "api")
     assert asked.code == 1
-    assert "Are you sure you want to delete the Secret 'api' from the 'main' environment?" in asked.out
+    assert "Are you sure you want to delete the Secret 'api' from the 'main' environment?" in asked.err
     assert "DELETE /v1/secrets/api" not in platform.paths()
     assert cli("secret", "delete", "api", "--yes").out == "✓ Secret 'api' is deleted.\n"
 

@@ -11,7 +11,8 @@ from .conftest import FakePlatform, Result
 from .test_deploy import published, settled
 
 Cli = Callable[..., Result]
-DEPLOY = ("server", "deploy", "--image", "ghcr.io/traefik/whoami:v1.10", "--port", "80")
+REFERENCE = "ghcr.io/traefik/whoami:v1.10"
+DEPLOY = ("server", "deploy", "--image", REFERENCE, "--port", "80")
 
 
 @pytest.fixture
@@ -45,11 +46,23 @@ def test_an_image_of_a_registry_runs_what_it_is_made_to_run(cli: Cli, ready: Fak
     assert asked.body["manifest"].get("source", "") == ""
 
 
-def test_what_was_published_here_goes_before_a_registry(cli: Cli, ready: FakePlatform) -> None:
-    name = {"name": "ghcr.io/traefik/whoami:v1.10", "image_id": "im-1", "published_at": "", "published_by": "ann"}
+@pytest.mark.parametrize(
+    ("known", "asked", "base"),
+    [
+        ("ghcr.io/traefik/whoami:v1.10", "ghcr.io/traefik/whoami:v1.10", "named"),
+        ("ghcr.io/traefik/whoami:latest", "ghcr.io/traefik/whoami", "named"),
+        ("ghcr.io/traefik/whoami:latest", "ghcr.io/traefik/whoami:v1.10", "registry"),
+        ("ghcr.io/traefik/whoami:v1.10", "ghcr.io/traefik/whoami", "registry"),
+        ("whoami:latest", "localhost:5000/whoami", "registry"),
+    ],
+)
+def test_what_was_published_here_goes_before_a_registry(
+    cli: Cli, ready: FakePlatform, known: str, asked: str, base: str
+) -> None:
+    name = {"name": known, "image_id": "im-1", "published_at": "", "published_by": "ann"}
     ready.answers["GET /v1/images/names"] = {"names": [name]}
-    assert cli(*DEPLOY).code == 0
-    assert server(ready)["image"]["base"] == "named"
+    assert cli(*(asked if word == REFERENCE else word for word in DEPLOY)).code == 0
+    assert server(ready)["image"]["base"] == base
 
 
 def test_an_entrypoint_clears_the_command_and_a_command_alone_does_not_touch_the_entrypoint(
@@ -66,9 +79,9 @@ def test_an_entrypoint_clears_the_command_and_a_command_alone_does_not_touch_the
 
 def test_an_app_that_is_there_is_only_replaced_when_somebody_says_yes(cli: Cli, ready: FakePlatform) -> None:
     ready.answers["GET /v1/apps/whoami"] = {"lifecycle": {"state": "deployed"}}
-    result = cli(*DEPLOY)
-    assert result.code != 0
-    assert "already deployed. Redeploying replaces everything in it." in result.out + result.err
+    result = cli(*DEPLOY, "--json")
+    assert (result.code, result.out) == (1, "")
+    assert "already deployed. Redeploying replaces everything in it." in result.err
     assert "POST /v1/deployments" not in ready.paths()
     assert cli(*DEPLOY, "--yes").code == 0
 

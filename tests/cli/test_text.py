@@ -29,6 +29,15 @@ def test_a_plain_table_is_aligned_and_has_no_trailing_blanks() -> None:
     assert text.table(("ID", "Name"), []) == ["ID  Name"]
 
 
+def test_sizes_are_for_people() -> None:
+    sizes = [text.size(size) for size in (0, 1023, 1500, 5 << 20, 5 << 30, 3 << 40)]
+    assert sizes == ["0 B", "1023 B", "1.5 KiB", "5.0 MiB", "5.0 GiB", "3.0 TiB"]
+
+
+def test_one_of_something_is_no_plural() -> None:
+    assert [text.counted(count, "App") for count in (0, 1, 2)] == ["0 Apps", "1 App", "2 Apps"]
+
+
 def test_times_are_shown_in_the_local_zone() -> None:
     assert text.local_time("2026-11-21T10:00:00.123Z", timezone(timedelta(hours=1))) == "2026-11-21 11:00:00+01:00"
     assert text.local_time(None) == ""

@@ -21,6 +21,7 @@ ROW = {
     "bytes_down": 2,
     "protocol": "HTTP/1.1",
     "why": None,
+    "phases": {"receive_seconds": 0.0, "queue_seconds": 0.001, "connect_seconds": 0.0, "response_seconds": 0.012},
 }
 REFUSED = {**ROW, "route": "/cold", "container_id": None, "status": 503, "why": "empty"}
 REQUESTS = "GET /v1/servers/hello/Server/requests"
@@ -97,6 +98,8 @@ def test_statistics_of_an_app_end_with_their_sum(cli: Cli, platform: FakePlatfor
     lines = cli("app", "stats", "hello").out.splitlines()
     assert lines[0].startswith("hello · deployed ")
     assert lines[0].endswith("(v3)")
+    lifecycle["stopped_at"] = "2026-11-21T11:00:00Z"
+    assert cli("app", "stats", "hello").out.splitlines()[0].endswith("(v3) · stopped 2026-11-21 11:00:00+00:00")
     assert [line.split() for line in lines[2:]] == [
         ["A", "40", "10", "(25.0%)", "2", "1"],
         ["B", "0", "0", "1", "0"],

@@ -95,6 +95,7 @@ def test_rbac_is_shown_and_switched(cli: Cli, platform: FakePlatform) -> None:
     platform.answers |= {"GET /v1/workspace": {"name": "home", "rbac": True}, "PATCH /v1/workspace": {}}
     assert cli("workspace", "rbac").out == cli("workspace", "rbac", "on").out == "RBAC is on.\n"
     assert platform.asked[1].body == {"rbac": True}
+    assert cli("workspace", "rbac", "--json").json == {"rbac": True}
     assert cli("workspace", "rbac", "maybe").code == 2
 
 

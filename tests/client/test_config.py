@@ -168,3 +168,21 @@ def test_a_target_does_not_show_its_secret(tmp_path: Path) -> None:
 def test_a_token_that_would_break_a_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AuthError, match="contains characters"):
         found(tmp_path, {**REMOTE, "HOMEPORT_TOKEN_SECRET": "as-1\r\nX: y"})
+
+
+def test_a_proxy_token_comes_from_the_environment_or_the_profile_that_is_used(tmp_path: Path) -> None:
+    both = {"HOMEPORT_PROXY_TOKEN_ID": "wk-1", "HOMEPORT_PROXY_TOKEN_SECRET": "ws-1"}
+    assert found(tmp_path, REMOTE).proxy_token is None
+    assert found(tmp_path, REMOTE | both).proxy_token == ("wk-1", "ws-1")
+    profiles(tmp_path, PROFILES + 'proxy_token_id = "wk-other"\nproxy_token_secret = "ws-other"\n')
+    assert found(tmp_path).proxy_token is None
+    assert found(tmp_path, profile="other").proxy_token == ("wk-other", "ws-other")
+    assert found(tmp_path, both, profile="other").proxy_token == ("wk-1", "ws-1")
+    assert found(tmp_path, REMOTE).proxy_token is None
+    assert "ws-other" not in repr(found(tmp_path, profile="other"))
+
+
+@pytest.mark.parametrize("wrong", [{"ID": "wk-1"}, {"ID": "wk-1", "SECRET": 'ws-1"\nurl = "http://x'}, {"SECRET": "ws-1"}])
+def test_a_proxy_token_that_can_not_be_one_is_refused(tmp_path: Path, wrong: dict[str, str]) -> None:
+    with pytest.raises(AuthError):
+        found(tmp_path, REMOTE | {f"HOMEPORT_PROXY_TOKEN_{name}": value for name, value in wrong.items()})

@@ -153,6 +153,12 @@ def test_a_deploy_waits_for_settled() -> None:
     assert json.loads(seen[0].content) == {"tag": "x"}
 
 
+def test_a_deploy_of_what_is_on_its_way_already_waits_for_settled_too() -> None:
+    told = b'event: published\ndata: {"noop": true, "under_way": true}\n\nevent: settled\ndata: {"state": "failed"}\n\n'
+    assert [event.name for event in streaming(told).deploy({}, wait=True)] == ["published", "settled"]
+    assert [event.name for event in streaming(told).deploy({}, wait=False)] == ["published"]
+
+
 @pytest.mark.parametrize(("noop", "wait"), [("true", True), ("false", False)])
 def test_a_deploy_after_which_nothing_comes_ends_with_published(noop: str, wait: bool) -> None:
     told = streaming(b'event: published\ndata: {"noop": ' + noop.encode() + b"}\n\n").deploy({}, wait)

@@ -106,12 +106,31 @@ def test_a_token_in_the_query_becomes_a_cookie() -> None:
             ("/id?modal_session_token=mine", "/id"),
             ("/id?modal_session_token=mine&x=%20y", "/id?x=%20y"),
             ("/a/b?x=1&modal_session_token=mine&y=2", "/a/b?x=1&y=2"),
+            ("/a//b?modal_session_token=mine", "/a//b"),
         ):
             answer = await bench.get(asked)
             assert (answer.status_code, answer.headers["location"]) == (307, then)
             said = "__Host-modal-session-token=mine; Path=/; Secure; HttpOnly; SameSite=Lax"
             assert (answer.headers["set-cookie"], answer.headers["cache-control"]) == (said, "no-store")
         assert (await bench.get("/id?modal_session_token=wrong")).status_code == 401
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"), [("//b.example/x", "/.//b.example/x"), ("/\\b.example", "/./\\b.example"), ("//", "/.//")]
+)
+def test_a_token_in_the_query_leads_to_no_other_host(asked: str, then: str) -> None:
+    async def scenario(bench: HAProxyBench) -> None:
+        await bench.serve(*NAMES, sessioned=True)
+        await begin(bench, "mine", "ta-1")
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.settings.http_port)
+        asking = f"GET {asked}?modal_session_token=mine HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n"
+        writer.write(asking.encode())  # a client for people would have its own idea of such a path
+        head = (await reader.read()).decode().lower()
+        writer.close()
+        assert head.startswith("http/1.1 307")
+        assert f"location: {then}\r\n" in head
 
     play(scenario)
 
@@ -171,12 +190,20 @@ def test_requests_in_flight_of_a_session_are_seen() -> None:
 
 def test_who_begins_or_ends_a_session_talks_to_the_control_plane(lobby: str) -> None:
     async def scenario(bench: HAProxyBench) -> None:
+        seen: list[tuple[int, str, str]] = []
+        bench.real.on_request.append(lambda found: seen.extend((r.status, r.why, r.container_id) for r in found))
         await bench.serve(sessioned=True)
         for path in ("/_modal/sessions/start", "/_modal/sessions/terminate"):
             answer = await bench.client.post(path, headers={"host": HOST, "x-homeport-host": "b.localhost"})
             said, headers = answer.json()
             assert said == path
             assert (headers["x-homeport-router"], headers["x-homeport-host"]) == ("cd" * 32, HOST)
+        assert (await bench.get()).status_code == 401
+
+        async def told() -> bool:
+            return seen == [(200, "lobby", ""), (200, "lobby", ""), (401, "session", "")]
+
+        await until(told, "records that are none of the Server's")
         await bench.serve("ta-1")
         answer = await bench.client.post("/_modal/sessions/start", headers={"host": HOST})
         assert answer.text == "ta-1", "a Server without sessions has the path for itself"

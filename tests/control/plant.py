@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,7 @@ from homeport.testing.router import FakeRouter
 
 DEBIAN = ImageRecipe("debian_slim", "3.13")
 ROOM = CapacityKnown(cpu_milli=64_000, memory_mib=64_000)
+SPEC_OPTIONS = ("secrets", "env", "sessioned", "scale")
 
 
 class Clock:
@@ -84,14 +85,22 @@ class Plant:
         self.asked = 0
 
     async def deploy(self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any) -> Any:
-        """The last event's data of a deploy by ann that waits; its file holds `text`. said: also `secrets`, `env`."""
+        """The last event's data of a deploy by ann that waits, unless `wait` is said otherwise. said: as for `request`."""
+        wait = said.pop("wait", True)
+        stream = self.publisher.deploy(self.request(text, server=server, strategy=strategy, **said), wait)
+        return (await self.watch(stream))[-1].data
+
+    def request(
+        self, text: str, *, server: str = "web", strategy: Strategy = Strategy.ROLLING, **said: Any
+    ) -> DeployRequest:  # fmt: skip
+        """A new one, of ann; its file holds `text`. said: also `image` and SPEC_OPTIONS."""
         self.asked += 1
+        image = said.pop("image", DEBIAN)
         source = self.tree({"web.py": text})
-        more = {name: said.pop(name) for name in ("secrets", "env") if name in said}
-        spec = ServerSpec(server, Entry("web", "Web", "web.py"), DEBIAN, port=8000, **more)
+        more = {name: said.pop(name) for name in SPEC_OPTIONS if name in said}
+        spec = ServerSpec(server, Entry("web", "Web", "web.py"), image, port=8000, **more)
         manifest = AppManifest("shop", (spec,), source)
-        request = DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
-        return (await self.watch(self.publisher.deploy(request, True)))[-1].data
+        return DeployRequest(manifest, strategy, "main", f"r{self.asked}", "ann", **said)
 
     def tree(self, files: dict[str, str]) -> str:
         """The digest of a tree of these texts, all of it uploaded."""
@@ -142,6 +151,10 @@ class Plant:
     def rows(self) -> list[DeploymentRow]:
         """Newest first."""
         return self.history.history(self.app().app_id)
+
+
+Story = Callable[[Plant], Awaitable[None]]
+Play = Callable[..., None]  # the fixture: takes a story, and the options of `running`
 
 
 @asynccontextmanager

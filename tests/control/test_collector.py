@@ -6,17 +6,19 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from homeport.control.builds import Builds
 from homeport.control.collector import Collector
 from homeport.control.stock import Stores
 from homeport.core.model import Strategy
 from homeport.errors import NotFoundError
 from homeport.images import chain
-from homeport.manifest.schema import ImageRecipe, SecretRef
+from homeport.manifest.schema import ImageRecipe, ImageStep, SecretRef
+from homeport.manifest.tree import Tree
 from homeport.ports import Image
 from homeport.settings import Settings
 from homeport.testing.images import FakeImages
@@ -66,6 +68,7 @@ class House:
             self.images,
             self.root / "guest/now",
             self.plant.secrets,
+            parts.preparing,
         )
         found = await Collector(stores).collect("ann", dry_run=dry_run)
         return {str(kind["kind"]): int(kind["count"]) for kind in found["kinds"] if kind["count"]}  # type: ignore[attr-defined]  # JSON
@@ -257,5 +260,73 @@ def test_it_is_written_down_who_collected_what(tmp_path: Path) -> None:
                 query = "SELECT actor, body FROM records WHERE kind = 'garbage.collected'"
                 ((actor, body),) = connection.exec_driver_sql(query).all()
             assert (actor, '"counts":{"blobs":1}' in body) == ("ann", True)
+
+    asyncio.run(story())
+
+
+class Shelf(StoredImages):
+    def build_of(self, recipe: ImageRecipe) -> str:
+        return "im-1"
+
+
+def building(it: House, images: FakeImages) -> tuple[ImageRecipe, SecretRef]:
+    """An image that takes for ever, with what it is built with laid out."""
+    context = it.plant.tree({"requirements.txt": "flask"})
+    it.plant.publisher.sources.materialise(it.plant.publisher.trees.get(context))
+    values = SecretRef(it.plant.secrets.keep({"A": "1"}, "main", "ann", dry_run=False))
+    recipe = ImageRecipe(steps=(ImageStep("run_commands", ("RUN a",), (context,), secrets=(values,)),))
+    images.held.add(recipe)
+    return recipe, values
+
+
+async def collected_while(it: House, images: FakeImages, work: Coroutine[object, object, object]) -> dict[str, int]:
+    """What goes during the work, though nothing was used for longer than anybody waits; at its end all of it can go."""
+    under_way = asyncio.create_task(work)
+    await until(lambda: bool(images._turn))  # it is being built
+    it.age()
+    during = await it.collect()
+    under_way.cancel()
+    await asyncio.gather(under_way, return_exceptions=True)
+    it.age()
+    assert {"blobs", "sources", "secrets"} <= (await it.collect(dry_run=True)).keys()
+    return during
+
+
+def test_what_a_deploy_needs_stays_however_long_its_build_takes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            images = it.plant.images
+            recipe, values = building(it, images)
+            assert await collected_while(it, images, it.plant.deploy("one", image=recipe, secrets=(values,))) == {}
+
+    asyncio.run(story())
+
+
+def test_what_an_image_is_built_with_stays_until_it_is_built(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path) as it:
+            images = Shelf()
+            recipe, _ = building(it, images)
+            builds = Builds(images, it.plant.publisher.preparing)  # type: ignore[arg-type]  # it lacks what isn't asked for
+            assert await collected_while(it, images, it.plant.watch(builds.build(recipe, None, "ann"))) == {}
+
+    asyncio.run(story())
+
+
+def test_what_an_old_version_needs_stays_while_it_is_brought_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, versions_kept=1) as it:
+            await it.plant.deploy("one", strategy=Strategy.RECREATE)
+            await it.plant.deploy("two", strategy=Strategy.RECREATE)
+            lay_out = it.plant.publisher.sources.materialise
+
+            def collect_first(tree: Tree) -> Path:
+                it.age()
+                assert asyncio.run_coroutine_threadsafe(it.collect(), loop).result(10) == {}
+                return lay_out(tree)
+
+            loop = asyncio.get_running_loop()
+            it.plant.publisher.sources.materialise = collect_first  # type: ignore[method-assign]  # the last step before it
+            assert (await it.plant.rollback(1))[-1].data["state"] == "live"
 
     asyncio.run(story())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from homeport.control.dispatch import Dispatch
 from homeport.core import ids
 from homeport.core.actions import SetRoutes, StartContainer, StopContainer
@@ -51,9 +53,9 @@ def make(effects: Effects, told: list[Fact]) -> Dispatch:
 
 
 async def turns() -> None:
-    """Lets everything run that can: nothing here waits for anything but its turn, or the router's first pause."""
+    """Lets everything run that can: nothing here waits for anything but its turn."""
     for _ in range(50):
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0)
 
 
 def test_a_container_is_stopped_only_after_the_router_let_go_of_it() -> None:
@@ -71,7 +73,9 @@ def test_a_container_is_stopped_only_after_the_router_let_go_of_it() -> None:
     asyncio.run(story())
 
 
-def test_routes_that_could_not_be_applied_are_tried_again() -> None:
+def test_routes_that_could_not_be_applied_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.control.dispatch.RETRY_S", (0,))
+
     async def story() -> None:
         effects = Effects()
         effects.router_answers.set()

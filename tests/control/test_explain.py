@@ -100,3 +100,9 @@ def test_the_most_that_is_written_down_of_a_server_without_a_target() -> None:
     lines = told(Service("fu-1", "web", load=Load(peaks=(Peak(NOW_MS, 1),))), plain)["lines"]
     assert "In flight now: 0 on average; no target_concurrency is set, so one serves them all." in lines
     assert lines[-1] == "If nothing is in flight from now on, it goes down to 0 in 1 min (scaledown_window 60 s)."
+
+
+def test_containers_that_stay_for_their_sessions_are_said_to() -> None:
+    service = Service("fu-1", "web", count=1)
+    answer = told(service, replace(SPEC, sessions_max=10), containers=containers(*[ContainerState.READY] * 3))
+    assert "2 containers more stay until the sessions there have ended." in answer["lines"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,21 +12,7 @@ from homeport.errors import InvalidError
 from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, ServerSpec, TreeMount
 from homeport.ports import Bind
 
-from .plant import Plant, running
-
-Play = Callable[[Callable[[Plant], Awaitable[None]]], None]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    def run(story: Callable[[Plant], Awaitable[None]]) -> None:
-        async def told() -> None:
-            async with running(tmp_path) as plant:
-                await story(plant)
-
-        asyncio.run(told())
-
-    return run
+from .plant import Plant, Play
 
 
 def request(source: str, *mounts: TreeMount) -> DeployRequest:

@@ -23,6 +23,7 @@ from homeport.errors import NotFoundError
 from homeport.manifest.schema import AppManifest, Entry, ServerSpec
 from homeport.store.history import AppRow
 
+from .people import People
 from .plant import DEBIAN, Plant, running
 from .waiting import until
 
@@ -30,7 +31,9 @@ from .waiting import until
 def platform_of(plant: Plant) -> Platform:
     """As far as look-ups go."""
     seen = SimpleNamespace(traffic=SimpleNamespace())
-    parts = SimpleNamespace(publisher=plant.publisher, history=plant.history, router=None, audit=None, seen=seen)
+    parts = SimpleNamespace(
+        publisher=plant.publisher, history=plant.history, router=None, audit=None, seen=seen, members=People(plant).members
+    )
     parts.settings = plant.publisher.settings
     return Platform(cast("Any", parts))
 

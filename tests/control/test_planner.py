@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,21 +14,7 @@ from homeport.errors import ConflictError, InvalidError
 from homeport.manifest.schema import AppManifest, Entry, ImageRecipe, Resources, ServerSpec
 from homeport.manifest.tree import File, Tree
 
-from .plant import Plant, running
-
-Play = Callable[[Callable[[Plant], Awaitable[None]]], None]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    def run(story: Callable[[Plant], Awaitable[None]]) -> None:
-        async def told() -> None:
-            async with running(tmp_path) as plant:
-                await story(plant)
-
-        asyncio.run(told())
-
-    return run
+from .plant import Plant, Play
 
 
 def asked(name: str = "shop", server: str = "web", digest: str = "b" * 64) -> DeployRequest:

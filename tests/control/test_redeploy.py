@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from homeport.control.redeploy import Redeployer
 from homeport.core.model import Strategy
-from homeport.errors import InvalidError, NotFoundError
+from homeport.errors import ConflictError, InvalidError, NotFoundError
+from homeport.manifest.schema import SecretRef
 from homeport.ports import Image
 from homeport.store.manifests import Manifests
 from homeport.store.trees import Trees
 
-from .plant import Plant, running
+from .plant import Plant, Play
 from .waiting import until
 
 COMMIT: dict[str, object] = {"vcs": "git", "commit_hash": "a" * 40, "dirty": False}
-Story = Callable[[Plant], Awaitable[None]]
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    def run(story: Story, **options: Any) -> None:
-        async def told() -> None:
-            async with running(tmp_path, **options) as plant:
-                await story(plant)
-
-        asyncio.run(told())
-
-    return run
-
-
-def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Callable[..., None]) -> None:
+def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_actor(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one", tag="first", client_version="0.1", commit=COMMIT)
         await plant.deploy("two", tag="second", client_version="0.2")
@@ -55,7 +39,7 @@ def test_a_rollback_is_a_new_version_with_everything_of_the_old_one_but_its_acto
     play(story)
 
 
-def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., None]) -> None:
+def test_a_rollover_repeats_what_is_live_in_new_containers(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one", tag="first")
         (old,) = plant.engine.containers
@@ -70,7 +54,7 @@ def test_a_rollover_repeats_what_is_live_in_new_containers(play: Callable[..., N
     play(story)
 
 
-def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]) -> None:
+def test_the_same_request_again_is_the_same_deployment(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.rollover(request_id="again")
@@ -81,7 +65,7 @@ def test_the_same_request_again_is_the_same_deployment(play: Callable[..., None]
     play(story)
 
 
-def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., None]) -> None:
+def test_a_stopped_app_is_refused_in_the_documents_words(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -93,7 +77,7 @@ def test_a_stopped_app_is_refused_in_the_documents_words(play: Callable[..., Non
     play(story)
 
 
-def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Callable[..., None]) -> None:
+def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -111,7 +95,57 @@ def test_an_app_that_is_stopped_while_its_rollback_begins_is_refused_too(play: C
     play(story)
 
 
-def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]) -> None:
+@pytest.mark.parametrize(("verb", "before"), [("rollover", ["one"]), ("rollback", ["zero", "one"])])
+def test_what_is_published_meanwhile_is_what_a_rollover_repeats_and_a_rollback_steps_back_from(
+    play: Play, verb: str, before: list[str]
+) -> None:
+    async def story(plant: Plant) -> None:
+        for text in before:
+            await plant.deploy(text)
+        find = plant.images.find
+
+        async def somebody_deploys(image_id: str) -> Image | None:
+            plant.images.find = find  # type: ignore[method-assign]  # once
+            await plant.deploy("two")
+            return await find(image_id)
+
+        plant.images.find = somebody_deploys  # type: ignore[method-assign]  # between the choice and the decision
+        events = await getattr(plant, verb)()
+        published = next(e.data for e in events if e.name == "published")
+        assert published["rollback_version"] == 2
+
+    play(story)
+
+
+def test_a_rollover_between_deployments_that_never_stop_gives_up(play: Play) -> None:
+    async def story(plant: Plant) -> None:
+        await plant.deploy("v1")
+        find = plant.images.find
+
+        async def somebody_deploys(image_id: str) -> Image | None:
+            await plant.deploy(f"v{len(plant.rows()) + 1}")
+            return await find(image_id)
+
+        plant.images.find = somebody_deploys  # type: ignore[method-assign]  # between the choice and the decision
+        with pytest.raises(ConflictError, match="'shop' was deployed again each time"):
+            await plant.rollover()
+        assert {row.type for row in plant.rows()} == {"standard"}
+
+    play(story)
+
+
+def test_values_that_are_gone_are_named_before_anything_changes(play: Play) -> None:
+    async def story(plant: Plant) -> None:
+        values = plant.secrets.keep({"A": "1"}, "main", "ann", dry_run=False)
+        await plant.deploy("one", secrets=(SecretRef(values),))
+        await plant.deploy("two")
+        assert plant.secrets.drop(values, plant.clock.now_ms() + 1)
+        assert (await plant.refused(1)).message.startswith("A Secret that was made from values is not there")
+
+    play(story)
+
+
+def test_what_is_gone_is_named_before_anything_changes(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -128,7 +162,7 @@ def test_what_is_gone_is_named_before_anything_changes(play: Callable[..., None]
     play(story)
 
 
-def test_history_says_to_which_versions_there_is_a_way_back(play: Callable[..., None]) -> None:  # 1.5.7, 1.7.8
+def test_history_says_to_which_versions_there_is_a_way_back(play: Play) -> None:  # 1.5.7, 1.7.8
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -147,7 +181,7 @@ def test_history_says_to_which_versions_there_is_a_way_back(play: Callable[..., 
     play(story)
 
 
-def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., None]) -> None:
+def test_an_image_that_is_gone_is_not_built_again_but_named(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         await plant.deploy("two")
@@ -160,7 +194,7 @@ def test_an_image_that_is_gone_is_not_built_again_but_named(play: Callable[..., 
     play(story)
 
 
-def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., None]) -> None:
+def test_recreate_waits_for_the_old_containers_and_says_so(play: Play) -> None:
     async def story(plant: Plant) -> None:
         await plant.deploy("one")
         events = await plant.rollover(strategy=Strategy.RECREATE)
@@ -171,7 +205,7 @@ def test_recreate_waits_for_the_old_containers_and_says_so(play: Callable[..., N
     play(story)
 
 
-def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[..., None]) -> None:
+def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Play) -> None:
     async def story(plant: Plant) -> None:
         plant.publisher = replace(plant.publisher, recreate_wait_s=0)
         await plant.deploy("one")
@@ -181,7 +215,7 @@ def test_recreate_does_not_wait_for_ever_and_counts_what_is_left(play: Callable[
     play(story, obedient=False)
 
 
-def test_a_first_deploy_with_recreate_ends_nothing(play: Callable[..., None]) -> None:
+def test_a_first_deploy_with_recreate_ends_nothing(play: Play) -> None:
     async def story(plant: Plant) -> None:
         settled = await plant.deploy("one", strategy=Strategy.RECREATE)
         assert (settled["state"], settled["containers_left"]) == ("live", 0)

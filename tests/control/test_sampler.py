@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,12 +12,18 @@ import pytest
 from homeport.control import sampler
 from homeport.control.loop import ControlLoop
 from homeport.core.facts import DemandSeen, Fact, LoadSampled
-from homeport.core.model import App, Busy, Container, World
-from homeport.core.states import AppState, ContainerState
+from homeport.core.model import App, Busy, Container, Deployment, Service, ServiceSpec, Strategy, World
+from homeport.core.states import AppState, ContainerState, DeploymentState
 from homeport.router.events import EmptyPool
 
+from .test_traffic import record
+
 READY = Container("ta-1", "fu-1", 1, ContainerState.READY, 0, 0)
-APP = App("ap-1", "main", "shop", AppState.DEPLOYED, 0, containers=(READY,))
+ROOM = Container("ta-2", "fu-2", 1, ContainerState.READY, 0, 0)
+SPECS = (ServiceSpec("rooms", "r", sessions_max=10), ServiceSpec("web", "w"))
+LIVE = Deployment(1, "digest", SPECS, Strategy.ROLLING, DeploymentState.LIVE, "r", 0)
+SERVICES = (Service("fu-1", "web"), Service("fu-2", "rooms"))
+APP = App("ap-1", "main", "shop", AppState.DEPLOYED, 0, 1, SERVICES, (LIVE,), (READY, ROOM))
 
 
 @dataclass
@@ -86,3 +93,22 @@ def test_demand_is_passed_on_as_it_comes() -> None:
         return loop.told.get_nowait()
 
     assert asyncio.run(passed_on()) == DemandSeen("ap-1", "fu-1", 7)
+
+
+def test_requests_of_a_session_are_no_load_beside_it() -> None:
+    """Ten sessions that ask in turn are ten, as many requests as they may be (semantics 2.5.1)."""
+
+    async def looked() -> LoadSampled:
+        loop = Loop()
+        looking = sampler.Sampler(cast(ControlLoop, loop), Router([{"ta-2": 10}]))
+        at_ms = time.time_ns() // 1_000_000
+        looking.on_request([record("fu-2", at_ms, container="ta-2"), record("fu-1", at_ms, container="ta-1")] * 50)
+        running = asyncio.create_task(looking.run())
+        try:
+            return cast(LoadSampled, await asyncio.wait_for(loop.told.get(), 10))
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    web, rooms = asyncio.run(looked()).loads
+    assert (web.service_id, rooms.service_id, rooms.in_flight_centi) == ("fu-1", "fu-2", 500)

@@ -103,7 +103,7 @@ def test_buckets_are_aligned_and_null_where_nothing_was_measured() -> None:
     tally.add(200, 10, 1, 1)
     tally.add(503, 0, 1, 1)
     since_ms, until_ms = 10 * HOUR_MS, 10 * HOUR_MS + 150_000
-    samples, minutes = [Sample(since_ms, MINUTE_MS, usage)], [Minute(since_ms + MINUTE_MS, "ta-1", tally)]
+    samples, minutes = [Sample(since_ms, usage)], [Minute(since_ms + MINUTE_MS, "ta-1", tally)]
     found = series.buckets(since_ms, until_ms, MINUTE_MS, minutes, samples)
     cpu = series.export("cpu", found)[0]
     assert cpu["points"] == [

@@ -18,7 +18,7 @@ from homeport.core.facts import (
 )
 from homeport.core.model import Strategy
 from homeport.core.retire import FAILED_PROBES_MAX
-from homeport.core.rollout import REDEPLOY_GRACE_MS
+from homeport.core.rollout import GRACE_MS
 from homeport.core.states import AppState, ContainerState, DeploymentState
 
 from .platform import Platform, spec
@@ -87,7 +87,7 @@ def test_without_a_grace_period_a_redeploy_still_lets_requests_finish(platform: 
     platform.live("one")
     platform.deploy("two")
     platform.boot(platform.in_state(ContainerState.STARTING)[0])
-    platform.later(REDEPLOY_GRACE_MS - 1)
+    platform.later(GRACE_MS - 1)
     assert platform.stopped() == []
 
 

@@ -19,7 +19,7 @@ from homeport.core.facts import (
 )
 from homeport.core.model import Strategy
 from homeport.core.place import NO_ROOM, ROOM_WAIT_MS
-from homeport.core.rollout import REDEPLOY_GRACE_MS
+from homeport.core.rollout import GRACE_MS
 from homeport.core.states import ContainerState
 
 from .platform import Platform, spec
@@ -101,7 +101,7 @@ def test_a_failed_version_gives_way_where_there_is_no_room_for_both(platform: Pl
         platform.later(60_000)
         platform.exit(platform.in_state(ContainerState.STARTING)[0])
     assert (platform.states(1), platform.states(2)) == (["pending"], ["draining"])
-    platform.later(REDEPLOY_GRACE_MS)
+    platform.later(GRACE_MS)
     platform.exit(platform.in_state(ContainerState.STOPPING)[0], ExitReason.STOPPED, 0)
     assert platform.states(1) == ["starting"]
 

@@ -236,3 +236,16 @@ def test_windows_are_bounded_in_what_they_remember() -> None:
         service = scale.loaded(service, settings, load, second * SECOND)
         service = scale.lowered(service, settings, LoadSeen(1, second * SECOND), second * SECOND)
     assert len(service.load.peaks) <= scale.PARTS + 2
+
+
+@pytest.mark.parametrize(("exit_grace_ms", "drains_ms"), [(0, 10_000), (60_000, 60_000), (1, 1)])
+def test_who_is_scaled_down_drains_for_its_grace_period_or_ten_seconds(exit_grace_ms: int, drains_ms: int) -> None:
+    town = Town(target_concurrency_centi=100, scaledown_window_s=5, exit_grace_ms=exit_grace_ms)
+    town.load(3)
+    town.load(*[2] * 6)
+    (draining,) = town.in_state(ContainerState.DRAINING)
+    assert draining.deadline_ms == draining.since_ms + drains_ms
+    town.later(drains_ms - 1 - (town.now_ms - draining.since_ms))
+    assert town.stopped() == []
+    town.later(1)
+    assert town.stopped() == [draining.container_id]

@@ -11,6 +11,7 @@ import pytest
 
 from homeport.daemon import preflight, probes
 from homeport.daemon.preflight import Check, Plan
+from homeport.settings import Settings
 from homeport.store.datadir import MARKER
 
 MISSING = [
@@ -43,7 +44,7 @@ def by_name(found: list[Check]) -> dict[str, Check]:
 
 @pytest.mark.usefixtures("healthy")
 def test_a_bare_machine_is_told_one_line_for_all_packages(tmp_path: Path) -> None:
-    found = preflight.checks(Plan(tmp_path / "new"))
+    found = preflight.checks(Plan(Settings(tmp_path / "new")))
     assert "apt-get install -y buildah crun mmdebstrap nftables" in preflight.commands(found)
     assert "✗ crun" in preflight.render(found)
 
@@ -75,7 +76,7 @@ def test_the_json_form_says_whether_all_is_well() -> None:
 )
 def test_an_old_crun_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str | None, ok: bool) -> None:
     monkeypatch.setattr(probes, "first_line", lambda argv: said if argv[0] == "crun" else None)
-    assert by_name(preflight.checks(Plan(tmp_path, running=True)))["crun"].ok is ok
+    assert by_name(preflight.checks(Plan(Settings(tmp_path), running=True)))["crun"].ok is ok
 
 
 @pytest.mark.parametrize(("version", "ok"), [("2.8.25-1b2c", True), ("2.6.12-1+deb12u2", False), ("3.0.1", False)])
@@ -85,7 +86,7 @@ def test_only_the_haproxy_series_that_was_tested_is_accepted(
     monkeypatch.setattr(
         probes, "first_line", lambda argv: f"HAProxy version {version} 2026/01/01" if argv[-1] == "-v" else None
     )
-    check = by_name(preflight.checks(Plan(tmp_path, running=True)))["HAProxy"]
+    check = by_name(preflight.checks(Plan(Settings(tmp_path), running=True)))["HAProxy"]
     assert check.ok is ok
     assert ("Debian 12" in check.found) is version.startswith("2.6")
 
@@ -93,7 +94,7 @@ def test_only_the_haproxy_series_that_was_tested_is_accepted(
 @pytest.mark.usefixtures("healthy")
 def test_a_data_dir_is_ours_new_or_empty_and_nothing_else(tmp_path: Path) -> None:
     def verdict(path: Path) -> bool:
-        return by_name(preflight.checks(Plan(path)))["data dir"].ok
+        return by_name(preflight.checks(Plan(Settings(path))))["data dir"].ok
 
     assert verdict(tmp_path / "new")
     assert verdict(tmp_path)
@@ -107,16 +108,27 @@ def test_a_data_dir_is_ours_new_or_empty_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_a_taken_port_is_refused_unless_it_is_ours(taken: int, tmp_path: Path) -> None:
-    stranger = by_name(preflight.checks(Plan(tmp_path, api_port=taken)))["API port"]
+    settings = Settings(tmp_path, api_port=taken)
+    stranger = by_name(preflight.checks(Plan(settings)))["API port"]
     assert not stranger.ok
     assert f"sport = :{taken}" in stranger.fix
-    assert by_name(preflight.checks(Plan(tmp_path, api_port=taken, running=True)))["API port"].ok
+    assert by_name(preflight.checks(Plan(settings, running=True)))["API port"].ok
+
+
+def test_a_port_is_looked_at_on_the_address_that_it_is_to_be_used_on(taken: int, tmp_path: Path) -> None:
+    def verdicts(address: str) -> dict[str, bool]:
+        ports = {"api_port": taken, "http_port": taken, "https_port": taken}
+        settings = Settings(tmp_path, api_bind=address, http_bind=address, tls_cert="/cert.pem", **ports)
+        return {name: check.ok for name, check in by_name(preflight.checks(Plan(settings))).items() if "port" in name}
+
+    assert verdicts("127.0.0.2") == {"API port": True, "HTTP port": True, "HTTPS port": True}
+    assert verdicts("0.0.0.0") == {"API port": False, "HTTP port": False, "HTTPS port": False}
 
 
 @pytest.mark.parametrize(("free", "ok"), [((2 << 30) - 1, False), (2 << 30, True)])
 def test_a_full_disk_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, ok: bool) -> None:
     monkeypatch.setattr(probes, "free_bytes", lambda _: free)
-    assert by_name(preflight.checks(Plan(tmp_path, running=True)))["disk"].ok is ok
+    assert by_name(preflight.checks(Plan(Settings(tmp_path), running=True)))["disk"].ok is ok
 
 
 def test_cgroups_are_found_in_version_1_version_2_and_both(tmp_path: Path) -> None:
@@ -130,7 +142,7 @@ def test_cgroups_are_found_in_version_1_version_2_and_both(tmp_path: Path) -> No
 
 @pytest.mark.host
 def test_this_machine_passes_and_nothing_is_left_in_the_data_dir(tmp_path: Path) -> None:
-    found = preflight.checks(Plan(tmp_path, api_port=0, http_port=0))
+    found = preflight.checks(Plan(Settings(tmp_path, api_port=0, http_port=0)))
     assert [check for check in found if not check.ok] == []
     assert list(tmp_path.iterdir()) == []
 

@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from free_ports import free_ports
 from homeport.client import config
 from homeport.client.http import Client
 from homeport.spawner.subnet import instance_tag
@@ -216,9 +216,9 @@ class Box:
         wait_until(answers, f"{text!r} from {url}")
 
     @contextmanager
-    def held(self, app: str, url: str) -> Iterator[HeldRequest]:
-        """A request that is inside the App's container, which keeps it until it is let go."""
-        container = self.container(app)["container_id"]
+    def held(self, app: str, url: str, container: str = "") -> Iterator[HeldRequest]:
+        """A request that is inside the App's container, or the one named, which keeps it until it is let go."""
+        container = container or self.container(app)["container_id"]
         held = HeldRequest(self, container)
         asking = threading.Thread(target=held.ask, args=(url,), daemon=True)
         asking.start()
@@ -372,12 +372,3 @@ def processes_naming(text: str) -> dict[int, str]:
         if text in command and int(path.parent.name) != os.getpid():
             found[int(path.parent.name)] = command
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now; all are held until the last is chosen, so they differ."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from e2e_harness import Answer, Box, Done, free_ports
+from e2e_harness import Answer, Box, Done
 from e2e_sources import server
+
+from free_ports import free_ports
 
 ROOMY_BYTES = 3 << 30
 NO_ID = "ap-" + "0" * 22

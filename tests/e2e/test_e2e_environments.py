@@ -83,11 +83,12 @@ def test_a_stop_needs_a_yes_and_its_url_answers_404_in_words_ever_after(own: Box
     url = own.deploy("ends", server("ends"))
     done = own.run("app", "stop", "ends")
     assert (done.code, own.get(url).status) == (1, 200)
-    assert done.out == (
+    assert done.out == ""
+    assert done.err == (
         "Are you sure you want to stop App 'ends' in the 'main' environment?\n"
         "This will immediately terminate 1 running container(s).\n"
+        "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.\n"
     )
-    assert done.err == "Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.\n"
     assert own.ok("app", "stop", "ends", "--yes") == "✓ App 'ends' is stopped. 1 container ended.\n"
     assert own.containers("ends") == []
     gone = own.get(url)

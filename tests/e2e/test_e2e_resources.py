@@ -9,13 +9,6 @@ from pathlib import Path
 from e2e_harness import Box, wait_until
 from e2e_sources import server
 
-BURN = """
-import time
-end = time.monotonic() + 1
-while time.monotonic() < end: pass
-print(time.process_time())
-"""
-
 
 def limits(box: Box, container_id: str) -> tuple[float | None, int | None]:
     """Cores and bytes that the kernel holds the container to; None is no limit."""
@@ -46,8 +39,6 @@ def test_a_pair_is_a_hard_limit_and_a_number_is_none(box: Box) -> None:
     cores, memory = limits(box, box.container("free")["container_id"])
     assert cores is None or cores > 1
     assert memory is None or memory > 256 << 20
-    used_s = float(box.inside("bound", BURN).out)
-    assert used_s < 0.5, "a tenth of a core, and what it may take in advance"
 
 
 def test_what_does_not_fit_waits_and_says_why_until_there_is_room(box: Box) -> None:

@@ -116,6 +116,22 @@ def test_a_request_that_goes_on_keeps_its_container(box: Box) -> None:
     wait_until(lambda: not box.containers("held"), "nothing to be left")
 
 
+def test_a_container_that_the_autoscaler_takes_finishes_what_it_has(box: Box) -> None:
+    """Check 11.29. The newest of two that are equally busy; no new request reaches it."""
+    url = box.deploy("shrunk", server("shrunk", options="exit_grace_period=20"))
+    with box.held("shrunk", url) as first:
+        box.ok("server", "autoscaler", "update", "shrunk/Server", "--min-containers", "2")
+        wait_until(lambda: count(box, "shrunk") == 2, "the second container")
+        (second,) = {c["container_id"] for c in box.containers("shrunk")} - {first.container_id}
+        with box.held("shrunk", url, second) as held:
+            box.ok("server", "autoscaler", "update", "shrunk/Server", "--min-containers", "1")
+            wait_until(lambda: count(box, "shrunk", "draining") == 1, "the autoscaler to take it")
+            assert {box.get(url, "/who").text for _ in range(20)} == {first.container_id}
+            assert held.let_go() == Answer(200, "one")
+        assert "no longer wanted" in wait_until(lambda: box.ending("shrunk", second), "its end")["reason"]
+        assert first.let_go() == Answer(200, "one")
+
+
 def test_a_cap_of_one_leaves_a_gap_in_a_rolling_redeploy_and_no_crash(box: Box) -> None:
     """Check 11.37."""
     url = box.deploy("only", server("only", "one", options="max_containers=1"))

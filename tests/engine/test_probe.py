@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
+import pytest
+
+from homeport.engine import sockdiag
 from homeport.engine.probe import Boots, Health, connects
 
 
@@ -52,7 +56,7 @@ def test_every_failure_and_the_first_success_after_one_are_told() -> None:
     told: list[tuple[str, bool]] = []
     health = Health(lambda container_id, healthy: told.append((container_id, healthy)))
     address = closed_port()
-    health.add("ta-1", address)
+    health.add("ta-1", address, os.getpid())
     target = [("ta-1", address)]
 
     async def scenario() -> None:
@@ -67,11 +71,28 @@ def test_every_failure_and_the_first_success_after_one_are_told() -> None:
     assert told == [("ta-1", False), ("ta-1", False), ("ta-1", True)]
 
 
+def test_a_healthy_program_hears_nothing_of_its_checks() -> None:
+    server, address = opened()
+    health = Health(lambda container_id, healthy: None)
+    health.add("ta-1", address, os.getpid())
+    with server:
+        server.setblocking(False)
+        asyncio.run(health.check([("ta-1", address)]))
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    health.close()
+
+
+def test_where_the_kernel_cannot_be_asked_connections_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockdiag, "supported", lambda: False)
+    test_every_failure_and_the_first_success_after_one_are_told()
+
+
 def test_a_container_that_was_removed_meanwhile_is_not_told() -> None:
     told: list[tuple[str, bool]] = []
     health = Health(lambda container_id, healthy: told.append((container_id, healthy)))
     address = closed_port()
-    health.add("ta-1", address)
+    health.add("ta-1", address, os.getpid())
     health.remove("ta-1")
     asyncio.run(health.check([("ta-1", address)]))
     assert told == []

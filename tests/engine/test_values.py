@@ -91,10 +91,13 @@ def test_a_start_spec_has_everything_in_the_spawners_words() -> None:
         "cpu_limit_milli": None,
         "memory_mib": 256,
         "memory_limit_mib": 512,
+        "disk_mib": None,
         "stop_after_ms": 30_000,
         "backend": "crun",
         "base_layers": 0,
         "snapshot": "",
         "gpus": None,
     }
+    small = replace(spec, resources=replace(spec.resources, ephemeral_disk_mib=64))
+    assert start_spec(small)["disk_mib"] == 64
     assert start_spec(replace(spec, gpus=Gpus("T4", 2)))["gpus"] == {"model": "T4", "count": 2}

@@ -196,12 +196,20 @@ def test_forgetting_asks_the_spawner_only_about_what_is_on_disk_and_ended(spawne
     play(spawner, scenario)
 
 
-def test_files_that_a_power_cut_damaged_count_as_missing_and_are_named(spawner: Spawner) -> None:
+@pytest.mark.parametrize("name", ["state", "spec", "exit", "stop"])
+def test_a_file_that_a_power_cut_damaged_counts_as_missing_and_is_told_once(
+    spawner: Spawner, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     spawner.container("ta-1", ME, ME)
-    (spawner.containers / "ta-1" / "state.json").write_text("{")
-    record = ContainerFiles(str(spawner.containers.parent)).read("ta-1")
+    damaged = spawner.containers / "ta-1" / f"{name}.json"
+    damaged.write_text("{")
+    files = ContainerFiles(str(spawner.containers.parent))
+    record = files.read("ta-1")
     assert record is not None
-    assert (record.shim, record.damaged) == (None, ("state.json",))
+    assert (record.shim is None, record.exit, record.stop_asked) == (name == "state", None, False)
+    assert files.read("ta-1") == record
+    (said,) = caplog.messages
+    assert said.startswith(f"{damaged} can't be understood")
 
 
 def _spec(container_id: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +9,14 @@ from pathlib import Path
 import pytest
 from spawner_harness import SpawnerHarness
 
+from lacking import lacking
+
 
 @pytest.fixture
 def spawner(tmp_path: Path) -> Iterator[SpawnerHarness]:
     """A running spawner on a data directory of its own; whatever the test left is ended and removed."""
-    if os.geteuid() != 0 or not shutil.which("crun"):
-        pytest.skip("needs root and crun")
+    if not shutil.which("crun"):
+        lacking("needs crun")
     harness = SpawnerHarness(str(tmp_path / "data"))
     harness.up()
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,9 @@ def tried(flags): return libc.unshare(flags), ctypes.get_errno()
     spawner.guest("it", rootfs, program, "snapshot")
     spawner.wait_for_line("it", "[")
     assert ("o", "[[(-1, 1), (-1, 1), -1], (-1, 1)]") in spawner.log("it")
+    pid = spawner.state("it")["init_pid"]
+    read = ["nsenter", f"--user=/proc/{pid}/ns/user", "cat", "/proc/sys/user/max_user_namespaces"]
+    assert subprocess.run(read, capture_output=True, check=True).stdout == b"0\n"  # whatever filter it has
 
 
 def test_many_at_once_come_from_it(spawner: SpawnerHarness, rootfs: str) -> None:

@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from free_ports import free_ports
 from homeport.core.routes import Route, Target
 from homeport.router.haproxy import HAProxyRouter
 from homeport.router.records import RequestRecord
@@ -55,7 +56,7 @@ async def until(true: Callable[[], bool], what: str, seconds: float = DEADLINE_S
 class HostileBench:
     def __init__(self, kind: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hp-hostile-", dir="/tmp"))
-        self.port, self.server_port = _free_ports(2)
+        self.port, self.server_port = free_ports(2)
         self.records: list[RequestRecord] = []
         self._server = subprocess.Popen(_command(kind, self.server_port), cwd=APPS, stderr=subprocess.DEVNULL)
         self._router = HAProxyRouter(RouterSettings(self.directory / "r", "127.0.0.1", self.port, slots=4))
@@ -155,13 +156,3 @@ def _listens(port: int) -> bool:
 
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_ports(count: int) -> list[int]:
-    import socket
-
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

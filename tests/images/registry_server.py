@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from lacking import lacking
 
 USER, PASSWORD = "sesame", "sesame-pw"
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuMQ76ciA779KEOznqL87E0eSkoipAlGm\n"
@@ -47,11 +47,11 @@ class Registry:
 
 @contextlib.contextmanager
 def registry(place: Path, *, login: bool) -> Iterator[Registry]:
-    """Skips the test where there is no such program: nothing but these tests needs it."""
+    """`lacking` where there is no such program: nothing but these tests needs it."""
     unpacked = Path(sys.prefix) / "registry/usr/bin/docker-registry"  # by `make test`
     program = str(unpacked) if unpacked.exists() else shutil.which("docker-registry")
     if program is None:
-        pytest.skip("needs Debian's docker-registry: run `make test`, or apt-get install docker-registry")
+        lacking("needs Debian's docker-registry: run `make test`, or apt-get install docker-registry")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     files = place / "files"

@@ -20,6 +20,7 @@ class Stock(Materials):
 
     def __init__(self, place: Path) -> None:
         self.place = place
+        self.syncs = 0
         self.secrets: dict[str, Mapping[str, str]] = {}
         tree = self.make_tree(BUSYBOX)
         shutil.copy2("/bin/busybox", tree / "busybox")
@@ -44,6 +45,9 @@ class Stock(Materials):
         place = self.place / "volumes" / volume_id
         place.mkdir(parents=True, exist_ok=True)
         return place
+
+    def sync_volumes(self) -> None:
+        self.syncs += 1
 
 
 def run(*lines: str) -> ImageStep:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-import os
 import re
 import subprocess
 from dataclasses import replace
@@ -14,8 +14,10 @@ import pytest
 
 from homeport.errors import ImageBuildError, InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.images import BuildahImages, ImageSettings
+from homeport.images.limits import StepLimits
 from homeport.manifest.schema import ImageRecipe, ImageStep, SecretRef, VolumeMount
 from homeport.ports import Image
+from homeport.sdk import local
 
 from .stock import BUSYBOX, INSTALL, SESAME, Stock, run, tiny
 
@@ -45,7 +47,9 @@ class House:
 
     def leftovers(self) -> list[str]:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        dirs = [str(path) for place in ("/dev/shm", "/tmp") for path in Path(place).glob(f"homeport-build-{os.getpid()}-*")]
+        grounds = self.images._storage._grounds
+        cgroups = Path("/sys/fs/cgroup").glob(f"*/homeport-{grounds.limits.tag}")
+        dirs = [str(path) for path in (grounds.disk, grounds.memory, *cgroups) if path.exists()]
         working = json.loads((self.settings.root / "overlay-containers/containers.json").read_text())
         return [
             *dirs,
@@ -96,9 +100,62 @@ def test_a_volume_is_mounted_for_its_step_and_its_content_stays_there(house: Hou
     image = house.build(tiny(step))
     assert (house.stock.volume("vo-1") / "part/file").read_text() == "kept\n"
     assert not {path for path in files(image) if path.startswith("data")}
+    (house.stock.volume("vo-1") / "way-out").symlink_to("/tmp")
+    led_out = replace(step, volumes=(VolumeMount("/data", "vo-1", sub_path="way-out/made"),))
+    with pytest.raises(InvalidError, match="a file or symlink"):
+        house.build(tiny(led_out))
     outside = replace(step, volumes=(VolumeMount("/data", "vo-1", sub_path="../.."),))
     with pytest.raises(InvalidError, match="leads out of it"):
         house.build(tiny(outside))
+
+
+def test_a_steps_processes_and_memory_end_with_its_own_limits(house: House) -> None:
+    """`tail` keeps a line until it ends, and /dev/zero has none."""
+    tag = house.images._storage._grounds.limits.tag
+    house.build(tiny(run("RUN cat /proc/self/cgroup")))
+    assert [line for line in house.said if "pids:" in line and f"/homeport-{tag}/" in line]
+    small = BuildahImages(house.settings, house.stock)
+    small._storage._grounds = replace(small._storage._grounds, limits=StepLimits(tag, memory_mib=64))
+    with pytest.raises(ImageBuildError, match="64 MiB"):
+        asyncio.run(small.ensure(tiny(run("RUN tail /dev/zero")), house.said.append))
+    assert house.leftovers() == []
+
+
+def test_copied_files_and_folders_keep_any_name(house: House, tmp_path: Path) -> None:
+    names = ["a $HOME b", 'it\'s "back\\slash"', "\u2603 [a]*? <<EOF"]
+    (tmp_path / "file").touch()
+    copies: list[ImageStep] = []
+    for name in names:
+        file, folder = local.file(tmp_path / "file", f"/srv/{name}"), local.folder(tmp_path, f"/srv/in {name}", ())
+        layer = local.layer_of("add_local_file", [file, folder])
+        digests = tuple(hashlib.sha256(f"{name}{place}".encode()).hexdigest() for place in range(2))
+        for digest, ((path, _),) in zip(digests, layer.contexts, strict=True):
+            house.stock.make_tree(digest, {path or "inner": name})
+        assert not callable(layer.lines)
+        copies.append(ImageStep(layer.method, layer.lines, digests))
+    image = house.build(tiny(run("RUN mkdir -m 700 /srv"), *copies, run("RUN stat -c %a /srv")))
+    assert house.said[-1] == "700"
+    found = {path.relative_to(top): path for top in map(Path, reversed(image.layers)) for path in top.rglob("srv/**/*")}
+    for name in names:
+        assert found[Path("srv", name)].read_text() == found[Path("srv", f"in {name}", "inner")].read_text() == name
+
+
+def test_a_step_mounts_its_own_files_and_keeps_none(house: House) -> None:
+    digest = "e" * 64
+    house.stock.make_tree(digest, {"wanted.txt": "from the context\n"})
+    line = "RUN --mount=type=bind,source=wanted.txt,target=/wanted cat /wanted && echo $((1<<2))"
+    house.build(tiny(ImageStep("dockerfile_commands", (line,), (digest,)), run("RUN test ! -s /wanted")))
+    assert "from the context" in house.said
+    assert "4" in house.said
+
+
+def test_what_installers_download_is_for_one_build_and_in_no_layer(house: House) -> None:
+    for cache in ("PIP_CACHE_DIR", "UV_CACHE_DIR", "POETRY_CACHE_DIR"):
+        look = f"RUN test ! -e ${cache} && mkdir -p ${cache} && echo there > ${cache}/file"
+        image = house.build(tiny(run(look), run(f"RUN cat ${cache}/file && touch /kept")))
+        assert house.said[-1] == "there"
+        assert {"kept", "run"} >= files(image)
+    assert house.leftovers() == []
 
 
 def test_a_changed_step_is_built_from_there_and_equal_ones_not_at_all(house: House) -> None:
@@ -115,6 +172,15 @@ def test_steps_that_worked_are_not_built_again_after_one_that_failed(house: Hous
     works = run("RUN date +%N > /works")
     with pytest.raises(ImageBuildError, match=r"(?s)im-\w{22} failed\.\n  step 5 of 5: RUN echo why; false .*\n  why\n"):
         house.build(tiny(works, run("RUN echo why; false")))
+    house.build(tiny(works, run("RUN true")))
+    assert [line.partition(": ")[2] for line in house.steps()] == ["RUN true"]
+
+
+def test_steps_that_worked_are_known_after_a_restart_also_if_the_build_failed(house: House) -> None:
+    works = run("RUN date +%N > /works-on")
+    with pytest.raises(ImageBuildError, match="left on device"):
+        house.build(tiny(works, run("RUN echo no space left on device; false")))
+    house.images = BuildahImages(house.settings, house.stock)
     house.build(tiny(works, run("RUN true")))
     assert [line.partition(": ")[2] for line in house.steps()] == ["RUN true"]
 
@@ -209,6 +275,28 @@ def test_a_whole_dockerfile_is_built_with_its_stages_arguments_and_files(house: 
     assert house.said[-1] == "0"
     assert (image.entrypoint, image.command, image.workdir, image.python_version) == (("/bin/sh",), ("-c", "true"), "/w", "")
     assert not house.has_in_storage(SESAME)
+
+
+def test_mounts_of_a_dockerfile_are_of_the_build_and_its_context_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where buildah has caches
+    cache = "--mount=type=cache,id=../../..,target=/c"
+    with pytest.raises(InvalidError, match="without variables, quotes and"):
+        house.build(tiny(run(f"RUN {cache} ls /c")))
+    lines = (
+        "FROM scratch AS made",
+        "COPY busybox /bin/busybox",
+        INSTALL,
+        "RUN --mount=type=bind,source=busybox,target=/it --mount=type=tmpfs,target=/t cmp /it /bin/busybox && ls /t | wc -l",
+        "RUN --mount=type=cache,id=ours,target=/c ln -s / /c/out",
+        "RUN --mount=type=cache,id=ours/out,target=/c echo has $(ls -A /c | wc -l)",
+        "RUN --mount=type=cache,id=ours,target=/c rm /c/out",
+        "RUN --mount=target=/src ! touch /src/new",
+    )
+    file = ImageStep("from_dockerfile", lines, contexts=(BUSYBOX,))
+    house.build(ImageRecipe(base="dockerfile", steps=(file,), cache="ignore"))
+    assert "has 0" in house.said
 
 
 def test_a_shell_is_kept_for_the_steps_that_follow(house: House) -> None:

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from homeport.errors import ImageBuildError, PlatformError
-from homeport.images import runner
+from homeport.images import lines, runner
 from homeport.images.joined import Joined
 from homeport.ports import Progress
 
@@ -47,6 +47,29 @@ def test_a_late_comer_hears_everything_and_gets_the_same_result() -> None:
         assert await asyncio.gather(first, second) == [1, 1]
         assert early == late == ["begun", "done"]
         assert await joined.do("k", work, early.append) == 2
+
+    asyncio.run(story())
+
+
+def test_work_that_says_without_end_is_not_remembered_whole() -> None:
+    async def story() -> None:
+        joined, late, go = Joined[int](), list[str](), asyncio.Event()
+
+        async def talks(progress: Progress) -> int:
+            for number in range(50_000):
+                progress(f"{number:0100}")
+            await go.wait()
+            return 1
+
+        first = asyncio.create_task(joined.do("k", talks, lambda _: None))
+        await turns()
+        second = asyncio.create_task(joined.do("k", talks, late.append))
+        await turns()
+        go.set()
+        assert await asyncio.gather(first, second) == [1, 1]
+        assert "left out" in late[0]
+        assert late[-1] == f"{49_999:0100}"
+        assert sum(map(len, late)) < lines.BYTES_MAX
 
     asyncio.run(story())
 
@@ -111,6 +134,29 @@ def test_cancelling_ends_the_program_and_its_children() -> None:
         asyncio.get_running_loop().add_reader(handle, ended.set)
         await asyncio.wait_for(ended.wait(), 10)
         os.close(handle)
+
+    asyncio.run(story())
+
+
+def test_a_program_that_says_without_end_leaves_turns_to_others() -> None:
+    async def story() -> None:
+        count, lines_in_turn, most = 0, 0, 0
+
+        def heard(_: str) -> None:
+            nonlocal count, lines_in_turn
+            count, lines_in_turn = count + 1, lines_in_turn + 1
+
+        async def others() -> None:
+            nonlocal lines_in_turn, most
+            while True:
+                most, lines_in_turn = max(most, lines_in_turn), 0
+                await asyncio.sleep(0)
+
+        turns_of_others = asyncio.create_task(others())
+        await runner.run(["sh", "-c", "yes | head -n 300000"], heard)
+        turns_of_others.cancel()
+        assert count == 300_000
+        assert most <= runner.CHUNK_BYTES
 
     asyncio.run(story())
 

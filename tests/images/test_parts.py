@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from homeport.errors import ImageBuildError, InvalidError, NotFoundError, ResourceExhaustedError
-from homeport.images import collecting, failures, keptlog, machine, ociruntime, pythons, registry
+from homeport.errors import ImageBuildError, InvalidError, NotFoundError, PlatformError, ResourceExhaustedError
+from homeport.images import buildlog, collecting, failures, keptlog, machine, ociruntime, pythons, registry
 from homeport.images.buildlog import Tail, Tracker
 from homeport.images.collecting import Cached, Limits
 from homeport.images.keptlog import KeptLog
 from homeport.images.layers import Stored
+from homeport.images.limits import StepLimits
 from homeport.images.published import PublishedName, PublishedNames, full_name
 from homeport.images.redact import Redactor
+from homeport.images.workplace import Grounds, sweep, workplace
 
 BUILD = "im-" + "a" * 22
-STEP = {"defaults": {"A": "machine", "B": "machine"}, "env": {"C": "step"}, "mounts": []}
+STEP = {"defaults": {"A": "machine", "B": "machine"}, "caches": {}, "env": {"C": "step"}, "mounts": []}
 
 
 def test_secret_values_vanish_longest_first_and_line_by_line() -> None:
@@ -41,7 +45,7 @@ def test_a_tracker_knows_the_instruction_and_its_layer() -> None:
 
 
 def test_a_failure_has_the_step_its_status_and_its_last_lines() -> None:
-    tail = Tail()
+    tail = Tail(lambda: False)
     tail.begin("3/3: RUN bad")
     for line in ("why", "", 'Error: building at STEP "RUN bad": while running runtime: exit status 2'):
         tail.feed(line)
@@ -49,6 +53,17 @@ def test_a_failure_has_the_step_its_status_and_its_last_lines() -> None:
         "step 3 of 3: RUN bad (exit status 2)",
         "why",
     ]
+
+
+def test_a_full_disk_is_what_the_disk_says_and_not_a_step() -> None:
+    for full in (False, True):
+        tail = Tail(lambda full=full: full)  # type: ignore[misc]  # bound now
+        tail.begin("3/3: RUN bad")
+        tail.feed("dd: No space left on device")
+        tail.feed("cleaning up")
+        assert tail.is_full_disk is full
+    assert buildlog.says_no_space('Error: committing container for step "x": write /a: no space left on device')
+    assert not buildlog.says_no_space('Error: building at STEP "RUN echo no space left on device": exit status 1')
 
 
 def test_errors_are_in_the_words_that_people_know() -> None:
@@ -77,19 +92,87 @@ def test_a_steps_environment_wins_over_the_images_and_the_machines_does_not() ->
     assert made["linux"] == {"namespaces": []}
 
 
+def test_a_line_that_mounts_a_cache_of_its_own_keeps_it() -> None:
+    config = {"process": {"env": ["B=image"]}, "mounts": [{"type": "bind", "destination": "/data/.cached"}]}
+    step = {**STEP, "caches": {"B": "cache", "D": "cache"}}
+    assert ociruntime.configured(config, step)["process"]["env"] == ["A=machine", "B=image", "D=cache", "C=step"]
+    config["mounts"] = [{"type": "bind", "destination": "/root/.cache/pip"}]
+    assert ociruntime.configured(config, step)["process"]["env"] == ["A=machine", "B=image", "C=step"]
+
+
 def test_mount_points_that_were_made_go_again_and_what_was_there_stays(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "link").symlink_to("/etc")
     made = ociruntime.missing(str(tmp_path), "/run/a/b")
-    assert made == [f"{tmp_path}/run/a", f"{tmp_path}/run/a/b"]
-    assert ociruntime.missing(str(tmp_path), "/link/new") == []
+    assert made == ["run/a", "run/a/b"]
+    assert ociruntime.missing(str(tmp_path), "/link/new") == ociruntime.missing(str(tmp_path), "/../new") == []
     (tmp_path / "run/a/b").mkdir(parents=True)
-    ociruntime.tidy(made)
+    ociruntime.tidy(str(tmp_path), made)
     assert list((tmp_path / "run").iterdir()) == []
     (tmp_path / "run/a").mkdir()
     (tmp_path / "run/a/kept").write_text("")
-    ociruntime.tidy(made)
+    ociruntime.tidy(str(tmp_path), made)
     assert (tmp_path / "run/a/kept").exists()
+
+
+def test_a_step_that_puts_a_link_in_the_place_of_a_mount_point_has_nothing_removed_behind_it(tmp_path: Path) -> None:
+    root, host = tmp_path / "root", tmp_path / "host"
+    root.mkdir()
+    (host / "empty").mkdir(parents=True)
+    (host / "file").touch()
+    made = ociruntime.missing(str(root), "/mnt/empty") + ociruntime.missing(str(root), "/mnt/file")
+    (root / "mnt").symlink_to(host)
+    ociruntime.tidy(str(root), made)
+    ociruntime.tidy(str(root), ["../host/empty", "../host/file"])
+    assert {path.name for path in host.iterdir()} == {"empty", "file"}
+
+
+def test_a_folder_is_entered_without_following_anything(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("/tmp")
+    for parts in (["out"], ["out", "made"], [".."], ["a", ".."]):
+        with pytest.raises(NotADirectoryError):
+            ociruntime.enter(str(tmp_path), parts, make=True)
+    with pytest.raises(FileNotFoundError):
+        ociruntime.enter(str(tmp_path), ["b"])
+    folder = ociruntime.enter(str(tmp_path), ["b", "c"], make=True)
+    assert os.readlink(f"/proc/self/fd/{folder}") == f"{tmp_path}/b/c"
+    os.close(folder)
+
+
+def test_no_path_becomes_a_command_of_the_runtime(tmp_path: Path) -> None:
+    """Where there is no such crun, nothing else may have run."""
+    evil = f"{tmp_path}/x';echo INJECTED > {tmp_path}/run;'"
+    (tmp_path / "bin").mkdir()
+    for name in ("crun", "unshare"):
+        (tmp_path / "bin" / name).symlink_to("/bin/true")
+    for verb in ("state", "create", "delete"):
+        text = ociruntime.script("true", evil, True, [evil])
+        subprocess.run(["sh", "-c", text, "sh", verb], env={"PATH": f"{tmp_path}/bin:/bin"}, capture_output=True)
+        assert not (tmp_path / "run").exists()
+
+
+def test_what_others_made_among_the_workplaces_is_neither_used_nor_swept(tmp_path: Path) -> None:
+    def grounds(name: str) -> Grounds:
+        return Grounds(tmp_path / name / "disk", tmp_path / name / "memory", StepLimits("builds-of-this-test"))
+
+    async def use(where: Grounds) -> None:
+        async with workplace(where, []) as place:
+            assert place.private.parent.stat().st_mode & 0o777 == 0o700
+
+    for name in ("open", "link"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "target").mkdir(mode=0o700)
+    (tmp_path / "open/memory").mkdir()
+    (tmp_path / "open/memory").chmod(0o777)
+    (tmp_path / "link/memory").symlink_to(tmp_path / "link/target")
+    for name, left in (("open", "memory/left"), ("link", "target/left")):
+        (tmp_path / name / left).mkdir()
+        with pytest.raises(PlatformError, match="belongs to somebody else"):
+            asyncio.run(use(grounds(name)))
+        asyncio.run(sweep(grounds(name)))
+        assert (tmp_path / name / left).exists()
+    asyncio.run(use(grounds("own")))
+    assert list((tmp_path / "own").iterdir()) == []
 
 
 def test_the_runtime_hides_unified_cgroups_only_where_there_are_two_kinds() -> None:

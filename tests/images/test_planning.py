@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,7 @@ def test_what_gets_into_an_image_is_in_its_digest(other: ImageStep) -> None:
         replace(STEP, force=True),
         replace(STEP, method="other"),
         replace(STEP, secrets=(SecretRef("st-1"),)),
+        replace(STEP, function=replace(FUNCTION, source="b" * 64)),
     ],
 )
 def test_how_it_is_built_is_not(other: ImageStep) -> None:
@@ -62,7 +64,7 @@ def test_how_it_is_built_is_not(other: ImageStep) -> None:
 
 
 def test_a_digest_is_the_same_on_every_machine() -> None:
-    assert chain.of(ImageRecipe(steps=(STEP,))).name == "im-rnfHpKDtVazWKPKOHl8cIL"
+    assert chain.of(ImageRecipe(steps=(STEP,))).name == "im-ADGKb2SZ7iL1qZq8BRNvrq"
 
 
 def test_chains_that_begin_alike_share_links() -> None:
@@ -123,10 +125,30 @@ def test_copy_takes_from_the_steps_own_files_and_add_gets_a_dockerfile_of_its_ow
     assert (second.dockerfile("base"), second.main) == ("FROM base\nADD b.tar /b\n", TREE)
 
 
+def test_a_bind_mount_takes_from_the_steps_own_files_whatever_is_beside_it() -> None:
+    lines = (
+        "RUN --mount=type=bind,source=r.txt,target=/r.txt pip install -r /r.txt",
+        "RUN --mount=target=/all --mount=type=cache,target=/c x --mount=target=/y",
+        "RUN --mount=type=bind,from=context0,target=/a x",
+    )
+    (segment,) = planning.segments([step(*lines, contexts=(TREE,)), step("RUN y")], 0, whole_file=False)
+    name = planning.context_name(TREE)
+    cache = f"--mount=type=cache,target=/c,id=homeport-{hashlib.sha256(b'/c').hexdigest()[:32]}"
+    assert [each.instruction.rest for each in segment.instructions] == [
+        f"--mount=from={name},type=bind,source=r.txt,target=/r.txt,ro pip install -r /r.txt",
+        f"--mount=from={name},type=bind,target=/all,source=.,ro {cache} x --mount=target=/y",
+        f"--mount=type=bind,from={name},target=/a,source=.,ro x",
+        "y",
+    ]
+    (whole,) = planning.segments([step("FROM x", *lines[:1], contexts=(TREE,))], 0, whole_file=True)
+    assert whole.instructions[1].instruction.text == lines[0].replace("target=/r.txt", "target=/r.txt,ro", 1)
+
+
 def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
     text = "# syntax=x\nARG V=3\nFROM python:${V} AS b\nFROM alpine\nUSER no\nRUN a \\\n  # why\n  && b\nEXPOSE 80\n"
     found = [each.text for each in dockerfile.of_file(text)]
-    assert found == ["ARG V=3", "FROM python:${V} AS b", "FROM docker.io/library/alpine:latest", "RUN a   && b"]
+    bases = ["FROM docker.io/library/python:3 AS b", "FROM docker.io/library/alpine:latest"]
+    assert found == ["ARG V=3", *bases, "RUN a   && b"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +158,9 @@ def test_a_dockerfile_loses_what_has_no_effect_and_keeps_its_lines() -> None:
         ("RUN --mount=type=ssh git clone x", "RUN --mount=type=ssh is not supported"),
         ("COPY --link a /a", "COPY --link is not supported"),
         ("RUN cat <<EOF", "here-documents"),
+        ("RUN cat <<'EOF' > \"a b\"", "here-documents"),
+        ("RUN echo $((1 << 2)) && echo 'x' | cat 0<<-EOF", "here-documents"),
+        ("COPY <<EOF /a", "here-documents"),
         ("INCLUDE x", "`INCLUDE x` is not an instruction"),
         ("ADD https://a/x https://b/y /d/", "ADD takes one URL"),
         ("ADD git@github.com:a/b.git /d", "git repository"),
@@ -152,7 +177,16 @@ def test_what_is_not_supported_is_refused_by_name(line: str, words: str) -> None
 
 
 @pytest.mark.parametrize(
-    "line", ["RUN --mount=type=cache,target=/c x", "RUN echo '<<EOF'", "RUN echo $((1 << 3))", "ADD https://a/x /x"]
+    "line",
+    [
+        "RUN --mount=type=cache,target=/c x",
+        "RUN echo '<<EOF'",
+        'RUN echo it\\\'s "a \\" <<EOF"',
+        "RUN echo $((1 << 3)) $((1<<x)) && ((y = 2<<x))",
+        "RUN read x <<< abc && cat <<<$x",
+        'RUN --mount=type=cache,target=/c ["cat", "<<EOF"]',
+        "ADD https://a/x /x",
+    ],
 )
 def test_what_only_looks_like_it_is_not(line: str) -> None:
     recipe.check(ImageRecipe(steps=(step(line),)))

@@ -73,6 +73,7 @@ def test_the_base_has_python_and_pip_by_their_usual_names(base: Image, tmp_path:
     assert said[1].startswith("Python 3.11")
     assert said[2].startswith("pip ")
     assert ("LANG", "C.UTF-8") in base.env
+    assert base.base_layers == len(base.layers) > 0
 
 
 def test_the_standard_library_is_compiled_and_pip_may_write(base: Image, tmp_path: Path) -> None:

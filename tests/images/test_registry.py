@@ -19,6 +19,7 @@ from .stock import Stock, run
 
 pytestmark = pytest.mark.host
 
+_TRIGGERING = ("--isolation=chroot", "--format=docker", "--quiet", "--tag=localhost/triggers")
 LOGIN = f"{USER}:{PASSWORD}"
 
 
@@ -59,6 +60,9 @@ def _fill(place: Path, unlocked: Registry, locked: Registry) -> None:
     storage = ["--root", f"{place}/push", "--runroot", f"{place}/pushrun", "--storage-driver", "vfs"]
     context = place / "trees" / ("b" * 64)
     (place / "Dockerfile").write_text("FROM scratch\nCOPY busybox /bin/sh\nENV FROM_REGISTRY=yes\nUSER 1000\n")
+    (place / "Triggers").write_text(
+        "FROM scratch\nCOPY busybox /bin/sh\nONBUILD RUN --mount=type=cache,id=../..,target=/x ls\n"
+    )
     (place / "Other").write_text("FROM scratch\nCOPY busybox /bin/other\n")
     for name, file, options in (
         ("tools", "Dockerfile", []),
@@ -70,6 +74,8 @@ def _fill(place: Path, unlocked: Registry, locked: Registry) -> None:
     unlocked.push(storage, "localhost/tools", "tools:1")
     unlocked.push(storage, "localhost/arm", "arm:1")
     unlocked.push(storage, "localhost/other", "broken:latest")
+    subprocess.run(["buildah", *storage, "build", *_TRIGGERING, f"--file={place}/Triggers", str(context)], check=True)
+    unlocked.push(storage, "localhost/triggers", "triggers:1")
     locked.push(storage, "localhost/tools", "tools:1", LOGIN)
     locked.push(storage, "localhost/tools", "fresh:1", LOGIN)
     unlocked.damage("broken")
@@ -110,6 +116,7 @@ def test_a_secret_without_a_password_is_refused_by_the_key(house: House) -> None
         ("arm:1", "is for linux/arm64 and this machine is"),
         ("broken:latest", "is damaged"),
         ("nothing:1", "has no image"),
+        ("triggers:1", "has instructions for builds on it"),
         ("tools:9", "has no image"),
     ],
 )
@@ -124,3 +131,20 @@ def test_a_dockerfile_stands_on_a_registrys_image(house: House) -> None:
     said: list[str] = []
     assert asyncio.run(house.images.ensure(recipe, said.append)).image_id
     assert "yes" in said
+
+
+def test_a_dockerfile_may_copy_from_images_and_none_may_bring_instructions_of_its_own(house: House) -> None:
+    tools, triggers = f"{house.open.address}/tools:1", f"{house.open.address}/triggers:1"
+
+    def build(*lines: str) -> None:
+        step = ImageStep("from_dockerfile", lines)
+        asyncio.run(house.images.ensure(ImageRecipe(base="dockerfile", steps=(step,)), said.append))
+
+    said: list[str] = []
+    build(
+        f"ARG BASE={tools}", "FROM $BASE AS Tools", "FROM scratch", f"COPY --from={tools} /bin/sh /bin/sh", "RUN echo there"
+    )
+    assert "there" in said
+    with pytest.raises(ImageBuildError, match="has instructions for builds on it"):
+        build(f"FROM {triggers}", "RUN echo mine")
+    assert not any("id=../.." in line for line in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_images_are_found_by_id_and_name_only(tmp_path: Path) -> None:
     assert layers.find(root, "overlay", "i2") == "i2"
     assert layers.find(root, "overlay", "localhost/a") is None
     assert layers.find(tmp_path / "nothing", "overlay", "i1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"config": {"OnBuild": null}}', False),
+        ('{"config": {"OnBuild": []}}', False),
+        ('{"config": {"OnBuild": ["RUN x"]}}', True),
+        ('{"config": {"onbuild": ["RUN x"]}}', True),
+        ('{"Config": {"\\u004fnBuild": ["RUN x"]}}', True),
+        ('{"config": {"OnBuild": ["RUN x"]}, "config": {}}', True),
+        ('{"config": {"OnBuild": ["RUN x"], "OnBuild": []}}', True),
+    ],
+)
+def test_instructions_that_an_image_brings_are_found_wherever_they_are(tmp_path: Path, text: str, expected: bool) -> None:
+    folder = tmp_path / "vfs-images" / "i1"
+    folder.mkdir(parents=True)
+    (folder / f"={base64.b64encode(b'sha256:i1').decode()}").write_text(text)
+    assert layers.has_triggers(tmp_path, "vfs", "i1") is expected
 
 
 @pytest.mark.parametrize("image", ["i2", "i9"])

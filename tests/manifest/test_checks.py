@@ -54,6 +54,7 @@ def test_no_manifest_makes_the_check_itself_fail(manifest: AppManifest) -> None:
         (replace(SERVER, name="a b"), "Invalid Server name"),
         (replace(SERVER, scale=ScalePolicy(target_concurrency_centi=99)), "`target_concurrency`"),
         (replace(SERVER, scale=ScalePolicy(target_concurrency_centi=301, max_concurrency=3)), "cannot be greater than"),
+        (replace(SERVER, scale=ScalePolicy(target_concurrency_centi=100_001), sessioned=True), "lower `target_concurrency`"),
         (replace(SERVER, scale=ScalePolicy(min_containers=3, max_containers=2)), "`min_containers` (3) cannot be greater"),
         (replace(SERVER, scale=ScalePolicy(max_containers=0)), "`max_containers` argument must be between 1"),
         (replace(SERVER, scale=ScalePolicy(scaledown_window_s=1)), "must be between 2 and 3600 (inclusive)"),

@@ -73,6 +73,7 @@ def test_the_form_is_what_it_was_in_the_first_release() -> None:
         ([["file", "a//b", SHA, 1]], "is not normalised"),
         ([["file", "a\nb", SHA, 1]], "control character"),
         ([["file", "a" * 256, SHA, 1]], "too long"),
+        ([["file", "a/" * 200 + "a", SHA, 1]], "lies in more than 199 folders"),
         ([["file", "", SHA, 1], ["file", "a", SHA, 1]], "is empty"),
         ([["dir", ""]], "is empty"),
         ([["file", "a", SHA, 1], ["file", "a", SHA, 1]], "listed twice"),

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from homeport.router.events import DEMAND_PAUSE_S, Demand, EmptyPool, Frames
+from homeport.router.events import Demand, EmptyPool, Frames
 from homeport.router.records import RequestRecord, parse
 
 ROUTE = "be0000|main|0|0|0|0|ap-1|fu-1|1"
@@ -23,7 +23,6 @@ FIELDS = [
     "114",
     "255",
     "--",
-    "-",
     "tk-1",
     "HTTP/1.1",
     "GET",
@@ -46,14 +45,48 @@ def test_a_record_is_read_with_its_route() -> None:
 
 
 def test_an_unknown_host_has_no_route_and_no_container() -> None:
-    found = parse(line((1, "-"), (2, "<NOSRV>"), (3, "404"), (12, "nohost")))
+    found = parse(line((1, "-"), (2, "<NOSRV>"), (3, "404"), (11, "LR")))
     assert found is not None
     assert (found.app_id, found.container_id, found.why) == ("", "", "nohost")
 
 
+SESSIONED = ROUTE.replace("|0|0|0|0|", "|3|0|0|0|")
+
+
+@pytest.mark.parametrize(
+    ("status", "termination", "route", "path", "why"),
+    [
+        ("404", "LR", "-", "/", "nohost"),
+        ("404", "LR", ROUTE, "/", "stopped"),
+        ("401", "LR", ROUTE, "/", "auth"),
+        ("401", "LR", SESSIONED, "/", "session"),
+        ("401", "LR", SESSIONED, "/_modal/sessions/start", "auth"),
+        ("403", "LR", ROUTE, "/", "env"),
+        ("503", "LR", ROUTE, "/", "empty"),
+        ("429", "LR", ROUTE, "/", "full"),
+        ("307", "LR", SESSIONED, "/", ""),
+        ("400", "PR", ROUTE, "/", ""),
+        ("503", "SC", ROUTE, "/", ""),
+        ("404", "--", ROUTE, "/", ""),
+    ],
+)
+def test_what_our_rules_refused_is_told_apart_from_what_a_container_answered(
+    status: str, termination: str, route: str, path: str, why: str
+) -> None:
+    found = parse(line((1, route), (3, status), (11, termination), path=path))
+    assert found is not None
+    assert found.why == why
+
+
+def test_a_session_that_began_is_no_request_of_the_server() -> None:
+    found = parse(line((1, SESSIONED), (2, "controlplane")))
+    assert found is not None
+    assert (found.why, found.container_id) == ("lobby", "")
+
+
 @pytest.mark.parametrize(("idle", "later_ms"), [("0", 0), ("1500", 1500), ("-1", 0)])
 def test_a_request_on_a_kept_connection_begins_when_its_first_byte_came(idle: str, later_ms: int) -> None:
-    found = parse(line((19, idle)))
+    found = parse(line((18, idle)))
     assert found is not None
     assert found.at_ms == 1795259039422 + later_ms
 
@@ -65,18 +98,18 @@ def test_escaped_paths_are_read_as_the_client_sent_them() -> None:
 
 
 def test_a_host_that_is_unknown_is_read_as_the_client_sent_it() -> None:
-    found = parse(line((16, 'x\\"y\\tz')))
+    found = parse(line((15, 'x\\"y\\tz')))
     assert found is not None
     assert found.host == 'x"y\tz'
 
 
 def test_a_request_that_could_not_be_read_has_no_path_and_no_method() -> None:
-    found = parse(line((3, "400"), (15, "<BADREQ>"), path="<BADREQ>"))
+    found = parse(line((3, "400"), (14, "<BADREQ>"), path="<BADREQ>"))
     assert found is not None
     assert (found.status, found.method, found.path) == (400, "", "")
 
 
-@pytest.mark.parametrize("text", [b"Server be0000/ta-1 is DOWN\n", b"\t" * 19, line((3, "x")), line((16, "\\q"))])
+@pytest.mark.parametrize("text", [b"Server be0000/ta-1 is DOWN\n", b"\t" * 18, line((3, "x")), line((15, "\\q"))])
 def test_a_line_that_is_no_record_is_none(text: bytes) -> None:
     assert parse(text) is None
 
@@ -105,15 +138,20 @@ def test_a_stream_that_is_not_octet_counted_is_refused(stream: bytes) -> None:
         frames.take(10)
 
 
-def test_demand_is_told_at_once_then_counted_and_old_records_are_no_demand() -> None:
+def test_demand_is_told_at_once_then_counted_and_old_records_are_no_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homeport.router.events.DEMAND_PAUSE_S", 0)
+
     async def scenario() -> list[EmptyPool]:
         told: list[EmptyPool] = []
         demand = Demand(told.append, lambda: 1795259039422 + 1000)
-        fresh, old, other = _record((12, "empty")), _record((12, "empty"), (0, "1795258000.000")), _record((12, "auth"))
+        refused = ((3, "503"), (11, "LR"))
+        fresh, old = _record(*refused), _record(*refused, (0, "1795258000.000"))
+        other = _record((3, "401"), (11, "LR"))
         demand.add([fresh, old, other])
         assert [event.requests for event in told] == [1]
         demand.add([fresh, fresh, fresh])
-        await asyncio.sleep(DEMAND_PAUSE_S * 2)
+        for _ in range(10):
+            await asyncio.sleep(0)
         return told
 
     told = asyncio.run(scenario())

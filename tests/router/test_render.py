@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -47,10 +48,11 @@ def test_servers_and_hosts_do_not_change_the_digest_but_what_needs_a_reload_does
     assert render.config(SHAPE, []).count(SHAPE.digest) == 1
     others = [
         replace(SHAPE, slots=4),
+        replace(SHAPE, sessioned=False),
         replace(SHAPE, ports=Ports(1, 2, 3, 4)),
         replace(SHAPE, settings=replace(SETTINGS, http_port=80)),
     ]
-    assert len({SHAPE.digest, *(other.digest for other in others)}) == 4
+    assert len({SHAPE.digest, *(other.digest for other in others)}) == 5
 
 
 def test_a_worker_that_follows_another_one_is_told_to_wait_for_its_sessions() -> None:
@@ -107,6 +109,14 @@ def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
         said = checked.stdout + checked.stderr
         assert checked.returncode == 0, said
         assert "WARNING" not in said
+
+
+def test_without_sessioned_servers_no_request_pays_for_them() -> None:
+    text = render.config(replace(SHAPE, sessioned=False), table().slots())
+    front = text[text.index("frontend http") : text.index("backend lobby")]
+    assert not re.search(r"txn\.(stoken|qtoken|session|lobby|sname)\b", front)
+    assert "force-persist" not in text
+    assert re.search(r"return status 401 .* if sessioned$", front, re.MULTILINE), "one that came since then is refused"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import warnings
+from typing import Any
 
 import pytest
 
@@ -163,21 +164,6 @@ class WithoutEnter:
     def stop(self) -> None: ...
 
 
-class WithMethod(Plain):
-    @modal.method()
-    def call(self) -> None: ...
-
-
-class WithWeb(Plain):
-    @modal.fastapi_endpoint()
-    def call(self) -> None: ...
-
-
-class WithBatched(Plain):
-    @modal.batched(max_batch_size=2, wait_ms=1)
-    def call(self) -> None: ...
-
-
 class WithInit(Plain):
     def __init__(self) -> None: ...
 
@@ -196,6 +182,11 @@ class WithArgument:
     def start(self, port: int) -> None: ...
 
 
+@modal.clustered(size=2)
+class WithClustered(Plain):
+    pass
+
+
 @modal.concurrent(max_inputs=3)
 class WithConcurrent(Plain):
     pass
@@ -205,9 +196,6 @@ class WithConcurrent(Plain):
     ("user_cls", "words"),
     [
         (WithoutEnter, "Server class must have an @modal.enter() to setup the server."),
-        (WithMethod, "Server class cannot have @modal.method() (on WithMethod.call)"),
-        (WithWeb, "Server class cannot have @modal.fastapi_endpoint() (on WithWeb.call)"),
-        (WithBatched, "Server class cannot have @modal.batched() (on WithBatched.call)"),
         (WithInit, "Server class WithInit cannot have a custom `__init__`"),
         (WithParameter, "Server class cannot have parameters: WithParameter.size"),
         (WithSnap, "WithSnap.start uses @modal.enter(snap=True), which needs `enable_memory_snapshot=True`"),
@@ -216,6 +204,7 @@ class WithConcurrent(Plain):
             WithConcurrent,
             "Server class WithConcurrent cannot be decorated with @modal.concurrent(). Please use `target_concurrency`",
         ),
+        (WithClustered, "Server class WithClustered cannot be decorated with @modal.clustered(): clusters are not"),
     ],
 )
 def test_a_class_that_can_not_be_a_server_is_refused(user_cls: type, words: str) -> None:
@@ -224,8 +213,41 @@ def test_a_class_that_can_not_be_a_server_is_refused(user_cls: type, words: str)
     assert caught.value.message.startswith(words)
 
 
-def test_a_class_in_a_function_needs_serialized() -> None:
-    with pytest.raises(InvalidError, match="defined inside a function"):
+@pytest.mark.parametrize(
+    ("name", "decorator"),
+    [
+        ("method", modal.method()),
+        ("batched", modal.batched(max_batch_size=2, wait_ms=1)),
+        ("fastapi_endpoint", modal.fastapi_endpoint()),
+        ("asgi_app", modal.asgi_app()),
+        ("wsgi_app", modal.wsgi_app()),
+        ("web_server", modal.web_server(8000)),
+    ],
+)
+def test_a_method_that_is_called_or_has_an_url_is_refused(name: str, decorator: Any) -> None:
+    user_cls = type("WithCall", (Plain,), {"__module__": __name__, "call": decorator(lambda self: None)})
+    with pytest.raises(InvalidError) as caught:
+        modal.App("x").server()(user_cls)
+    assert caught.value.message.startswith(f"Server class cannot have @modal.{name}() (on WithCall.call)")
+
+
+@pytest.mark.parametrize("setting", ["retries", "timeout", "single_use_containers", "max_inputs", "schedule"])
+def test_settings_of_functions_are_refused_by_name(setting: str) -> None:
+    server: Any = modal.App("x").server
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{setting}'"):
+        server(**{setting: 1})
+
+
+def test_a_server_is_not_called() -> None:
+    server: Any = modal.App("x").server()(Plain)
+    assert not callable(server)
+    for name in ("remote", "local", "spawn", "map", "with_options"):
+        with pytest.raises(AttributeError, match=f"A Server has no attribute '{name}'; requests are handled by"):
+            getattr(server, name)
+
+
+def test_a_class_in_a_function_is_refused_without_advice_that_a_deploy_refuses() -> None:
+    with pytest.raises(InvalidError, match=r"defined inside a function; move it to the top level of its file\.$"):
         decorated()
     assert decorated(serialized=True).serialized
 
@@ -331,6 +353,8 @@ def test_a_sessioned_class_makes_a_sessioned_server() -> None:
     assert made._options.spec.sessioned
     with pytest.raises(InvalidError, match="1000 sessions per container"):
         modal.App("rooms").server(max_concurrency=1001)(Rooms)
+    with pytest.raises(InvalidError, match="lower `target_concurrency`"):
+        modal.App("rooms").server(target_concurrency=1000.5)(Rooms)
 
 
 def test_sessioned_where_it_does_not_belong_is_refused() -> None:

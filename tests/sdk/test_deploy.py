@@ -61,7 +61,7 @@ def test_a_deploy_tells_each_step_and_ends_with_its_outcome(
     assert told[:4] == [
         Mounted(str(project / "hello.py"), "/root/hello.py"),
         Uploading(1, len(SERVER)),
-        Uploading(1, len(SERVER), 1, len(SERVER)),
+        Uploading(1, len(SERVER), len(SERVER)),
         Progress("image", "Building"),
     ]
     assert isinstance(told[4], Published)

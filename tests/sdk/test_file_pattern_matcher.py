@@ -102,6 +102,7 @@ def test_a_pattern_that_can_not_be_read_is_named(pattern: str) -> None:
 
 def test_what_to_ignore_is_patterns_or_a_function() -> None:
     assert ignore.ignored(None) is None
+    assert ignore.ignored(()) is None
     patterns = ignore.ignored(["*.log"])
     assert patterns is not None
     assert patterns(Path("a.log"))
@@ -115,7 +116,7 @@ def test_what_to_ignore_is_patterns_or_a_function() -> None:
 def test_a_dockerfile_has_its_own_ignore_file_or_its_contexts(tmp_path: Path) -> None:
     dockerfile = tmp_path / "build" / "Dockerfile"
     dockerfile.parent.mkdir()
-    assert ignore.of_dockerfile(dockerfile, tmp_path) is None
+    assert ignore.of_dockerfile(dockerfile, tmp_path) is ignore.of_dockerfile(None, tmp_path) is None
     (tmp_path / ".dockerignore").write_text("a")
     general = ignore.of_dockerfile(dockerfile, tmp_path)
     assert general is not None
@@ -124,3 +125,9 @@ def test_a_dockerfile_has_its_own_ignore_file_or_its_contexts(tmp_path: Path) ->
     own = ignore.of_dockerfile(dockerfile, tmp_path)
     assert own is not None
     assert (own(Path("a")), own(Path("b"))) == (False, True)
+
+
+def test_an_ignore_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".dockerignore").write_text("*.log\n[a\n")
+    with pytest.raises(InvalidError, match=r"/\.dockerignore: The pattern '\[a' can't be read"):
+        ignore.of_dockerfile(None, tmp_path)

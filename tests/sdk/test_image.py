@@ -17,11 +17,10 @@ from homeport.sdk.build_function import Call
 from .resolving import EverythingThere
 
 SLIM = modal.Image.debian_slim("3.11")
-GREETING = "hello"
 
 
 def greet(times: int) -> str:
-    return GREETING * times
+    return "hello" * times
 
 
 def steps(image: modal.Image) -> tuple[ImageStep, ...]:
@@ -132,7 +131,7 @@ def test_a_copied_file_is_a_layer(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     image = SLIM.add_local_file(tmp_path / "a.txt", "/opt/a.txt", copy=True).run_commands("cat /opt/a.txt")
     (copy, _) = steps(image)
-    assert (copy.lines, copy.contexts) == (("COPY --from=context0 /a.txt /opt/a.txt",), ("a.txt",))
+    assert (copy.lines, copy.contexts) == (('COPY --from=context0 ["/", "/opt/"]',), ("a.txt",))
     assert image._mounts(EverythingThere()) == ()
 
 
@@ -179,15 +178,30 @@ def test_a_dockerfile_is_read_when_the_image_is_defined(tmp_path: Path) -> None:
     assert steps(modal.Image.from_dockerfile(tmp_path / "Dockerfile"))[0].contexts == ()
 
 
-def test_a_build_function_is_named_by_its_file_and_counts_by_its_text_and_globals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_function_is_named_by_its_file() -> None:
     (step,) = steps(SLIM.run_function(greet, args=(2,), kwargs={"x": 1}, timeout=60))
     assert step.function is not None
     assert (step.function.entry.qualname, step.timeout_s) == ("greet", 60)
     assert pickle.loads(base64.b64decode(step.function.arguments)) == ((2,), {"x": 1})
     assert Call.of(greet, (), {}) == Call.of(greet, (), {})
-    before = Call.of(greet, (), {})
-    monkeypatch.setitem(globals(), "GREETING", "bye")
-    assert Call.of(greet, (), {}) != before
+
+
+@pytest.mark.parametrize(
+    ("line", "takes"),
+    [
+        ("COPY a /a", True),
+        ("COPY --from=0 a /a", False),
+        ("RUN --mount=type=bind,source=requirements.txt,target=/r.txt pip install -r /r.txt", True),
+        ("run \\\n  --network=host \\\n  --mount=target=/all x", True),
+        ("RUN --mount=type=cache,target=/c --mount=source=x,target=/all x", True),
+        ("RUN --mount=type=bind,from=0,source=/a,target=/a x", False),
+        ("RUN --mount=type=cache,target=/c x --mount=target=/all", False),
+        ("RUN echo COPY a /a", False),
+    ],
+)
+def test_local_files_go_along_where_a_line_takes_any(line: str, takes: bool) -> None:
+    (step,) = steps(SLIM.dockerfile_commands(line))
+    assert bool(step.contexts) is takes
 
 
 @pytest.mark.parametrize(
@@ -212,6 +226,9 @@ def test_a_build_function_is_named_by_its_file_and_counts_by_its_text_and_global
         (lambda: SLIM.add_local_file("/none", "/x"), "there is no /none"),
         (lambda: SLIM.add_local_dir("/", "relative"), "needs an absolute path"),
         (lambda: SLIM.add_local_dir("/tmp", "/a/../b"), "needs an absolute path"),
+        (lambda: SLIM.add_local_dir("/tmp", "/a", ignore=["[a"]), "`ignore`: The pattern '[a' can't be read"),
+        (lambda: SLIM.add_local_python_source("homeport", ignore=["!"]), "`ignore`: The pattern '!' takes back nothing"),
+        (lambda: SLIM.dockerfile_commands("COPY a /a", ignore=["[a"]), "`ignore`: The pattern '[a' can't be read"),
         (lambda: SLIM.add_local_python_source("no_such_module"), "there is no module 'no_such_module' here"),
         (lambda: SLIM.add_local_python_source("sys"), "no Python source"),
         (lambda: SLIM.add_local_python_source(), "at least one module"),

@@ -143,6 +143,8 @@ def test_objects_make_list_and_delete(client: Client) -> None:
         Dict.objects.create("a", client=client)
     Queue.objects.create("q", client=client)
     assert [d.name for d in Dict.objects.list(client=client)] == ["a"]
+    with pytest.raises(InvalidError, match="max_objects cannot be negative"):
+        Dict.objects.list(max_objects=-1, client=client)
     Dict.objects.delete("a", client=client)
     with pytest.raises(NotFoundError):
         Dict.objects.delete("a", client=client)

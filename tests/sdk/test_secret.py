@@ -117,6 +117,8 @@ def test_objects_make_list_and_delete() -> None:
     routes = Routes()
     routes.answer = httpx.Response(200, json={"secrets": [{"name": "a"}, {"name": "b"}]})
     assert [repr(s) for s in Secret.objects.list(max_objects=1, client=routes.client())] == ["Secret.from_name('a')"]
+    with pytest.raises(InvalidError, match="max_objects cannot be negative"):
+        Secret.objects.list(max_objects=-1, client=routes.client())
     routes.answer = httpx.Response(409, json={"error": {"code": "already_exists", "message": "There is one."}})
     Secret.objects.create("a", {}, allow_existing=True, client=routes.client())
     with pytest.raises(AlreadyExistsError):

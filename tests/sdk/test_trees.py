@@ -63,6 +63,14 @@ def test_a_function_of_the_users_is_asked_of_files_with_paths_relative_to_the_fo
     assert sorted(asked) == [Path("a.txt"), Path("sub/b.py"), Path("sub/c.txt")]
 
 
+def test_an_ignore_that_fails_is_said_with_the_path_that_it_was_asked_of(folder: Path) -> None:
+    with pytest.raises(InvalidError, match=r"`ignore` failed for .*/data/\S+: ZeroDivisionError"):
+        paths(folder, lambda path: 1 / 0)
+    (folder / "sub/patterns").write_text("[a")
+    with pytest.raises(InvalidError, match=r"`ignore` failed for .*: The pattern '\[a' can't be read"):
+        paths(folder, FilePatternMatcher.from_file(folder / "sub/patterns"))
+
+
 def test_a_link_out_of_the_folder_is_sent_as_the_file_it_shows_and_a_folder_there_is_refused(folder: Path) -> None:
     (folder.parent / "outside.txt").write_text("out")
     (folder / "l").symlink_to("../outside.txt")

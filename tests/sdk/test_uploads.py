@@ -43,7 +43,7 @@ def test_many_small_files_go_in_few_requests_and_their_tree_with_them(tmp_path: 
     assert set(platform.blobs) == {*tree.tree.blobs, tree.tree.digest}
     assert platform.batches == 2
     assert told[0] == Uploading(5000, tree.tree.size_bytes)
-    assert told[-1] == Uploading(5000, tree.tree.size_bytes, 5000, tree.tree.size_bytes)
+    assert told[-1] == Uploading(5000, tree.tree.size_bytes, tree.tree.size_bytes)
     assert send(platform, tree) == []
     assert platform.batches == 2
 
@@ -61,7 +61,7 @@ def test_a_large_file_goes_on_where_its_connection_broke(tmp_path: Path, platfor
     told = send(platform, tree)
     assert platform.blobs[sha(LARGE)] == LARGE
     assert platform.broken == []
-    assert told[-1] == Uploading(1, len(LARGE), 1, len(LARGE))
+    assert told[-1] == Uploading(1, len(LARGE), len(LARGE))
 
 
 def test_a_connection_that_keeps_breaking_is_told_and_a_later_deploy_goes_on(tmp_path: Path, platform: FakePlatform) -> None:
@@ -78,7 +78,7 @@ def test_a_large_file_that_somebody_else_sends_is_sent_beside_it(tmp_path: Path,
     platform.others_send = True
     told = send(platform, local(tmp_path, large=LARGE))
     assert platform.blobs[sha(LARGE)] == LARGE
-    assert told[-1] == Uploading(1, len(LARGE), 1, len(LARGE))
+    assert told[-1] == Uploading(1, len(LARGE), len(LARGE))
 
 
 @pytest.mark.parametrize("content", [LARGE[:-1] + b"x", LARGE + b"more", LARGE[:9], b""])

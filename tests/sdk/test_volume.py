@@ -183,6 +183,8 @@ def test_volumes_are_made_listed_renamed_and_deleted(client: Client) -> None:
         Volume.objects.create("a", client=client)
     assert [volume.name for volume in Volume.objects.list(client=client)] == ["b", "a"]
     assert [volume.name for volume in Volume.objects.list(max_objects=1, client=client)] == ["b"]
+    with pytest.raises(InvalidError, match="max_objects cannot be negative"):
+        Volume.objects.list(max_objects=-1, client=client)
     assert Volume.objects.list(created_before="1970-01-01", client=client) == []
     made = Volume.from_name("a", client=client)
     assert made.object_id.startswith("vo-")

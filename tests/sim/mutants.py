@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from homeport.control import kernel, redeploy
-from homeport.core import backoff, draft, observe, place, reconcile, retire, rollout, routing, scale
+from homeport.core import backoff, draft, failures, observe, place, reconcile, retire, rollout, routing, scale
 from homeport.core.actions import SetRoutes, StopContainer
-from homeport.core.facts import ContainerDrained, ContainerExited, DeployKind, EngineListed
+from homeport.core.facts import ContainerDrained, DeployKind, EngineListed
 from homeport.core.model import App, Capacity, Container, Deployment
 from homeport.core.states import AppState, ContainerState, DeploymentState
 
@@ -23,12 +23,15 @@ from . import scaling
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """In `owner`, the thing called `name` is `bent`."""
+    """In `owner`, the thing called `name` is `bent`. A law notices, or a lifecycle's table; where the core can only crash
+    over it, `crash` says how.
+    """
 
     story: str
     owner: ModuleType | type
     name: str
     bent: Any
+    crash: type[Exception] = AssertionError  # broken laws and illegal moves are of this kind
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -50,7 +53,7 @@ def _ended_by_any_drain_fact(work: draft.Draft, fact: ContainerDrained) -> None:
         work.move(container, ContainerState.STOPPING, reason=container.reason)
 
 
-def _exits_do_not_count(work: draft.Draft, container: Container, fact: ContainerExited) -> None:
+def _exits_do_not_count(work: draft.Draft, container: Container, words: str = "") -> None:
     service = work.services[container.service_id]
     work.services[service.service_id] = replace(service, failures=0, retry_at_ms=0)
 
@@ -279,13 +282,14 @@ MUTANTS = (
     Mutant("the startup timeout is forgotten", retire, "_never_ready", _nothing),
     Mutant("a sick container is kept for ever", retire, "FAILED_PROBES_MAX", 10**9),
     Mutant("a rollout waits for room for ever", retire, "_never_placed", _nothing),
+    Mutant("a container that falls silent counts for nothing", retire, "failures", SimpleNamespace(count=_nothing)),
     Mutant("a stopped App keeps its containers", retire, "stop_all", _nothing),
     Mutant("a drain is never over", retire, "expire", _drains_are_never_over),
     # observe: what a fact means
     Mutant("a drain ends at its first fact", observe, "drained", _ended_by_any_drain_fact),
     Mutant("a lost container is waited for", observe, "listed", _nothing),
     Mutant("a container is lost that a late listing does not know yet", observe, "listed", _gone_though_it_is_young),
-    Mutant("failures are not counted", observe, "_count_failure", _exits_do_not_count),
+    Mutant("failures are not counted", failures, "count", _exits_do_not_count),
     Mutant("a version number is left out", observe, "published", _published_over_it),
     Mutant("a newer version leaves a rollout as it is", observe, "published", _beside_the_one_that_rolls),
     Mutant("a stopped App keeps its live version", observe, "stop_requested", _still_live),
@@ -294,7 +298,7 @@ MUTANTS = (
     Mutant("a container without an address serves", observe, "ready", _ready_without_an_address),
     Mutant("failed health checks are overlooked", observe, "probed", _nothing),
     Mutant("a container that answers again stays out", observe, "probed", _good_news_is_overlooked),
-    Mutant("the wait between tries is not bounded", observe, "delay_ms", lambda failures: backoff.LIMIT_MS * 1000),
+    Mutant("the wait between tries is not bounded", failures, "delay_ms", lambda failures: backoff.LIMIT_MS * 1000),
     Mutant("only the last request is known again", observe, "REQUESTS_KEPT", 1),
     # rollout: how one version takes over
     Mutant("tries are without end", rollout, "ROLLOUT_TRIES", 10**9),
@@ -311,6 +315,8 @@ MUTANTS = (
     Mutant("what starts for the live version ends with a rollout", rollout, "_sides", _only_the_new_ones_are_kept),
     Mutant("overtaken containers are not counted", rollout, "_ready_of_others", lambda *_: 0),
     Mutant("a container that died is not replaced", rollout, "_resize", _nobody_is_replaced),
+    Mutant("a container with sessions is scaled down", rollout, "_stays", lambda *_: False),
+    Mutant("a container that had sessions stays for ever", observe, "loaded", scaling.ends_of_sessions_are_overlooked),
     Mutant("min_containers is overlooked", rollout, "wanted", scaling.wanted_without("min_containers")),
     Mutant("max_containers is overlooked", rollout, "wanted", scaling.wanted_without("max_containers")),
     Mutant("buffer_containers is overlooked", rollout, "wanted", scaling.wanted_without("buffer_containers")),
@@ -348,7 +354,7 @@ MUTANTS = (
     Mutant("a rollover of the same code is taken for a no-op", reconcile, "_unchanged", _equal_is_unchanged),
     Mutant("a rollback that is asked twice is made twice", reconcile, "_unchanged", _asked_twice_is_made_twice),
     Mutant("a rollback revives a stopped App", reconcile, "_refused", lambda *_: False),
-    Mutant("a deploy revives a stopped App", reconcile, "_find_app", _found_though_it_is_over),
+    Mutant("a deploy revives a stopped App", reconcile, "_find_app", _found_though_it_is_over, KeyError),
     Mutant("environments share their Apps", reconcile, "_find_app", _found_in_any_environment),
     Mutant("two Apps claim one URL", reconcile._Work, "_take_over", _nothing),
     Mutant("a URL is taken before it is given up", reconcile._Work, "_routes", _given_up_last),

@@ -10,6 +10,7 @@ from homeport.core import draft, observe, reconcile, scale
 from homeport.core.states import DeploymentState
 
 _whole_loaded: Callable[..., Any] = scale.loaded
+_whole_observed: Callable[..., bool] = observe.loaded
 _whole_lowered: Callable[..., Any] = scale.lowered
 _whole_need: Callable[..., int] = scale.need
 _whole_published: Callable[..., None] = observe.published
@@ -44,6 +45,11 @@ def only_the_last_need(service: Any, spec: Any, count: int, now_ms: int) -> Any:
 def gaps_are_overlooked(self: Any, fact: Any) -> None:
     since_ms = self.world.load_seen.until_ms or fact.from_ms
     _whole_sampled(self, replace(fact, from_ms=min(since_ms, fact.from_ms)))
+
+
+def ends_of_sessions_are_overlooked(work: draft.Draft, fact: Any) -> bool:
+    _whole_observed(work, fact)
+    return False
 
 
 def same_containers(self: draft.Draft) -> bool:

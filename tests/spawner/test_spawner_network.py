@@ -46,6 +46,8 @@ def test_routes_are_read_without_the_default_and_our_own_bridge() -> None:
 
 def test_names_of_links_fit_the_kernels_limit_and_tell_the_address() -> None:
     assert subnet.link_name("abcdef", subnet.HOSTS - 1) == "hpabcdefffc"
+    assert subnet.number_of("abcdef", subnet.link_name("abcdef", 10)) == 10
+    assert [subnet.number_of("abcdef", link) for link in ("hpabcdef", "hpabcde0001", "eth0", "00a")] == [None] * 4
     assert subnet.host_address("10.0.16.0", 0) == "10.0.16.2"
     assert subnet.host_address("10.0.16.0", subnet.HOSTS - 1) == "10.0.31.254"
     assert subnet.gateway("10.0.16.0") == "10.0.16.1"
@@ -65,11 +67,13 @@ def test_a_veth_message_puts_the_peer_into_the_other_namespace() -> None:
     assert body.count(netlink.attribute(4, struct.pack("=I", 1400))) == 2  # IFLA_MTU, both ends
 
 
-def test_isolation_is_a_nested_bridge_port_attribute() -> None:
-    kind, _, body = netlink.isolate(3)
+def test_a_fence_is_a_nested_bridge_port_attribute() -> None:
+    kind, _, body = netlink.fence(3)
     assert kind == 19
     assert body[:1] == b"\x07"
-    assert body[16:] == struct.pack("=HH", 12, 12 | 0x8000) + struct.pack("=HH", 5, 33) + b"\1\0\0\0"
+    assert body[16:20] == struct.pack("=HH", 4 + 5 * 8, 12 | 0x8000)
+    assert body[20:].startswith(netlink.attribute(8, b"\0"))  # IFLA_BRPORT_LEARNING
+    assert body.endswith(netlink.attribute(33, b"\1"))  # IFLA_BRPORT_ISOLATED
 
 
 def test_attributes_are_padded_to_four_bytes() -> None:
@@ -126,5 +130,5 @@ def test_a_container_knows_its_own_name() -> None:
 def test_a_neighbour_is_told_with_address_and_mac() -> None:
     kind, flags, body = netlink.neighbour(7, "10.1.2.3", subnet.host_mac("10.1.2.3"))
     assert (kind, flags) == (28, 0x500)  # RTM_NEWNEIGH, create or replace
-    assert body[:12] == struct.pack("=BxHiHBB", 2, 0, 7, 4, 0, 0)
+    assert body[:12] == struct.pack("=BxHiHBB", 2, 0, 7, 0x80, 0, 0)
     assert body[12:] == netlink.attribute(1, bytes((10, 1, 2, 3))) + netlink.attribute(2, b"\x02h\x0a\x01\x02\x03")

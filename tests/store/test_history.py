@@ -99,13 +99,6 @@ def test_a_container_is_followed_from_its_creation_to_its_end(journal: SqlJourna
     assert history.container("co-9") is None
 
 
-def test_manifests_are_in_use_until_their_app_is_stopped(journal: SqlJournal, history: History) -> None:
-    journal.append(10, [publish(ONE, 1, created=True), publish(ONE, 2), publish(TWO, 3, name="b", created=True)], [], WORLD)
-    assert history.manifest_digests_in_use() == {"digest1", "digest2", "digest3"}
-    journal.append(20, [records.app_stop(ONE, "a"), records.app_stopped(ONE)], [], WORLD)
-    assert history.manifest_digests_in_use() == {"digest3"}
-
-
 def test_a_body_that_lacks_something_writes_nothing(journal: SqlJournal) -> None:
     with pytest.raises(KeyError):
         journal.append(1, [Record("x", {}), Record(records.APP_STOP, {})], [], WORLD)

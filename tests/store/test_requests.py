@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.store.requests import MINUTE_MS, RequestRow, RequestStore, Span
+from homeport.store.requests import MINUTE_MS, PHASES, RequestRow, RequestStore, Span
 from homeport.store.tally import Tally
 
 T0 = 1_800_000_000_000 - 1_800_000_000_000 % MINUTE_MS
@@ -68,6 +70,22 @@ def test_the_oldest_go_while_the_file_is_too_large(store: RequestStore) -> None:
     left = store.newest(Span("fu-1", 0, T0 * 2), 100_000)
     assert left[0].row.at_ms == T0 + 59_999
     assert len(left) in (20_000, 40_000)
+
+
+def test_a_file_of_before_the_phases_goes_on_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "requests.db"
+    store = RequestStore(path)
+    store.append([row(T0)])
+    store.close()
+    with sqlite3.connect(path) as connection:
+        for phase in PHASES:
+            connection.execute(f"ALTER TABLE requests DROP COLUMN {phase}")
+    connection.close()
+    store = RequestStore(path)
+    new = replace(row(T0 + 1), queue_ms=7)
+    store.append([new])
+    assert [found.row for found in store.newest(Span("fu-1", 0, T0 + 2), 5)] == [new, row(T0)]
+    store.close()
 
 
 def test_a_damaged_file_is_put_aside_and_begun_anew(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deep import dig
 from homeport.errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
 from homeport.manifest.tree import Entry, File, Folder, Link, Tree
 from homeport.store.blobs import Blobs
@@ -162,3 +163,9 @@ def test_what_happens_to_a_blobs_name_does_not_reach_a_tree(blobs: Blobs, source
 def test_a_single_file_is_no_folder(blobs: Blobs, sources: Sources) -> None:
     with pytest.raises(InvalidError, match="single file"):
         sources.materialise(Tree((file(blobs, "", b"1"),)))
+
+
+def test_what_was_left_half_made_is_removed_however_deep_it_is(tmp_path: Path, blobs: Blobs) -> None:
+    left = dig(tmp_path / "sources" / "making" / "left")
+    Sources(tmp_path / "sources", blobs)
+    assert not left.exists()

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..control.access import Person
 from ..errors import AuthError
-from . import sessions
+from . import doorstep, sessions
 from .problems import answer
 
 # the router has judged who begins or ends a session (`sessions`), and proves that it is the router
@@ -46,7 +46,9 @@ class RequireToken:
                 identify = partial(self._person, scope["headers"])  # once more, while it goes on
                 scope.setdefault("state", {}).update(person=person, actor=person.name, identify=identify)
             except AuthError as error:
-                await answer(error)(scope, receive, send)
+                request = Request(scope)
+                refusal = doorstep.page(request.url.path) if doorstep.is_browser(request) else answer(error)
+                await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

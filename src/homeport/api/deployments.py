@@ -53,8 +53,9 @@ async def plan(body: models.PlanRequest, platform: PlatformHere, caller: Caller)
 
 def strategy(text: str) -> Strategy:
     """Raises InvalidError in the words of semantics 1.3."""
-    if text not in list(Strategy):
-        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {text!r}")
+    problem = names.strategy_problem(text)
+    if problem:
+        raise InvalidError(problem)
     return Strategy(text)
 
 

@@ -6,7 +6,6 @@ A route that is not in the table is for owners only, so that a forgotten line ne
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -245,7 +244,7 @@ def _place(request: Request, where: Where, places: Places, body: Mapping[str, ob
 async def _body(request: Request) -> Mapping[str, object]:
     """What is no JSON object is refused by the route for what it is."""
     try:
-        body = json.loads(await request.body())
+        body = await request.json()  # which is parsed once, here or before
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -9,12 +9,17 @@ import hmac
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
+from fastapi.responses import JSONResponse
 
-from ..errors import InvalidError, NotFoundError
+from ..control.sessions import IDLE_TIMEOUT_S
+from ..errors import InvalidError, NotFoundError, ResourceExhaustedError
 from .context import PlatformHere
 from .platform_port import Platform
+from .problems import as_data
 
 START, TERMINATE = "/_modal/sessions/start", "/_modal/sessions/terminate"
+KEY_CHARACTERS_MAX = 200
+RETRY_AFTER_S = "5"
 router = APIRouter(include_in_schema=False)
 Said = Annotated[str, Header()]
 
@@ -23,15 +28,20 @@ Said = Annotated[str, Header()]
 async def start(
     request: Request,
     platform: PlatformHere,
-    x_modal_server_session_idle_timeout: Said = "600",
+    x_modal_server_session_idle_timeout: Said = str(IDLE_TIMEOUT_S),
     x_idempotency_key: Said = "",
-) -> dict[str, Any]:
+    x_homeport_caller: Said = "",
+) -> JSONResponse:
     host = _host(request, platform)
     if not x_modal_server_session_idle_timeout.isdecimal():
         raise InvalidError("x-modal-server-session-idle-timeout must be a whole number of seconds.")
     idle_timeout_s = int(x_modal_server_session_idle_timeout)
-    session_id, token = await platform.sessions.start(host, idle_timeout_s, x_idempotency_key[:200])
-    return {"session_id": session_id, "token": token}
+    key = x_idempotency_key[:KEY_CHARACTERS_MAX]
+    try:
+        session_id, token = await platform.sessions.start(host, idle_timeout_s, key, x_homeport_caller)
+    except ResourceExhaustedError as error:  # clients try again after a 5xx (semantics 2.5.10)
+        return JSONResponse({"error": as_data(error)}, 503, {"Retry-After": RETRY_AFTER_S})
+    return JSONResponse({"session_id": session_id, "token": token})
 
 
 @router.post(TERMINATE)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..control.requests import Event
-from ..errors import Error
+from ..errors import ConnectionError, Error  # noqa: A004 - the public API's name for it
 from .problems import as_data, as_error
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,10 @@ class _Feed:
             async for event in source:
                 if self._listening:
                     await self._waiting.put(event)
+        except asyncio.CancelledError:
+            if not self._listening:
+                raise
+            error = ConnectionError("This was ended before it was over; ask again how it is.")
         except Exception as failure:
             error = failure
         finally:

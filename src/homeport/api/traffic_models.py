@@ -7,6 +7,15 @@ from typing import Any
 from .models import Lifecycle, _Answer
 
 
+class Phases(_Answer):
+    """Parts of `duration_seconds`; null where the request did not get that far."""
+
+    receive_seconds: float | None
+    queue_seconds: float | None
+    connect_seconds: float | None
+    response_seconds: float | None
+
+
 class Request(_Answer):
     timestamp: str
     route: str
@@ -19,6 +28,7 @@ class Request(_Answer):
     bytes_down: int
     protocol: str
     why: str | None
+    phases: Phases
 
 
 class Requests(_Answer):

@@ -138,7 +138,7 @@ def app_logs(context: typer.Context, request: LogRequest) -> None:
 
 
 @group.command("stop", epilog="Example: homeport app stop hello-server --yes")
-def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes: Yes = False) -> None:
+def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes: Yes = False, as_json: Json = False) -> None:
     """Stop an App for good: its containers end at once. A later deploy makes a new App."""
     with connected(context, env) as client:
         environment = client.target.environment
@@ -148,15 +148,16 @@ def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes:
         if not yes:
             running = len(client.containers(environment, app=answer["app_id"]))
             confirm(stop_question(name, answer["environment"], running))
-        ended = client.stop_app(answer["app_id"], environment)["containers_ended"]
-    render.out(f"✓ App '{name}' is stopped. {_containers(ended)} ended.", "green")
+        stopped = client.stop_app(answer["app_id"], environment)
+    ended = text.counted(stopped["containers_ended"], "container")
+    render.done(stopped, as_json, f"✓ App '{name}' is stopped. {ended} ended.")
 
 
 def _refuse_stopped(life: Mapping[str, Any]) -> None:
     """Semantics 1.8.4, before anybody is asked. When it is stopped only now, the platform says the same."""
     if life["state"] == "stopped":
-        at, by = text.local_time(life.get("stopped_at")), life.get("stopped_by")
-        raise errors.ConflictError(f"App is already stopped. (Stopped at {at} by {by!r}).")
+        by = f" by {life['stopped_by']!r}" if life.get("stopped_by") else ""
+        raise errors.ConflictError(f"App is already stopped. (Stopped at {text.local_time(life.get('stopped_at'))}{by}).")
 
 
 def stop_question(name: str, environment: str, running: int) -> str:
@@ -232,7 +233,3 @@ def _busiest_first(app: Mapping[str, Any]) -> tuple[int, str]:
 
 def _joined(*parts: str | None) -> str:
     return " · ".join(part for part in parts if part)
-
-
-def _containers(count: int) -> str:
-    return f"{count} container{'' if count == 1 else 's'}"

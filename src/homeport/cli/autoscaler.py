@@ -10,9 +10,8 @@ import typer
 
 from .. import errors
 from . import render, text
-from .connect import connected
 from .options import Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 
 group = typer.Typer(help="What scales a Server.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -54,9 +53,7 @@ def settings(context: typer.Context, server: ServerArgument, env: Environment = 
     """Show the settings that are in effect, and who changed which since the last deployment."""
     from ..client import autoscaler as calls
 
-    ref = parse_ref(server)
-    with connected(context, env) as client:
-        app, name = ref.found(client)
+    with server_at(context, server, env) as (client, app, name):
         answer = calls.settings(client, (app, name, client.environment))
     if as_json:
         render.value({"current_settings": answer["current_settings"], "override_events": answer["override_events"]})
@@ -69,9 +66,7 @@ def explain(context: typer.Context, server: ServerArgument, env: Environment = N
     """Say why a Server has as many containers as it has, and what would change that."""
     from ..client import autoscaler as calls
 
-    ref = parse_ref(server)
-    with connected(context, env) as client:
-        app, name = ref.found(client)
+    with server_at(context, server, env) as (client, app, name):
         answer = calls.explain(client, (app, name, client.environment))
     if as_json:
         render.value(answer)
@@ -85,14 +80,14 @@ def update(context: typer.Context, request: Update) -> None:
     """Change settings of a Server until its next deployment. All others keep their values."""
     from ..client import autoscaler as calls
 
-    ref = parse_ref(request.server)
     changes = request.changes()
     if not changes:
-        render.out("No autoscaler settings specified.")
-        return
-    with connected(context, request.env) as client:
-        app, name = ref.found(client)
-        answer = calls.update(client, (app, name, client.environment), changes)
+        (render.note if request.as_json else render.out)("No autoscaler settings specified.")
+        if not request.as_json:
+            return
+    with server_at(context, request.server, request.env) as (client, app, name):
+        target = (app, name, client.environment)
+        answer = calls.update(client, target, changes) if changes else calls.settings(client, target)
     if request.as_json:
         render.value({"current_settings": answer["current_settings"], "override_events": answer["override_events"]})
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,12 +37,18 @@ def connected(context: typer.Context, environment: str | None = None, data_dir: 
 
 
 def confirm(question: str) -> None:
-    """Returns if the answer is yes. Without a terminal nobody can answer, so nothing is done (semantics 1.8.3)."""
-    render.out(question)
+    """Returns if the answer is yes. Without a terminal nobody can answer, so nothing is done (semantics 1.8.3).
+
+    It is asked on stderr: stdout has the value alone, also that of a command that asks first.
+    """
+    render.note(question)
     if not sys.stdin.isatty():
         render.note("Aborted: no interactive terminal detected. Rerun with --yes (-y) to skip confirmation.")
         raise typer.Exit(1)
-    if not typer.confirm("Continue?"):
+    # `err=True` alone would leave the blank behind the prompt on stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        yes = typer.confirm("Continue?", err=True)
+    if not yes:
         raise typer.Abort
 
 

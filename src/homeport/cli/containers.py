@@ -108,6 +108,7 @@ def stop(
     container: ContainerArgument,
     graceful: Annotated[bool, typer.Option("--graceful", help="Let it finish its inputs (Functions only).")] = False,
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Stop a container. Its App goes on, and starts another one if it needs one."""
     if graceful:
@@ -116,7 +117,7 @@ def stop(
         confirm(f"Are you sure you want to stop container '{container}'?")
     with connected(context) as client:
         answer = client.stop_container(container)
-    render.out(f"✓ Container '{container}' has {answer['state']}.", "green")
+    render.done(answer, as_json, f"✓ Container '{container}' has {answer['state']}.")
 
 
 def container_row(container: Mapping[str, Any]) -> list[str]:

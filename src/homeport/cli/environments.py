@@ -38,18 +38,20 @@ DefaultRole = Annotated[
 
 
 @group.command("create", epilog="Example: homeport environment create staging")
-def create(
+def create(  # noqa: PLR0913 - one parameter for each option
     context: typer.Context,
     name: Name,
+    *,
     web_suffix: WebSuffix = None,
     restricted: Annotated[bool, typer.Option("--restricted", help="Only for members who get a role there.")] = False,
     default_role: DefaultRole = None,
+    as_json: Json = False,
 ) -> None:
     """Create an environment, in which Apps can be deployed with `-e NAME`."""
     with connected(context) as client:
         made = client.create_environment(name, web_suffix, restricted=restricted, default_role=default_role)
     closed = f", restricted, default role: {made['default_role']}" if made["restricted"] else ""
-    render.out(f"✓ Environment created: {made['name']} ({_suffix(made['web_suffix'])}{closed}).", "green")
+    render.done(made, as_json, f"✓ Environment created: {made['name']} ({_suffix(made['web_suffix'])}{closed}).")
 
 
 @group.command("list", epilog="Example: homeport environment list --json")
@@ -79,6 +81,9 @@ class Changes:
         str | None,
         typer.Option("--set-default-role", metavar="ROLE", help="Role of members without one of their own there."),
     ] = None
+    set_image_builder_version: Annotated[
+        str | None, typer.Option("--set-image-builder-version", metavar="VERSION", help="Refused: there is one builder.")
+    ] = None
 
     def given(self) -> dict[str, object]:
         named = {"name": self.set_name, "web_suffix": self.set_web_suffix}
@@ -93,6 +98,11 @@ def update(context: typer.Context, changes: Changes) -> None:
 
     All Apps in it have to be stopped before its name or web suffix change: both are part of their URLs.
     """
+    if changes.set_image_builder_version is not None:
+        raise errors.UsageError(
+            "--set-image-builder-version: homeport has one image builder, its own, which makes no difference between "
+            "environments. Leave it out."
+        )
     given = changes.given()
     if not given:
         raise errors.UsageError("Nothing to change: give --set-name, --set-web-suffix, or another of its options.")

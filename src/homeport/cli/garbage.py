@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from . import render
+from . import render, text
 from .connect import connected
 from .options import Json
 
-HEADERS = ("Kind", "Count", "MiB")
+HEADERS = ("Kind", "Count", "Size")
 WORDS = {
     "blobs": "uploaded files",
     "sources": "source trees",
@@ -47,11 +47,11 @@ def collect(
 def table_rows(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """One row for each kind that there is something of, and their sum."""
     rows = [
-        (WORDS.get(kind["kind"], kind["kind"]), str(kind["count"]), _mib(kind["size_bytes"]))
+        (WORDS.get(kind["kind"], kind["kind"]), str(kind["count"]), text.size(kind["size_bytes"]))
         for kind in found["kinds"]
         if kind["count"]
     ]
-    return [*rows, ("together", str(_count(found)), _mib(found["size_bytes"]))] if rows else []
+    return [*rows, ("together", str(_count(found)), text.size(found["size_bytes"]))] if rows else []
 
 
 def end_lines(found: Mapping[str, Any]) -> list[str]:
@@ -59,22 +59,19 @@ def end_lines(found: Mapping[str, Any]) -> list[str]:
     lines = []
     apps = found["apps_forgotten"]
     if apps:
-        verb = "would be" if found["dry_run"] else "were"
-        lines.append(f"{apps} App{'s' if apps > 1 else ''} stopped long ago {verb} forgotten; the history stays.")
+        verb = "Would forget" if found["dry_run"] else "Forgot"
+        lines.append(f"{verb} {text.counted(apps, 'App')} stopped long ago; the history stays.")
     if found["unreadable_manifests"]:
+        manifests = text.counted(len(found["unreadable_manifests"]), "manifest")
         lines.append(
-            f"{len(found['unreadable_manifests'])} manifests of what runs can't be read; until these Apps are deployed "
-            "again, no files, sources and images are collected."
+            f"{manifests} of what runs can't be read; until that is deployed again, no files, sources and images "
+            "are collected."
         )
     if not _count(found):
         return [*lines, "Nothing to collect."]
-    size = f"{_mib(found['size_bytes'])} MiB"
+    size = text.size(found["size_bytes"])
     return [*lines, f"Would free {size}." if found["dry_run"] else f"✓ Freed {size}."]
 
 
 def _count(found: Mapping[str, Any]) -> int:
     return sum(int(kind["count"]) for kind in found["kinds"])
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:.1f}"

@@ -10,8 +10,8 @@ import typer
 from .. import errors
 from . import render, text
 from .connect import connected
-from .deploy import uploading
 from .options import Environment, Json
+from .screen import uploading
 
 if TYPE_CHECKING:
     from ..client.http import Client
@@ -32,12 +32,13 @@ OptionalTag = Annotated[
 def logs(
     context: typer.Context,
     image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="Id of an image (im-…), as builds show it.")],
+    as_json: Json = False,
 ) -> None:
-    """Show the log of an image's last build, also of a failed one."""
+    """Show the log of an image's last build, also of a failed one. With --json, each line is a JSON value."""
     with connected(context) as client:
         for event in client.image_logs(image_id):
             if event.name == "build":
-                render.out(str(event.data["line"]))
+                render.json_line(event.data) if as_json else render.out(str(event.data["line"]))
 
 
 @group.command("names", epilog="Example: homeport image names --json")
@@ -58,6 +59,7 @@ def build(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a Dockerfile.")],
     tag: Tag,
     environment: Environment = None,
+    as_json: Json = False,
 ) -> None:
     """Build the Dockerfile of a folder, with the folder as its context, and give the image a name."""
     from ..sdk.image import Image
@@ -66,7 +68,7 @@ def build(
     if not dockerfile.is_file():
         raise errors.InvalidError(f"There is no Dockerfile in {directory}.")
     with connected(context, environment) as client:
-        _build(client, Image.from_dockerfile(dockerfile, context_dir=directory), tag)
+        _build(client, Image.from_dockerfile(dockerfile, context_dir=directory), tag, as_json)
 
 
 @group.command("pull", epilog="Example: homeport image pull python:3.12-slim -t base")
@@ -74,16 +76,17 @@ def pull(
     context: typer.Context,
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="An image in a registry, as python:3.12-slim.")],
     tag: OptionalTag = None,
+    as_json: Json = False,
 ) -> None:
     """Pull an image from a registry, anew if it is there, and give it a name."""
     from ..sdk.image import Image
 
     image = Image.from_registry(reference, force_build=True)
     with connected(context) as client:
-        _build(client, image, tag or reference.partition("@")[0].rpartition("/")[2])
+        _build(client, image, tag or reference.partition("@")[0].rpartition("/")[2], as_json)
 
 
-def _build(client: Client, image: Image, name: str) -> None:
+def _build(client: Client, image: Image, name: str, as_json: bool) -> None:
     from ..sdk import events, image_build
 
     with render.Progress() as progress:
@@ -96,4 +99,5 @@ def _build(client: Client, image: Image, name: str) -> None:
                     progress.line(line)
                 case events.Built(image_id, published):
                     progress.stop()
-                    render.out(f"✓ Image {published} is {image_id}.", "green")
+                    answer = {"image_id": image_id, "name": published}
+                    render.done(answer, as_json, f"✓ Image {published} is {image_id}.")

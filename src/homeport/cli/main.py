@@ -19,12 +19,14 @@ from . import (
     apps,
     audit,
     containers,
+    curl,
     deploy,
     dicts,
     environments,
     garbage,
     images,
     metrics,
+    plan,
     platform,
     queues,
     redeploy,
@@ -70,6 +72,7 @@ app.add_typer(dicts.group, name="dict")
 app.add_typer(queues.group, name="queue")
 app.add_typer(workspace.group, name="workspace")
 app.add_typer(tokens.group, name="token")
+curl.register(app)
 garbage.register(app)
 with_profile(app, without=platform.LOCAL)
 
@@ -89,10 +92,8 @@ def run(argv: Sequence[str]) -> int:
     except typer.Abort:
         render.note("Aborted.")
         return 1
-    except errors.Error as error:
-        return _report(error)
     except Exception as error:
-        return _usage(error) if _is_usage(error) else _unexpected(error)
+        return plan.error_code(argv, _failed(error))
     return code if isinstance(code, int) else 0
 
 
@@ -112,6 +113,12 @@ def global_options(
     context: typer.Context, data_dir: DataDir = None, profile: Profile = None, version: Version = False
 ) -> None:
     context.obj = Globals(data_dir, profile)
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, errors.Error):
+        return _report(error)
+    return _usage(error) if _is_usage(error) else _unexpected(error)
 
 
 def _report(error: errors.Error) -> int:

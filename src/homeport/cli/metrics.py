@@ -11,10 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from .. import errors
-from . import render
-from .connect import connected
+from . import render, text
 from .options import Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 from .traffic import Until, period_of
 
 DAYS_MAX = 31
@@ -58,9 +57,9 @@ def metrics(context: typer.Context, asked: Asked) -> None:
         raise errors.UsageError("--json and --csv can't be used together.")
     if asked.group is None and (asked.since or asked.until or asked.bucket_size or asked.as_csv):
         raise errors.UsageError("Choose metrics with --group; without it, `server metrics` lists the groups.")
-    ref, period = parse_ref(asked.server), period_of(asked.since, asked.until, DAYS_MAX)
-    with connected(context, asked.env) as client:
-        place = traffic.Place(*ref.found(client), client.target.environment)
+    period = period_of(asked.since, asked.until, DAYS_MAX)
+    with server_at(context, asked.server, asked.env) as (client, app, name):
+        place = traffic.Place(app, name, client.target.environment)
         if asked.group is None:
             _show_schema(traffic.metrics_schema(client, place), asked.as_json)
             return
@@ -72,7 +71,7 @@ def metrics(context: typer.Context, asked: Asked) -> None:
     else:
         if answer["note"]:
             render.note(answer["note"])
-        render.table(f"{asked.server} · {asked.group} · {answer['bucket_size']}", headers(answer), rows(answer))
+        render.table(f"{app}/{name} · {asked.group} · {answer['bucket_size']}", headers(answer), rows(answer))
 
 
 def headers(answer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,7 +84,7 @@ def rows(answer: Mapping[str, Any]) -> list[list[str]]:
     times = [at for at, _ in series[0]["points"]] if series else []
     columns = [[value for _, value in one["points"]] for one in series]
     return [
-        [_utc(at), *("-" if column[place] is None else f"{column[place]:g}" for column in columns)]
+        [text.utc(at), *("-" if column[place] is None else f"{column[place]:g}" for column in columns)]
         for place, at in enumerate(times)
     ]
 
@@ -116,7 +115,3 @@ def _show_schema(answer: Mapping[str, Any], as_json: bool) -> None:
         return
     render.table("", SCHEMA_HEADERS, schema_rows(answer))
     render.note(f"Choose one with --group, and buckets with --bucket-size: {', '.join(answer['bucket_sizes'])}.")
-
-
-def _utc(timestamp: str) -> str:
-    return timestamp.replace("T", " ").removesuffix("Z")

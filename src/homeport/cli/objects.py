@@ -41,7 +41,7 @@ def group(word: str, about: str) -> typer.Typer:
         render.table(f"{word}s in environment '{environment}'", HEADERS, rows)
 
     @made.command("create", epilog=f"Example: homeport {word.lower()} create shared")
-    def create(context: typer.Context, name: Name, env: Environment = None) -> None:
+    def create(context: typer.Context, name: Name, env: Environment = None, as_json: Json = False) -> None:
         from ..client import objects
         from ..errors import InvalidError
         from ..manifest.names import object_name_problem
@@ -50,9 +50,9 @@ def group(word: str, about: str) -> typer.Typer:
         if problem:
             raise InvalidError(problem)
         with connected(context, env) as client:
-            objects.create(client, kind, name, client.target.environment)
             environment = client.target.environment
-        render.out(f"✓ {word} '{name}' is in the '{environment}' environment.", "green")
+            made = objects.create(client, kind, name, environment)
+        render.done(made, as_json, f"✓ {word} '{name}' is in the '{environment}' environment.")
 
     @made.command("delete", epilog=f"Example: homeport {word.lower()} delete shared --yes")
     def delete(

@@ -5,7 +5,7 @@ An error is 1 here, also one in the command line, so that a script can tell it f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import render, text
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 CHANGES = 2
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "reordered": "~"}
 _STYLES = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def error_code(argv: Sequence[str], code: int) -> int:
+    """The exit code of a command line that failed, which is `code` for any other command."""
+    return 1 if "deploy" in argv and "--plan" in argv else code
 
 
 def show(plan: Plan, as_json: bool) -> int:
@@ -41,8 +46,7 @@ def lines(plan: Plan) -> Iterator[str]:
     compared = f"compared with v{against['version']} ({against['state']})" if against else "it would be new"
     yield f"App '{name}' in the '{environment}' environment, {compared}:"
     yield from (f"  {_line(change)}" for change in plan["changes"])
-    count = len(plan["changes"])
-    yield f"Plan: {count} change{'' if count == 1 else 's'}; deploying makes v{plan['version']}."
+    yield f"Plan: {text.counted(len(plan['changes']), 'change')}; deploying makes v{plan['version']}."
 
 
 def _line(change: PlannedChange) -> str:

@@ -60,13 +60,14 @@ def get(  # noqa: PLR0913 - one parameter for each option
 
 
 @group.command("len", epilog="Example: homeport queue len work --total")
-def length(
+def length(  # noqa: PLR0913 - one parameter for each option
     context: typer.Context,
     name: Name,
     *,
     partition: Partition = None,
     total: Annotated[bool, typer.Option("-t", "--total", help="Count all partitions.")] = False,
     env: Environment = None,
+    as_json: Json = False,
 ) -> None:
     """Print how many items there are."""
     from ..client import queues
@@ -74,7 +75,11 @@ def length(
     if total and partition:
         raise errors.UsageError("Give --partition or --total, not both.")
     with objects.opened(context, "queues", name, env) as (client, queue_id):
-        render.out(str(queues.length(client, queue_id, partition or "", total=total)))
+        count = queues.length(client, queue_id, partition or "", total=total)
+    if as_json:
+        render.value({"length": count})
+    else:
+        render.out(str(count))
 
 
 @group.command("clear", epilog="Example: homeport queue clear work --all --yes")

@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from .. import errors
 from . import text as shapes
 
 if TYPE_CHECKING:
@@ -43,20 +44,29 @@ def warning(message: str) -> None:
 
 def value(data: Any) -> None:
     """`--json`: the value alone."""
-    print(json.dumps(data, indent=2, ensure_ascii=not _unicode(sys.stdout)), flush=True)
+    _print(sys.stdout, json.dumps(data, indent=2, ensure_ascii=not _unicode(sys.stdout)))
+
+
+def done(answer: Any, as_json: bool, line: str) -> None:
+    """What a command that changed something says: a line, or with `--json` what the platform answered."""
+    if as_json:
+        value(answer)
+    else:
+        out(line, "green")
 
 
 def json_line(data: Any) -> None:
     """One value of a stream, on one line."""
-    print(json.dumps(data, separators=(",", ":"), ensure_ascii=not _unicode(sys.stdout)), flush=True)
+    _print(sys.stdout, json.dumps(data, separators=(",", ":"), ensure_ascii=not _unicode(sys.stdout)))
 
 
 def raw(data: bytes, *, to_stderr: bool = False) -> None:
     """Bytes as they are, for what a container's command wrote."""
     stream = sys.stderr if to_stderr else sys.stdout
-    stream.flush()
-    stream.buffer.write(data)
-    stream.buffer.flush()
+    with _writing():
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
 
 
 def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], first_style: str = "") -> None:
@@ -83,7 +93,10 @@ def fancy(stream: TextIO) -> bool:
 
 
 def prepare_streams() -> None:
-    """Nothing that is printed may fail for a character that the locale can't show."""
+    """Nothing that is printed may fail for a character that the locale can't show, or a stream that was closed (`>&-`)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as the program runs
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper, unless replaced
@@ -149,11 +162,27 @@ class Progress:
 def _write(stream: TextIO, line: str, style: str) -> None:
     line = shapes.fit(line, stream.encoding)
     if not style or not fancy(stream):
-        print(line, file=stream, flush=True)
+        _print(stream, line)
         return
     from rich.text import Text
 
     _console(stream).print(Text(line, style=style), soft_wrap=True)
+
+
+def _print(stream: TextIO, line: str) -> None:
+    with _writing():
+        print(line, file=stream, flush=True)
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """A full disk is no bug of ours; who closed the pipe has read enough, which needs no words."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise errors.ExecutionError(f"The output can't be written: {error.strerror or error}.") from error
 
 
 def _console(stream: TextIO) -> Console:

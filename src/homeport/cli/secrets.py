@@ -48,6 +48,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     from_json: FromJson = None,
     force: Force = False,
     env: Environment = None,
+    as_json: Json = False,
 ) -> None:
     """Create a Secret. Its values are never shown again."""
     values = _values(pairs or [], from_dotenv, from_json)
@@ -61,7 +62,8 @@ def create(  # noqa: PLR0913 - one parameter for each option
     with connected(context, env) as client:
         made = client_secrets.create(client, name, client.target.environment, values, overwrite=force)
         environment = client.target.environment
-    render.out(f"✓ Secret '{name}' is in the '{environment}' environment with {_listed(made['keys'])}.", "green")
+    line = f"✓ Secret '{name}' is in the '{environment}' environment with {_listed(made['keys'])}."
+    render.done(made, as_json, line)
     render.note(f'Use it in code: homeport.Secret.from_name("{name}")')
 
 
@@ -106,8 +108,7 @@ def rotate_key(context: typer.Context) -> None:
 
     with connected(context) as client:
         done = client_secrets.rotate_key(client)
-    count = done["secrets"]
-    render.out(f"✓ {count} Secret{'' if count == 1 else 's'} encrypted with the new key {done['key_id']}.", "green")
+    render.out(f"✓ {text.counted(done['secrets'], 'Secret')} encrypted with the new key {done['key_id']}.", "green")
 
 
 def delete_question(name: str, environment: str) -> str:

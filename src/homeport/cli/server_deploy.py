@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Container, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,12 +96,12 @@ def login_of(asked: Asked) -> Secret | None:
     return Secret.from_name(asked.registry_secret) if asked.registry_secret else None
 
 
-def image_of(asked: Asked, login: Secret | None, published: Container[str]) -> Image:
-    """One that was published here under this reference, else a registry's (semantics 2.6.6)."""
+def image_of(asked: Asked, login: Secret | None, published: Set[str]) -> Image:
+    """One that was published here under this reference, else a registry's (semantics 2.6.6). Published names have a tag."""
     from ..sdk import image_server
     from ..sdk.image import Image
 
-    if image_server.in_registry(asked.image) and asked.image not in published:
+    if image_server.in_registry(asked.image) and published.isdisjoint((asked.image, f"{asked.image}:latest")):
         image = Image.from_registry(asked.image, login, force_build=asked.force_build)
     elif login is not None or asked.force_build:
         raise errors.UsageError("--registry-secret and --force-build are for images of a registry, as ghcr.io/org/name:tag.")

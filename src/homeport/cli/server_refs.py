@@ -1,47 +1,52 @@
-"""How a Server is named on the command line."""
+"""How a Server is named on the command line, and which one that is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import errors
+from .connect import connected
 
 if TYPE_CHECKING:
     from ..client.http import Client
 
+ID = re.compile(r"fu-[0-9A-Za-z]+")
 ServerArgument = Annotated[
     str,
     typer.Argument(
-        metavar="APP/SERVER", help="The App's name or id, and the Server's name; or its id (fu-…).", show_default=False
+        metavar="SERVER",
+        help="APP/SERVER: the App's name or id, and the Server's name. Or its id (fu-…).",
+        show_default=False,
     ),
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """As it was typed: App and Server, or no App and the Server's id."""
+@contextmanager
+def server_at(context: typer.Context, ref: str, env: str | None) -> Iterator[tuple[Client, str, str]]:
+    """A client, and by which App and name the Server is found there.
 
-    app: str
-    server: str
-
-    def found(self, client: Client) -> tuple[str, str]:
-        """App and name; asks the platform for them if it is an id. Raises NotFoundError."""
-        if self.app:
-            return self.app, self.server
-        from ..client import servers
-
-        info = servers.by_id(client, self.server, client.environment)
-        return info["app_id"], info["server_name"]
+    Raises UsageError before anybody is asked, NotFoundError for an id that no Server of the environment has, and as
+    `connected`. For APP/SERVER it is the first question that finds out whether it is there.
+    """
+    named = None if ID.fullmatch(ref) else _parse(ref)
+    with connected(context, env) as client:
+        yield (client, *(named or _of_id(client, ref)))
 
 
-def parse_ref(ref: str) -> Ref:
-    """Raises UsageError for what is neither `APP/SERVER` nor an id."""
-    if ref.startswith("fu-") and "/" not in ref:
-        return Ref("", ref)
+def _parse(ref: str) -> tuple[str, str]:
     app, separator, name = ref.partition("/")
     if not (app and separator and name) or "/" in name:
         raise errors.UsageError(f"Name a Server as APP/SERVER, as in hello-server/Server, or by its id, not {ref!r}.")
-    return Ref(app, name)
+    return app, name
+
+
+def _of_id(client: Client, server_id: str) -> tuple[str, str]:
+    from ..client import servers
+
+    info = servers.by_id(client, server_id, client.environment)
+    return info["app_id"], info["server_name"]

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from . import autoscaler, logs, render, text
-from .connect import connected
 from .options import Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 
 SECRETS_SHOWN = 5
 
@@ -28,9 +27,8 @@ def servers() -> None:
 @group.command("info", epilog="Example: homeport server info hello-server/Server")
 def info(context: typer.Context, server: ServerArgument, env: Environment = None, as_json: Json = False) -> None:
     """Show a Server: its URL and the settings of its live version."""
-    ref = parse_ref(server)
-    with connected(context, env) as client:
-        answer = client.server(*ref.found(client), client.target.environment)
+    with server_at(context, server, env) as (client, app, name):
+        answer = client.server(app, name, client.target.environment)
     if as_json:
         render.value(answer)
         return
@@ -60,7 +58,6 @@ class LogRequest:
 @taking(LogRequest)
 def server_logs(context: typer.Context, request: LogRequest) -> None:
     """Show the log of a Server's containers: the last 100 entries by default."""
-    ref = parse_ref(request.server)
     asked = logs.Asked(
         follow=request.follow,
         tail=request.tail,
@@ -70,10 +67,10 @@ def server_logs(context: typer.Context, request: LogRequest) -> None:
         search=request.search,
         container=request.container,
     )
-    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked anything
-    with connected(context, request.env) as client:
-        app, name = ref.found(client)
-        query = logs.check(replace(asked, function=name), datetime.now(UTC))
+    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked for the Server's id
+    with server_at(context, request.server, request.env) as (client, app, name):
+        server = client.server(app, name, client.target.environment)
+        query = logs.check(replace(asked, function=server["object_id"]), datetime.now(UTC))
         prefix = None if request.as_json else text.LogPrefix(request.timestamps, container_id=request.show_container_id)
         logs.show_app(client, app, query, prefix)
 
@@ -117,6 +114,7 @@ def _resources(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{answer['cpu']:g} CPU" + (f" (at most {cpu:g})" if cpu else ""),
         f"{answer['memory_mib']} MiB" + (f" (at most {memory})" if memory else ""),
         *([" or ".join(answer["gpus"]) + " GPU"] if answer.get("gpus") else []),
+        *([f"{answer['ephemeral_disk_mib']} MiB disk"] if answer.get("ephemeral_disk_mib") else []),
     ]
     return [("Resources", " · ".join(words)), ("Containers", f"{answer['containers']} ready")]
 

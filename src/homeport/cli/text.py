@@ -66,6 +66,26 @@ def local_time(iso: str | None, zone: tzinfo | None = None) -> str:
     return datetime.fromisoformat(iso).astimezone(zone).isoformat(sep=" ", timespec="seconds")
 
 
+def size(size_bytes: int) -> str:
+    """For people: one digit after the point, and a unit."""
+    amount, units = float(size_bytes), ("B", "KiB", "MiB", "GiB", "TiB")
+    for unit in units[:-1]:
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} {units[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def utc(iso: str) -> str:
+    """An API time as it is: in UTC, to its last digit, for rows that are compared with each other."""
+    return iso.replace("T", " ").removesuffix("Z")
+
+
 def state(given: str) -> str:
     """An App's state for people: one that is on its way to another ends in dots (semantics 1.2)."""
     return f"{given}..." if given in ("initializing", "stopping") else given

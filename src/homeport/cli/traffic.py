@@ -13,7 +13,7 @@ from .. import errors
 from . import render, text, when
 from .connect import connected
 from .options import AppArgument, Environment, Json, taking
-from .server_refs import ServerArgument, parse_ref
+from .server_refs import ServerArgument, server_at
 
 if TYPE_CHECKING:
     from ..client.traffic import Period
@@ -60,9 +60,9 @@ def requests(context: typer.Context, asked: RequestsAsked) -> None:
         raise errors.UsageError("--tail can't be used with --since or --until.")
     if asked.tail is not None and not 1 <= asked.tail <= REQUESTS_TAIL_MAX:
         raise errors.UsageError(f"--tail must be between 1 and {REQUESTS_TAIL_MAX}, not {asked.tail}.")
-    ref, period = parse_ref(asked.server), period_of(asked.since, asked.until)
-    with connected(context, asked.env) as client:
-        place = traffic.Place(*ref.found(client), client.target.environment)
+    period = period_of(asked.since, asked.until)
+    with server_at(context, asked.server, asked.env) as (client, app, name):
+        place = traffic.Place(app, name, client.target.environment)
         if ranged:
             rows = list(traffic.between(client, place, period))
         else:
@@ -93,14 +93,14 @@ def server_stats(context: typer.Context, asked: ServerStatsAsked) -> None:
     """Show a Server's requests, their outcomes, and its containers: the last hour by default."""
     from ..client import traffic
 
-    ref, period = parse_ref(asked.server), period_of(asked.since, asked.until)
-    with connected(context, asked.env) as client:
-        place = traffic.Place(*ref.found(client), client.target.environment)
+    period = period_of(asked.since, asked.until)
+    with server_at(context, asked.server, asked.env) as (client, app, name):
+        place = traffic.Place(app, name, client.target.environment)
         answer = traffic.server_stats(client, place, period, asked.container)
     if asked.as_json:
         render.value(answer)
         return
-    for line in server_stats_lines(asked.server, answer):
+    for line in server_stats_lines(f"{app}/{name}", answer):
         render.out(line)
 
 
@@ -130,6 +130,8 @@ def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
     lifecycle = answer["lifecycle"]
     deployed = text.local_time(lifecycle["deployed_at"])
     head = f"{asked.app} · deployed {deployed} (v{lifecycle['version']})" if deployed else asked.app
+    if lifecycle.get("stopped_at"):
+        head += f" · stopped {text.local_time(lifecycle['stopped_at'])}"
     render.out(head, "" if asked.no_color else "bold")
     render.table("SERVERS", SERVER_HEADERS, app_stats_rows(answer["servers"]))
 
@@ -137,7 +139,7 @@ def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
 def request_row(row: Mapping[str, Any]) -> list[str]:
     status = row["status"] if row["status"] is not None else "left"
     return [
-        _utc(row["timestamp"]),
+        text.utc(row["timestamp"]),
         row["route"],
         row["container_id"] or "",
         f"{row['duration_seconds']:.3f}",
@@ -159,7 +161,7 @@ def server_stats_lines(server: str, answer: Mapping[str, Any]) -> list[str]:
     return text.pairs(
         [
             ("Server", f"{server} · {answer['object_id']}"),
-            ("From", f"{_utc(answer['since'])} to {_utc(answer['until'])} (UTC)"),
+            ("From", f"{text.utc(answer['since'])} to {text.utc(answer['until'])} (UTC)"),
             ("Requests", f"{answer['request_count']} · {answer['request_rate_per_second']} per second"),
             ("By status", by_status or "none"),
             ("Duration", _percentiles(times)),
@@ -187,10 +189,6 @@ def _stats_row(name: str, server: Mapping[str, Any]) -> list[str]:
 def _percentiles(values: Mapping[str, float | None], unit: str = "s") -> str:
     known: Iterable[str] = (f"{name} {value:.3f} {unit}" for name, value in values.items() if value is not None)
     return " · ".join(known) or "nothing measured"
-
-
-def _utc(timestamp: str) -> str:
-    return timestamp.replace("T", " ").removesuffix("Z")
 
 
 def period_of(since: str | None, until: str | None, days_max: int = RANGE_DAYS_MAX) -> Period:

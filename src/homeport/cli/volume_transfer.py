@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +15,10 @@ import typer
 
 from .. import errors
 from ..client import volumes
-from . import render, volume_refs
+from . import render, text, volume_refs
 from .connect import connected
 from .options import Environment
-from .volumes import Force, find, size
+from .volumes import Force, find
 
 if TYPE_CHECKING:
     from ..client.answers import VolumeFile
@@ -52,7 +52,7 @@ def get(
             return
         count = _download(source, remote, local, force)
         progress.stop()
-    render.note(f"✓ Finished downloading {count} file{'' if count == 1 else 's'} to {local}.", "green")
+    render.note(f"✓ Finished downloading {text.counted(count, 'file')} to {local}.", "green")
 
 
 def put(
@@ -98,8 +98,8 @@ class _Meter:
 
     def more(self, size_bytes: int) -> None:
         self.done_bytes += size_bytes
-        of = f" of {size(self.total_bytes)}" if self.total_bytes else ""
-        self.progress.now(f"{self.what} {size(self.done_bytes)}{of}")
+        of = f" of {text.size(self.total_bytes)}" if self.total_bytes else ""
+        self.progress.now(f"{self.what} {text.size(self.done_bytes)}{of}")
 
 
 @dataclass
@@ -107,7 +107,6 @@ class _Source:
     client: Client
     volume_id: str
     meter: _Meter
-    skipped: list[str] = field(default_factory=list)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         for chunk in volumes.read(self.client, self.volume_id, path):

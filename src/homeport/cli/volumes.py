@@ -33,12 +33,13 @@ def create(
     name: Name,
     environment: Environment = None,
     version: Annotated[int | None, typer.Option("--version", help="1 or 2; has no effect.", min=1, max=2)] = None,
+    as_json: Json = False,
 ) -> None:
     """Create a named Volume."""
     with connected(context, environment) as client:
-        volumes.create(client, _checked(name), client.environment)
-        render.out(f"✓ Created Volume '{name}' in environment '{client.environment}'.", "green")
-    render.out(f'Mount it with @app.server(volumes={{"/data": modal.Volume.from_name("{name}")}}).')
+        made = volumes.create(client, _checked(name), client.environment)
+    render.done(made, as_json, f"✓ Created Volume '{name}' in environment '{client.environment}'.")
+    render.note(f'Mount it with @app.server(volumes={{"/data": modal.Volume.from_name("{name}")}}).')
 
 
 @group.command("list", epilog="Example: homeport volume list --json")
@@ -69,7 +70,12 @@ def ls(
         render.value(found)
         return
     rows = [
-        (_printable(entry["path"]), _TYPES.get(entry["type"], entry["type"]), _when(entry["mtime"]), size(entry["size"]))
+        (
+            _printable(entry["path"]),
+            _TYPES.get(entry["type"], entry["type"]),
+            _when(entry["mtime"]),
+            text.size(entry["size"]),
+        )
         for entry in found
     ]
     render.table(f"Directory listing of '{path}' in '{name}'", FILE_HEADERS, rows)
@@ -153,16 +159,6 @@ def delete(
 def find(client: Client, name: str) -> str:
     """The id of a Volume. Raises NotFoundError."""
     return volumes.resolve(client, _checked(name), client.environment, create_if_missing=False)
-
-
-def size(size_bytes: int) -> str:
-    """For people: three digits and a unit."""
-    amount, units = float(size_bytes), ("B", "KiB", "MiB", "GiB", "TiB")
-    for unit in units[:-1]:
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} {units[-1]}"
 
 
 def _question(name: str, apps: Sequence[str]) -> str:

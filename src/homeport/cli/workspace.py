@@ -30,6 +30,7 @@ def rbac(
     state: Annotated[
         str | None, typer.Argument(metavar="[on|off]", help="on or off; without it, show which.", show_default=False)
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Bind proxy tokens to the environments they are allowed in, or let each into all of the workspace."""
     if state not in (None, "on", "off"):
@@ -38,7 +39,10 @@ def rbac(
         if state is not None:
             workspace.set_rbac(client, state == "on")
         is_on = workspace.rbac(client)
-    render.out(f"RBAC is {'on' if is_on else 'off'}.")
+    if as_json:
+        render.value({"rbac": is_on})
+    else:
+        render.out(f"RBAC is {'on' if is_on else 'off'}.")
 
 
 @members.command("list", epilog="Example: homeport workspace members list")

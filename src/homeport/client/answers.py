@@ -245,6 +245,7 @@ class RequestInfo(TypedDict):
     bytes_down: int
     protocol: str
     why: str | None
+    phases: dict[str, float | None]
 
 
 class ServerStats(TypedDict):

@@ -22,11 +22,15 @@ from ..errors import AuthError, ConnectionError, InvalidError, NotFoundError  # 
 DEFAULT_DATA_DIR = Path("/var/lib/homeport")
 DEFAULT_ENVIRONMENT = "main"
 PROFILES = ".homeport.toml"
+PROXY_TOKEN = "set HOMEPORT_PROXY_TOKEN_ID and HOMEPORT_PROXY_TOKEN_SECRET (homeport workspace proxy-tokens create)"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A platform and the token to use there. `token_origin` says in words where the token came from."""
+    """A platform and the token to use there. `token_origin` says in words where the token came from.
+
+    proxy_token: id and secret of the one for its Servers, where there is one.
+    """
 
     server_url: str
     token_id: str
@@ -34,6 +38,7 @@ class Target:
     token_origin: str
     environment: str = DEFAULT_ENVIRONMENT
     warnings: tuple[str, ...] = ()
+    proxy_token: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"Target({self.server_url!r}, {self.token_id!r}, environment={self.environment!r})"
@@ -91,9 +96,27 @@ def _with_token(found: Target, environment: str, env: Mapping[str, str]) -> Targ
     url = found.server_url.rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise InvalidError(f"The platform's address {url!r} must start with http:// or https://.")
-    if not (token_id + token_secret).isascii() or any(c.isspace() for c in token_id + token_secret):
+    _check_characters(token_id + token_secret, origin)
+    return Target(url, token_id, token_secret, origin, environment, found.warnings, _proxy_token(found, env))
+
+
+def _proxy_token(found: Target, env: Mapping[str, str]) -> tuple[str, str] | None:
+    given = (env.get("HOMEPORT_PROXY_TOKEN_ID", ""), env.get("HOMEPORT_PROXY_TOKEN_SECRET", ""))
+    if any(given):
+        origin = "HOMEPORT_PROXY_TOKEN_ID and HOMEPORT_PROXY_TOKEN_SECRET"
+    elif found.proxy_token is not None:
+        given, origin = found.proxy_token, f"proxy_token_id and proxy_token_secret, {found.token_origin},"
+    else:
+        return None
+    if not all(given):
+        raise AuthError(f"Of {origin} only one is set; set both, or neither.")
+    _check_characters("".join(given), origin)
+    return given
+
+
+def _check_characters(token: str, origin: str) -> None:
+    if not token.isascii() or any(c.isspace() or c in '"\\' for c in token):
         raise AuthError(f"The token from {origin} contains characters that tokens never have; set it again.")
-    return Target(url, token_id, token_secret, origin, environment, found.warnings)
 
 
 def _local(data_dir: Path) -> Target:
@@ -151,7 +174,7 @@ class _Profiles:
             raise InvalidError(f"{path} can't be used: {error}.") from None
         tables = {name: table for name, table in content.items() if isinstance(table, dict)}
         readable = status.st_mode & (stat.S_IRGRP | stat.S_IROTH) and any(
-            "token_secret" in table for table in tables.values()
+            table.keys() & {"token_secret", "proxy_token_secret"} for table in tables.values()
         )
         return cls(
             path,
@@ -178,8 +201,14 @@ class _Profiles:
         environment = table.get("environment", DEFAULT_ENVIRONMENT)
         if not isinstance(environment, str):
             raise InvalidError(f"{self.path}, profile {name!r}: `environment` must be text.")
-        token = [table.get(key, "") for key in ("token_id", "token_secret")]
-        if not all(isinstance(part, str) for part in token):
-            raise InvalidError(f"{self.path}, profile {name!r}: `token_id` and `token_secret` must be text.")
+        token = self._pair(name, "token_id", "token_secret")
+        proxy = self._pair(name, "proxy_token_id", "proxy_token_secret")
         origin = f"profile {name!r} in {self.path}"
-        return Target(_text(self.path, table, "server_url"), token[0], token[1], origin, environment, self.warnings)
+        url = _text(self.path, table, "server_url")
+        return Target(url, *token, origin, environment, self.warnings, proxy if any(proxy) else None)
+
+    def _pair(self, name: str, first: str, second: str) -> tuple[str, str]:
+        pair = (self.tables[name].get(first, ""), self.tables[name].get(second, ""))
+        if not all(isinstance(part, str) for part in pair):
+            raise InvalidError(f"{self.path}, profile {name!r}: `{first}` and `{second}` must be text.")
+        return pair

@@ -273,7 +273,8 @@ def _is_published(wait: bool) -> Callable[[Event], bool]:
     """What a deployment's stream ends with."""
 
     def is_last(event: Event) -> bool:
-        return event.name == "settled" or (event.name == "published" and (not wait or bool(event.data.get("noop"))))
+        over = event.data.get("noop") and not event.data.get("under_way")
+        return event.name == "settled" or (event.name == "published" and (not wait or bool(over)))
 
     return is_last
 

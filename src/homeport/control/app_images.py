@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from ..images.chain import MICROMAMBA, SLIM
+from ..images.lines import Lines
 from ..manifest.schema import AppManifest, ImageRecipe
 from ..ports import Image, Images
 from .requests import Event, progress
@@ -57,17 +58,17 @@ def _plain(recipe: ImageRecipe) -> ImageRecipe:
 
 async def _build(images: Images, wanted: dict[ImageRecipe, str], built: dict[ImageRecipe, Image]) -> AsyncIterator[str]:
     """`Images` bounds how many really are built at once. Of several, each line begins with the Server that it is for."""
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    lines = Lines()
 
     async def build(recipe: ImageRecipe, prefix: str) -> None:
-        built[recipe] = await images.ensure(recipe, lambda line: lines.put_nowait(prefix + line))
+        built[recipe] = await images.ensure(recipe, lambda line: lines.say(prefix + line))
 
     several = len(wanted) > 1
     tasks = [asyncio.create_task(build(recipe, f"{server}: " if several else "")) for recipe, server in wanted.items()]
     together = asyncio.gather(*tasks)
-    together.add_done_callback(lambda _: lines.put_nowait(None))
+    together.add_done_callback(lambda _: lines.end())
     try:
-        while (line := await lines.get()) is not None:
+        async for line in lines.hear():
             yield line
         await together
     finally:

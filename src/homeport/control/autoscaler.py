@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..core.facts import AutoscalerUpdated
-from ..core.model import Deployment, ServiceSpec
+from ..core.model import Deployment, Override, ServiceSpec
 from ..core.overrides import effective
 from ..core.states import DeploymentState
 from ..errors import InvalidError
@@ -18,13 +18,16 @@ from ..manifest.checks import scale_problems
 from ..manifest.schema import ScalePolicy
 from ..store.history import AppRow
 from . import views
+from .access import SERVICE, USER
 from .chronicle import Input, Origin
 from .explain import Case, explain
 from .lookup import Subject, find_server
+from .members import Members
 from .publish import Publisher
 from .scale_settings import SETTINGS, public, public_name, public_value
 from .views import Json
 
+ACTOR_TYPES = {USER: "user", SERVICE: "service-user"}  # semantics 2.6.11
 Target = tuple[str, str, str]  # the App's name or id, the Server's name, the environment
 
 
@@ -33,6 +36,7 @@ class Autoscaler:
     """`find` looks an App up by name or id, and raises NotFoundError."""
 
     publisher: Publisher
+    members: Members
     find: Callable[[str, str], AppRow]
 
     def settings(self, target: Target) -> Json:
@@ -45,19 +49,10 @@ class Autoscaler:
             "server_name": server,
             "object_id": subject.service_id,
             "current_settings": public(effective(deployment, subject.spec)),
-            "default_settings": public(self._defaults()),
+            "default_settings": public(self._defaults(subject.spec)),
             "static_settings": self._static(deployment, server),
             "override_settings": {public_name(o.setting): public_value(public_name(o.setting), o.value) for o in mine},
-            "override_events": [
-                {
-                    "setting": public_name(o.setting),
-                    "updated_at": views.iso(o.at_ms),
-                    "actor_name": o.actor,
-                    "actor_id": o.actor,
-                    "actor_type": "user" if o.actor else "unknown",
-                }
-                for o in sorted(mine, key=lambda o: (o.at_ms, o.setting))
-            ],
+            "override_events": [self._event(o) for o in sorted(mine, key=lambda o: (o.at_ms, o.setting))],
         }
 
     def update(self, target: Target, changes: Mapping[str, object], actor: str) -> Json:
@@ -66,7 +61,7 @@ class Autoscaler:
         Raises InvalidError for what is not legal, or would not go together with the settings that stay as they are.
         """
         subject = self._subject(target)
-        new = {_setting(name)[0]: self._stored(name, value) for name, value in changes.items()}
+        new = {_setting(name)[0]: self._stored(subject.spec, name, value) for name, value in changes.items()}
         for deployment in subject.app.deployments:
             current = deployment.state in (DeploymentState.LIVE, DeploymentState.ROLLING)
             for spec in deployment.services if current else ():
@@ -88,8 +83,20 @@ class Autoscaler:
         row = self.find(app_ref, environment)
         return find_server(row, self.publisher.loop.world.apps.get(row.app_id), server)
 
-    def _defaults(self) -> ServiceSpec:
-        return ServiceSpec("", "", scaledown_window_s=self.publisher.settings.scaledown_window_s)
+    def _event(self, override: Override) -> Json:
+        actor_id, kind = self.members.known_as(override.actor) or ("", "")
+        return {
+            "setting": public_name(override.setting),
+            "updated_at": views.iso(override.at_ms),
+            "actor_name": override.actor,
+            "actor_id": actor_id,
+            "actor_type": ACTOR_TYPES.get(kind, "unknown"),
+        }
+
+    def _defaults(self, spec: ServiceSpec) -> ServiceSpec:
+        """Sessions are always a reason for another container: where one has no room, the next has to come."""
+        seconds, centi = self.publisher.settings.scaledown_window_s, spec.sessions_max * 100
+        return ServiceSpec("", "", scaledown_window_s=seconds, target_concurrency_centi=centi)
 
     def _static(self, deployment: Deployment, server: str) -> Json:
         """What the code says; a setting that it does not mention is not there."""
@@ -98,11 +105,11 @@ class Autoscaler:
         said = {name: getattr(policy, core) for name, (core, _) in SETTINGS.items()}
         return {name: public_value(name, value) for name, value in said.items() if value is not None}
 
-    def _stored(self, name: str, value: object) -> int:
-        """In the core's units. A target between 0 and 1 is 1 (semantics 2.1.5)."""
+    def _stored(self, spec: ServiceSpec, name: str, value: object) -> int:
+        """In the core's units. A target between 0 and 1 is 1, and one of 0 is none (semantics 2.1.5)."""
         core, factor = _setting(name)
-        if value is None:
-            return int(getattr(self._defaults(), core))
+        if value is None or (name == "target_concurrency" and not isinstance(value, bool) and value == 0):
+            return int(getattr(self._defaults(spec), core))
         number = not isinstance(value, bool) and isinstance(value, int if factor == 1 else (int, float))
         if not number or not 0 <= cast(float, value) <= 1e9:
             raise InvalidError(
@@ -130,7 +137,7 @@ def _setting(name: str) -> tuple[str, int]:
 def _refuse(spec: ServiceSpec) -> None:
     policy = ScalePolicy(
         target_concurrency_centi=spec.target_concurrency_centi or None,
-        max_concurrency=spec.max_concurrency or None,
+        max_concurrency=spec.max_concurrency or spec.sessions_max or None,
         min_containers=spec.min_containers,
         max_containers=spec.max_containers or None,
         buffer_containers=spec.buffer_containers,

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Protocol
 
+from ..images.lines import Lines
 from ..images.published import PublishedName, full_name
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images
 from . import views
+from .preparing import Preparing
 from .requests import Event
 from .views import Json
 
@@ -30,8 +32,9 @@ class ImageShelf(Images, Protocol):
 
 
 class Builds:
-    def __init__(self, images: ImageShelf) -> None:
+    def __init__(self, images: ImageShelf, preparing: Preparing) -> None:
         self._images = images
+        self._preparing = preparing
 
     async def build(self, recipe: ImageRecipe, name: str | None, actor: str) -> AsyncIterator[Event]:
         """Events `build` {"line"} and `built`; with `name` it means this image from then on. A reader that goes ends it.
@@ -39,12 +42,17 @@ class Builds:
         Raises what `Images.ensure` raises; InvalidError for a name that can't be, before anything is built.
         """
         name = full_name(name) if name is not None else None
+        with self._preparing.hold(recipe=recipe):
+            async for event in self._build(recipe, name, actor):
+                yield event
+
+    async def _build(self, recipe: ImageRecipe, name: str | None, actor: str) -> AsyncIterator[Event]:
         build = self._images.build_of(recipe)
-        lines: asyncio.Queue[str | None] = asyncio.Queue()
-        under_way = asyncio.create_task(self._images.ensure(recipe, lines.put_nowait))
-        under_way.add_done_callback(lambda _: lines.put_nowait(None))
+        lines = Lines()
+        under_way = asyncio.create_task(self._images.ensure(recipe, lines.say))
+        under_way.add_done_callback(lambda _: lines.end())
         try:
-            while (line := await lines.get()) is not None:
+            async for line in lines.hear():
                 yield Event("build", {"line": line})
             image = await under_way
         finally:

@@ -7,15 +7,15 @@ what is not reachable can go in any order, and what is half gone has another nam
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
 from ..core import ids
 from ..core.facts import AppForgotten
@@ -24,6 +24,7 @@ from ..core.states import AppState
 from ..errors import Error
 from ..ports import Image
 from ..store import records
+from ..store.files import remove_tree
 from . import garbage
 from .chronicle import Input
 from .garbage import Inventory, Item, Kind, Plan, Policy
@@ -103,7 +104,8 @@ class Collector:
         return frozenset(stopped)
 
     def _plan(self, run: _Run, forgotten: frozenset[str]) -> Plan:
-        """The World first: whatever is published while the rest is read is in the history by then."""
+        """What is held first, then the World: what is published meanwhile is in that, and later what is in the history."""
+        held = self._stock.held()
         apps = [app for app in self._stores.loop.world.apps.values() if app.app_id not in forgotten]
         rows = self._stores.history.apps()
         over = frozenset(garbage.over(self._stock.past(rows, frozenset(r.app_id for r in rows)), run.policy, run.now_ms))
@@ -115,7 +117,7 @@ class Collector:
             in_world=in_world,
             containers=_containers(apps),
             needs=self._stock.needs(garbage.reachable(past, in_world, run.policy, run.now_ms)),
-            in_use=self._stock.in_use(),
+            in_use=held | self._stock.in_use(),
             items=items,
         )
         return garbage.collectable(inventory, run.policy, run.now_ms)
@@ -155,7 +157,8 @@ class Collector:
             case Kind.LOG:
                 return _remove_log(paths)
             case Kind.SECRET:
-                return self._stores.secrets.drop(key, run.unused_since_ms)
+                held = any(key in each.secret_ids() for each in self._stores.preparing.under_way())
+                return not held and self._stores.secrets.drop(key, run.unused_since_ms)
             case _:
                 if kind is Kind.CONTAINER and (key in _containers(self._stores.loop.world.apps.values()) or _mounts(paths)):
                     return False
@@ -167,7 +170,7 @@ class Collector:
         trash.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = trash / f"{path.name}.gc{time.monotonic_ns()}"
         path.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_tree(aside)
         return True
 
     async def _drop_image(self, item: Item, run: _Run) -> tuple[Kind, int] | None:
@@ -248,12 +251,14 @@ def _own_size(image_id: str, images: dict[str, Image]) -> int:
 
 
 def _size(path: Path, *, own: bool = False) -> int:
-    """What it takes on the disk; 0 for what is gone. own: without files that have other names, too."""
-    try:
+    """What it takes on the disk, without what is gone meanwhile. own: without files that have other names, too."""
+    total, todo = 0, [str(path)]
+    with contextlib.suppress(FileNotFoundError):
         total = path.lstat().st_blocks * BLOCK_BYTES
-        for folder, folders, files in os.walk(path):
-            found = [os.lstat(os.path.join(folder, name)) for name in (*folders, *files)]
-            total += sum(f.st_blocks * BLOCK_BYTES for f in found if not (own and S_ISREG(f.st_mode) and f.st_nlink > 1))
-        return total
-    except FileNotFoundError:
-        return 0
+    while todo:  # without recursion: whoever filled an image decides how deep it is
+        with contextlib.suppress(OSError), os.scandir(todo.pop()) as inside:
+            for item in inside:
+                found = item.stat(follow_symlinks=False)
+                total += 0 if own and S_ISREG(found.st_mode) and found.st_nlink > 1 else found.st_blocks * BLOCK_BYTES
+                todo += [item.path] if S_ISDIR(found.st_mode) else []
+    return total

@@ -6,7 +6,6 @@ containers), so neither changes, and no environment goes, while an App in it has
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from ..store import records
 from ..store.environments import EnvironmentRow, EnvironmentTable
 from ..store.history import History
 from .access import Place, Role, parse_role
+from .hints import did_you_mean
 from .loop import ControlLoop
 from .views import Json, iso
 
@@ -72,8 +72,7 @@ class Environments:
         found = next((row for row in rows if row.name == name), None)
         if found is not None:
             return found
-        close = difflib.get_close_matches(name, [row.name for row in rows], n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(name, (row.name for row in rows))
         raise NotFoundError(f"There is no environment {name!r}.{hint} Make it with `homeport environment create {name}`.")
 
     def suffix(self, name: str) -> str:

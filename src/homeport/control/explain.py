@@ -118,6 +118,10 @@ def _hindered(case: Case) -> Iterator[str]:
     if service.retry_at_ms > case.now_ms and service.failures:
         seconds = _seconds(service.retry_at_ms - case.now_ms)
         yield f"{_containers(service.failures)} in a row failed; the next one may start in {seconds}."
+    more = len(case.containers(ContainerState.READY)) - case.wanted
+    known = scale.is_known(case.seen, case.now_ms)
+    if known and case.settings.sessions_max and more > 0 and len(case.app.deployments) == 1:
+        yield f"{_containers(more)} more {'stays' if more == 1 else 'stay'} until the sessions there have ended."
     for reason, count in sorted(Counter(c.reason for c in case.containers(ContainerState.PENDING)).items()):
         if reason:
             yield f"{count} {reason}."

@@ -82,7 +82,7 @@ def lasting(app: App | None) -> App | None:
     app = replace(_without_load(app), wake_at_ms=0)
     if not any(container.failures for container in app.containers):
         return app
-    return replace(app, containers=tuple(replace(c, failures=0) for c in app.containers))
+    return replace(app, containers=tuple(replace(c, failures=0, sick_since_ms=0) for c in app.containers))
 
 
 def _without_load(app: App) -> App:

@@ -11,6 +11,7 @@ from ..core.current import current
 from ..core.model import App, Deployment, ServiceSpec
 from ..errors import NotFoundError
 from ..store.history import AppRow
+from .hints import no_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,7 @@ def find_server(row: AppRow, app: App | None, server: str) -> Subject:
         for spec in deployment.services:
             if spec.name == server:
                 return Subject(app, deployment, spec)
-    there = ", ".join(spec.name for spec in versions[0].services) or "none"
-    raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
+    raise no_server(row.name, server, (spec.name for spec in versions[0].services))
 
 
 def shown(app: App | None) -> Deployment | None:

@@ -35,3 +35,6 @@ class PlatformMaterials(Materials):
         if not path.is_dir():
             raise NotFoundError(f"The files of Volume {row.name!r} are gone; make it again, and deploy the App again.")
         return path
+
+    def sync_volumes(self) -> None:
+        self.volumes.folders.sync()

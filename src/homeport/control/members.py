@@ -52,6 +52,13 @@ class Members:
             raise AuthError(f"The API token {token_id} was revoked: ask a manager of the workspace for another one.")
         return self._person(member)
 
+    def known_as(self, name: str) -> tuple[str, str] | None:
+        """(user id, kind) of who is or was called `name`, as no name is given twice; the admin has no id."""
+        row = next((row for row in self._members.values() if row.name == name), None)
+        if row is not None:
+            return row.member_id, row.kind
+        return ("", USER) if name == ADMIN else None
+
     # ---- members
 
     def users(self) -> list[Json]:

@@ -7,7 +7,6 @@ environment only: `within` is its name, or None for people, who reach all.
 from __future__ import annotations
 
 import asyncio
-import difflib
 import logging
 import secrets
 import string
@@ -21,6 +20,7 @@ from ..manifest import names
 from ..ports import Clock
 from ..store.objects import PREFIXES, Kind, ObjectFile, ObjectRow
 from .environments import Environments
+from .hints import did_you_mean
 from .views import Json, iso
 
 T = TypeVar("T")
@@ -150,10 +150,8 @@ class Objects:
 
     def _missing(self, kind: Kind, name: str, environment: str) -> ObjectRow:
         there = [str(line["name"]) for line in self.lines(kind, environment)]
-        close = difflib.get_close_matches(name, there, n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise NotFoundError(
-            f"There is no {_word(kind)} {name!r} in the {environment!r} environment.{hint} "
+            f"There is no {_word(kind)} {name!r} in the {environment!r} environment.{did_you_mean(name, there)} "
             f"Make it with `homeport {kind.value} create {name}`, or with `create_if_missing=True`."
         )
 

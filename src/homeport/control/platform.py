@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import difflib
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -36,6 +35,7 @@ from .collector import Collector
 from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
+from .hints import did_you_mean
 from .logbook import Logbook, Subject
 from .lookup import find_server, shown
 from .members import Members
@@ -151,12 +151,12 @@ class Platform:
     @property
     def places(self) -> Places:
         parts = self._parts
-        table, under_way = parts.publisher.vault.table, parts.publisher.under_way
+        table, under_way = parts.publisher.vault.table, parts.publisher.preparing.environment
         return Places(self.environments, self._history, table, parts.volumes, parts.kept.objects, under_way)
 
     @property
     def autoscaler(self) -> Autoscaler:
-        return Autoscaler(self._parts.publisher, self._find)
+        return Autoscaler(self._parts.publisher, self._parts.members, self._find)
 
     @property
     def volumes(self) -> Volumes:
@@ -233,7 +233,7 @@ class Platform:
         return self._parts.publisher.deploy(request, wait)
 
     def cancel_deploy(self, request_id: str) -> bool:
-        return self._parts.publisher.cancel(request_id)
+        return self._parts.publisher.preparing.cancel(request_id)
 
     async def redeploy(self, request: RedeployRequest, wait: bool) -> AsyncIterator[Event]:
         app = self._find(request.app_ref, request.environment)
@@ -262,9 +262,7 @@ class Platform:
         row = self._find(ref, environment)
         app = self._loop.world.apps.get(row.app_id)
         if app is None or app.state is AppState.STOPPED:
-            raise ConflictError(
-                f"App is already stopped. (Stopped at {views.iso(row.stopped_at_ms)} by {row.stopped_by!r})."
-            )
+            raise ConflictError(views.already_stopped(row))
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
             while row.app_id in self._loop.world.apps and not self._over(Subject(row.app_id)):
@@ -343,8 +341,7 @@ class Platform:
         if is_app_id(ref):
             raise NotFoundError(f"There is no App with the id {ref!r}; see `homeport app list`.")
         self.environments.find(environment)
-        close = difflib.get_close_matches(ref, [app.name for app in self._history.apps(environment)], n=3)
-        hint = f" Did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+        hint = did_you_mean(ref, (app.name for app in self._history.apps(environment)))
         raise NotFoundError(f"No App with name {ref!r} found in the {environment!r} environment.{hint}")
 
     def _find_container(self, container_id: str) -> ContainerRow:

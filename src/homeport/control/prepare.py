@@ -6,7 +6,6 @@ Owns what a container of ours sees of the platform. Reads manifests, images and 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..core.actions import StartContainer
 from ..core.model import World
 from ..core.states import DeploymentState
 from ..errors import InvalidError, NotFoundError
-from ..manifest import placing
+from ..manifest import mounted, placing
 from ..manifest.schema import AppManifest, ServerSpec
 from ..ports import Bind, ContainerSpec, Image, Images
 from ..settings import Settings
@@ -157,9 +156,7 @@ def environment(settings: Settings, action: StartContainer, server: ServerSpec, 
     }
     merged = {"PATH": DEFAULT_PATH, "HOME": HOME, "PYTHONUNBUFFERED": "1", **dict(image.env)}
     merged |= {f"{prefix}_{name}": value for prefix in ("MODAL", "HOMEPORT") for name, value in told.items()}
-    merged |= dict(server.env)
-    if server.volumes:
-        merged["HOMEPORT_VOLUMES"] = json.dumps([[m.path, m.volume_id, m.name, m.read_only] for m in server.volumes])
+    merged |= dict(server.env) | mounted.environment(server.volumes)
     if _is_class(server):
         merged |= dict(zip(GUEST, (server.entry.module, server.entry.path or "", server.entry.qualname), strict=True))
     return tuple(sorted(merged.items()))

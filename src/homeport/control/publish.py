@@ -1,7 +1,7 @@
-"""One deployment from the request to its end: check, build, publish, and tell how the rollout goes.
+"""One deployment from the request to the one fact that it is: check, build, publish.
 
 Owns the order of these stages: until the one durable fact is written nothing has changed, and an error before it leaves
-version, containers and traffic as they were. What happens after it is the core's.
+version, containers and traffic as they were. What happens after it is the core's, and told by `following`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from ..core.events import ContainerMoved, DeploymentMoved, DeployRefused, DeployUnchanged, RequestsCut
-from ..core.events import Event as Happening
+from ..core.events import DeployRefused, DeployUnchanged
 from ..core.facts import DeployRequested
-from ..core.model import App, Deployment, ServiceSpec, Strategy
-from ..core.states import AppState, ContainerState, DeploymentState
-from ..engine.logs import read_tail
+from ..core.model import App, Deployment, ServiceSpec
+from ..core.states import AppState, DeploymentState
 from ..errors import ConflictError, Error, InvalidError, NotFoundError
 from ..images import recipe as recipes
 from ..manifest import checks, digest, names, placing
@@ -29,30 +27,21 @@ from ..store.manifests import Manifests
 from ..store.sources import Sources
 from ..store.trees import Trees, paths_in_words
 from ..store.volumes import VolumeTable
-from . import app_images, views
+from . import app_images
 from .chronicle import Input, Origin
 from .environments import Environments
 from .feasible import Machine, refusals
+from .following import Follower, Published
 from .gpus import NO_GPUS, Stock, choices
 from .loop import ControlLoop, machine_capacity
-from .prepare import log_path
+from .preparing import Preparing
 from .requests import DeployRequest, Event, progress
 from .vault import Vault, secrets_of
 from .volume_mounts import refuse_missing
 from .watch import Watchers
 
-LAST_RECORDS_S = 0.25  # until the router has told of requests that ended with the last container
-LOG_TAIL_LINES = 20
 LAID_OUT_AT_ONCE = 2_000  # entries of a tree
 RECREATE_WAIT_S = 40.0  # for the old containers to be gone (semantics 1.4.13)
-
-
-@dataclass(frozen=True, slots=True)
-class Preparing:
-    """A deploy that can still be cancelled."""
-
-    task: asyncio.Task[object]
-    environment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +59,26 @@ class Publisher:
     vault: Vault
     gpus: Stock = NO_GPUS
     recreate_wait_s: float = RECREATE_WAIT_S
-    preparing: dict[str, Preparing] = field(default_factory=dict)  # by request id, until it is published
+    preparing: Preparing = field(default_factory=Preparing)
 
     async def deploy(self, request: DeployRequest, wait: bool) -> AsyncIterator[Event]:
         """The stream of docs/api.md. Raises `Error` (before `published`: nothing has changed) and OSError."""
-        built: dict[ImageRecipe, Image] = {}
-        async for event in self._cancellable(request, self._prepare(request, built)):
+        with self.preparing.hold(request.request_id, request.environment) as held:
+            held.manifest = request.manifest
+            async for event in self._prepare(request, held.images):
+                yield event
+            manifest = app_images.with_images(request.manifest, held.images)
+            manifest_digest = digest.of(manifest)
+            if self._is_new(request, manifest_digest):
+                await asyncio.to_thread(self.lay_out, manifest)
+                await asyncio.to_thread(self.manifests.put, manifest)
+            origin = Origin(request.actor, request.tag, request.client_version, request.commit)
+            published = self.publish(Input(self.fact(request, manifest_digest), origin))
+        async for event in self.follow(published, wait):
             yield event
-        manifest = app_images.with_images(request.manifest, built)
-        manifest_digest = digest.of(manifest)
-        if self._is_new(request, manifest_digest):
-            await asyncio.to_thread(self.lay_out, manifest)
-            await asyncio.to_thread(self.manifests.put, manifest)
-        origin = Origin(request.actor, request.tag, request.client_version, request.commit)
-        async for event in self.publish(Input(self.fact(request, manifest_digest), origin), wait):
-            yield event
 
-    def cancel(self, request_id: str) -> bool:
-        """End a deploy that is not published yet, its builds included. Returns False where it is too late, or never was."""
-        found = self.preparing.pop(request_id, None)
-        return found is not None and found.task.cancel()
-
-    def under_way(self, request_id: str) -> str | None:
-        """The environment of a deploy that is not published yet."""
-        found = self.preparing.get(request_id)
-        return found.environment if found else None
-
-    async def publish(self, given: Input, wait: bool) -> AsyncIterator[Event]:
-        """The one durable fact, and with `wait` what becomes of it. Everything of its manifest has to be there.
+    def publish(self, given: Input) -> Published:
+        """The one durable fact. Everything of its manifest has to be there.
 
         Raises InvalidError for a rollback or rollover of an App that is not deployed (any more), ConflictError for a host
         that another App has by now, OSError for the disk.
@@ -111,22 +92,11 @@ class Publisher:
         unchanged = next((e for e in step.events if isinstance(e, DeployUnchanged)), None)
         app = unchanged.app if unchanged else _published_app(list(step.world.apps.values()), fact)
         asked_for = next((d for d in app.deployments if d.request_id == fact.request_id), None)
-        deployment = asked_for or _target(app)
-        with self.watchers.of_app(app.app_id) as happenings:
-            yield Event("published", self._published(app, deployment, fact, noop=asked_for is None))
-            if wait and asked_for is not None:
-                async for event in self._follow(app, deployment, happenings):
-                    yield event
+        return Published(fact, app, asked_for or _target(app), noop=asked_for is None)
 
-    async def _cancellable(self, request: DeployRequest, stream: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        task = asyncio.current_task()
-        assert task is not None
-        self.preparing[request.request_id] = Preparing(task, request.environment)
-        try:
-            async for event in stream:
-                yield event
-        finally:
-            self.preparing.pop(request.request_id, None)
+    def follow(self, published: Published, wait: bool) -> AsyncIterator[Event]:
+        """To be read from at once: what happens before that is not told."""
+        return Follower(self.settings, self.loop, self.watchers, self.recreate_wait_s).tell(published, wait)
 
     async def _prepare(self, request: DeployRequest, built: dict[ImageRecipe, Image]) -> AsyncIterator[Event]:
         yield progress("check", f"Checking {request.manifest.name}")
@@ -235,83 +205,6 @@ class Publisher:
             request_id=request.request_id,
         )
 
-    def _published(self, app: App, deployment: Deployment, fact: DeployRequested, noop: bool) -> dict[str, object]:
-        ids = {service.name: service.service_id for service in app.services}
-        return {
-            "app_id": app.app_id,
-            "app_name": app.name,
-            "version": deployment.version,
-            "noop": noop,
-            "type": fact.kind.value,
-            "rollback_version": fact.of_version or None,
-            "app_url": f"{self.settings.api_url}/v1/apps/{app.app_id}",
-            "servers": [
-                {"name": spec.name, "object_id": ids[spec.name], "url": self.settings.server_url(spec.host)}
-                for spec in fact.services
-            ],
-        }
-
-    async def _follow(self, app: App, deployment: Deployment, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Event]:
-        began_ms = deployment.published_at_ms
-        recreate = deployment.strategy is Strategy.RECREATE
-        if recreate and self._older(app):
-            yield progress("terminate", "Terminating running containers")
-        for container in app.containers:
-            yield Event("container", views.container_event(container, _service_name(app, container.service_id)))
-        cut: dict[str, int] = {}
-        while deployment.state is DeploymentState.ROLLING:
-            event = await happenings.get()
-            if isinstance(event, RequestsCut):
-                cut[event.container_id] = event.count
-            elif isinstance(event, ContainerMoved):
-                yield Event("container", views.container_event(event.container, event.service))
-            elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
-                deployment = event.deployment
-        await self.loop.routed(app.app_id)  # whoever is told that it is live may ask it at once
-        settled = await self._settled(app.app_id, deployment, began_ms)
-        if recreate and deployment.state is DeploymentState.LIVE:
-            async for event in self._until_gone(app, happenings):
-                if isinstance(event, RequestsCut):
-                    cut[event.container_id] = event.count
-                elif isinstance(event, ContainerMoved):
-                    yield Event("container", views.container_event(event.container, event.service))
-            settled["containers_left"] = self._older(app)
-        yield Event("settled", {**settled, "requests_cut": sum(cut.values())})
-
-    async def _until_gone(self, app: App, happenings: asyncio.Queue[Happening]) -> AsyncIterator[Happening]:
-        """Ends with the last container of the versions before this one, or when it has been waited for long enough."""
-        clock = asyncio.get_running_loop()
-        deadline_s = clock.time() + self.recreate_wait_s
-        while self._older(app):
-            try:
-                yield await asyncio.wait_for(happenings.get(), deadline_s - clock.time())
-            except TimeoutError:
-                return
-        await asyncio.sleep(LAST_RECORDS_S)
-        while not happenings.empty():
-            yield happenings.get_nowait()
-
-    def _older(self, app: App) -> int:
-        """How many containers of earlier versions have not ended."""
-        now = self.loop.world.apps.get(app.app_id)
-        containers = now.containers if now else ()
-        return sum(c.version < app.version and c.state is not ContainerState.PENDING for c in containers)
-
-    async def _settled(self, app_id: str, deployment: Deployment, began_ms: int) -> dict[str, object]:
-        tail: list[str] = []
-        if deployment.state is DeploymentState.FAILED and deployment.culprit:
-            path = log_path(self.settings.data_dir, app_id, deployment.culprit)
-            lines = await asyncio.to_thread(read_tail, {deployment.culprit: str(path)}, LOG_TAIL_LINES)
-            tail = [line.text for line in lines]
-        return {
-            "version": deployment.version,
-            "state": deployment.state.value,
-            "reason": deployment.reason,
-            "log_tail": tail,
-            "duration_ms": deployment.settled_at_ms - began_ms,
-            "containers_left": 0,
-        }
-
 
 def not_deployed(app_name: str, environment: str) -> InvalidError:
     """Semantics 1.6.3."""
@@ -363,7 +256,3 @@ def _published_app(apps: list[App], fact: DeployRequested) -> App:
 def _target(app: App) -> Deployment:
     states = (DeploymentState.ROLLING, DeploymentState.LIVE)
     return next(d for d in reversed(app.deployments) if d.state in states or d.version == app.version)
-
-
-def _service_name(app: App, service_id: str) -> str:
-    return next(s.name for s in app.services if s.service_id == service_id)

@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..core.facts import DeployKind
-from ..errors import ExecutionError, InvalidError, NotFoundError
+from ..errors import ConflictError, ExecutionError, InvalidError, NotFoundError
 from ..manifest import placing
 from ..manifest.schema import AppManifest
 from ..store.history import AppRow, DeploymentRow, History
 from ..store.trees import paths_in_words
 from .chronicle import Input, Origin
+from .preparing import Preparation
 from .publish import Publisher, not_deployed
 from .requests import DeployRequest, Event, RedeployRequest, progress
+
+CHOICES = 5  # so often may a deployment come in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +33,49 @@ class Redeployer:
         """The stream of docs/api.md. Until `published` nothing has changed.
 
         Raises InvalidError for an App that is not deployed or a version that can't be meant, NotFoundError naming what is
-        not there (any more), ConflictError for a URL that belongs to another App by now, OSError for the disk.
+        not there (any more), ConflictError for a URL that belongs to another App by now, or when other deployments of the
+        App never stop coming in between, OSError for the disk.
         """
-        if app.state != "deployed":
+        with self.publisher.preparing.hold(request.request_id, app.environment) as held:
+            for _ in range(CHOICES):
+                target = self._choice(app, request)
+                yield progress("check", f"Checking v{target.version} of {app.name}")
+                given = await self._given(app, target, request, held)
+                # again: what was published while all of that was looked at must not be undone unseen
+                if self._choice(app, request).version == target.version:
+                    published = self.publisher.publish(given)
+                    break
+            else:
+                raise ConflictError(
+                    f"App {app.name!r} was deployed again each time that its versions were looked at; nothing has changed. "
+                    "Try again when these deployments are over."
+                )
+        async for event in self.publisher.follow(published, wait):
+            yield event
+
+    def _choice(self, app: AppRow, request: RedeployRequest) -> DeploymentRow:
+        """The version that is meant as things are now."""
+        now = self.history.find_app(app.app_id, app.environment)
+        if now is None or now.state != "deployed":
             raise not_deployed(app.name, app.environment)
-        target = choose(self.history.history(app.app_id), request)
-        yield progress("check", f"Checking v{target.version} of {app.name}")
-        manifest = await self._manifest(app, target)
-        await self._refuse_without_files(app, target, manifest)
-        await self._refuse_without_images(app, target, manifest)
+        return choose(self.history.history(app.app_id), request)
+
+    async def _given(self, app: AppRow, target: DeploymentRow, request: RedeployRequest, held: Preparation) -> Input:
+        """What is to be published, once everything of it is found to be there."""
+        held.manifest = await self._manifest(app, target)
+        await self._refuse_without_files(app, target, held.manifest)
+        await self._refuse_without_images(app, target, held.manifest)
         deployment = DeployRequest(
-            manifest=manifest,
+            manifest=held.manifest,
             strategy=request.strategy,
             environment=app.environment,
             request_id=request.request_id,
             actor=request.actor,
         )
         self.publisher.refuse(deployment)
+        of_containers = (ref for server in held.manifest.servers for ref in server.secrets)
+        if problem := self.publisher.vault.problem(of_containers):
+            raise NotFoundError(problem)
         await asyncio.to_thread(self.publisher.lay_out, deployment.manifest)
         fact = replace(
             self.publisher.fact(deployment, target.manifest_digest),
@@ -54,9 +83,7 @@ class Redeployer:
             app_id=app.app_id,
             of_version=target.version,
         )
-        origin = Origin(request.actor, target.tag, target.client_version, target.commit)
-        async for event in self.publisher.publish(Input(fact, origin), wait):
-            yield event
+        return Input(fact, Origin(request.actor, target.tag, target.client_version, target.commit))
 
     async def allowed(self, app: AppRow, versions: Sequence[DeploymentRow]) -> list[bool]:
         """Of which manifest and images are here; files stay as long. None of an App that is not deployed (1.7.8)."""

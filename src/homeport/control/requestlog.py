@@ -14,16 +14,16 @@ from types import MappingProxyType
 
 from ..core.model import World
 from ..ports import Clock
-from ..router.records import RequestRecord
+from ..router.records import LOBBY, RequestRecord
 from ..settings import Settings
-from ..store.requests import RequestRow, RequestStore
+from ..store.requests import PHASES, RequestRow, RequestStore
 from ..store.tally import status_class
 
 FLUSH_S = 0.5
 PENDING_MAX = 50_000  # about 40 MiB
 COLLECT_EVERY_MS = 60_000
 PATH_LENGTH_MAX = 1_024
-UNCOUNTED = frozenset({"nohost", "stopped", "auth", "env"})  # refused before the Server was asked (semantics 2.2.5)
+UNCOUNTED = frozenset({"nohost", "stopped", "auth", "env", "session", LOBBY})  # the Server was not asked (semantics 2.2.5)
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ class RequestLog:
         """A batch of finished requests, as the router tells it. Never waits, never fails."""
         for record in records:
             if not record.service_id or record.why in UNCOUNTED:
-                self._refused[record.why or "bad_request"] += 1
+                if record.why != LOBBY or record.status >= 400:
+                    self._refused[record.why or "bad_request"] += 1
                 continue
             self._counts[record.service_id, status_class(record.status)] += 1
             if len(self._pending) < PENDING_MAX:
@@ -133,4 +134,5 @@ def _row(record: RequestRecord, versions: Mapping[str, int]) -> RequestRow:
         bytes_down=record.bytes_down,
         why=record.why,
         protocol=record.protocol,
+        **{phase: reached if (reached := getattr(record, phase)) >= 0 else None for phase in PHASES},
     )

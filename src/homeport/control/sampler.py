@@ -39,8 +39,9 @@ class Sampler:
         self._wake = asyncio.Event()
 
     def on_request(self, records: Sequence[RequestRecord]) -> None:
+        sessioned = {key: self._has_sessions(*key) for key in {(r.app_id, r.service_id) for r in records}}
         for record in records:
-            if record.container_id and record.service_id:
+            if record.container_id and record.service_id and not sessioned[record.app_id, record.service_id]:
                 lasted_ms = max(0, record.total_ms)
                 # the log has when a request came, not when it was over
                 self._samples.ended((record.app_id, record.service_id), record.at_ms + lasted_ms, lasted_ms)
@@ -70,6 +71,12 @@ class Sampler:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    def _has_sessions(self, app_id: str, service_id: str) -> bool:
+        """Sessions are its load, and the router counts them: their requests are none (semantics 2.5.1)."""
+        app = self._loop.world.apps.get(app_id)
+        names = {s.name for s in app.services if s.service_id == service_id} if app else set()
+        return any(s.sessions_max and s.name in names for d in (app.deployments if app else ()) for s in d.services)
 
     def _services(self) -> dict[str, Service]:
         """By container, of all that may have requests."""

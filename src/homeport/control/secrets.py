@@ -6,7 +6,6 @@ is given of them `vault`'s: from here no value ever goes out again, in no answer
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import hmac
 import json
@@ -24,6 +23,7 @@ from ..store import records
 from ..store.keyring import Sealed
 from ..store.secrets import SecretRow, SecretTable
 from .environments import Environments
+from .hints import did_you_mean
 from .vault import lacks
 from .views import Json, iso
 
@@ -153,11 +153,9 @@ class Secrets:
         if row is not None:
             return row
         there = [str(other["name"]) for other in self.lines(environment)]
-        close = difflib.get_close_matches(name, there, n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
         where = "" if environment == "main" else f" -e {environment}"
         raise NotFoundError(
-            f"There is no Secret {name!r} in the {environment!r} environment.{hint} "
+            f"There is no Secret {name!r} in the {environment!r} environment.{did_you_mean(name, there)} "
             f"Make it with `homeport secret create {name} KEY=value{where}`."
         )
 

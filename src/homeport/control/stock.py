@@ -6,11 +6,13 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import Error
 from ..manifest import placing
+from ..manifest.digest import of as digest_of
 from ..manifest.schema import AppManifest
 from ..ports import Image
 from ..settings import Settings
@@ -21,6 +23,7 @@ from ..store.sources import Sources
 from ..store.trees import Trees
 from .garbage import Item, Kind, PastApp, Ref, Version
 from .loop import ControlLoop
+from .preparing import Preparing
 from .secrets import Secrets
 from .vault import secrets_of
 
@@ -55,6 +58,7 @@ class Stores:
     images: ImageStore
     guest_lib: Path
     secrets: Secrets
+    preparing: Preparing
 
 
 class Stock:
@@ -82,6 +86,23 @@ class Stock:
             else:
                 found[digest] = refs | _image_refs(frozenset(server.image_id for server in manifest.servers), images)
         return found
+
+    def held(self) -> frozenset[Ref]:
+        """What deploys and builds that are under way need, as far as it is there."""
+        images = self._stores.images.stored()
+        found: set[Ref] = set()
+        for each in self._stores.preparing.under_way():
+            found |= {Ref(Kind.SECRET, secret_id) for secret_id in each.secret_ids()} | _image_refs(each.image_ids(), images)
+            parts = [partial(self._of_tree, tree) for tree in each.trees()]
+            if each.manifest is not None:
+                found.add(Ref(Kind.BLOB, digest_of(each.manifest)))
+                parts.append(partial(self._sources_of, each.manifest))
+            for part in parts:
+                try:
+                    found |= part()
+                except Error as error:  # a deploy that needs it is refused; what an image was built with may be gone
+                    log.info("files of something under way can't be read: %s", error)
+        return frozenset(found)
 
     def in_use(self) -> frozenset[Ref]:
         """What directories of containers refer to, whoever they belong to, and the copy of our package of today."""
@@ -127,6 +148,11 @@ class Stock:
         for tree in placing.building_trees(manifest):
             if not self._stores.blobs.missing([tree]):
                 yield from (tree, *self._stores.trees.get(tree).blobs)
+
+    def _of_tree(self, tree: str) -> frozenset[Ref]:
+        """The tree, its files, and where it is laid out by itself."""
+        blobs = (tree, *self._stores.trees.get(tree).blobs)
+        return frozenset((Ref(Kind.SOURCE, tree), *(Ref(Kind.BLOB, blob) for blob in blobs)))
 
     def _sources_of(self, manifest: AppManifest) -> frozenset[Ref]:
         """Where its files are laid out."""

@@ -6,16 +6,17 @@ What is counted is `stats`', what is kept is the `RequestLog`'s.
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from ..errors import InvalidError, NotFoundError
 from ..ports import Clock
 from ..store.history import AppRow, History
-from ..store.requests import Found, Minute, Span
+from ..store.requests import PHASES, Found, Minute, Span
 from . import stats, views
 from .garbage import DAY_MS
+from .hints import no_server
 from .loop import ControlLoop
 from .requestlog import RequestLog
 from .requests import TrafficQuery
@@ -24,6 +25,7 @@ from .views import Json, iso
 
 HOUR_MS = 3_600_000
 RANGE_DAYS_MAX = 7  # semantics 9.13
+ON_THE_WAY_MS = 60_000  # how old "7 days ago" may be when it arrives, on clocks that differ a little
 PAGE_MAX = 10_000
 
 T = TypeVar("T")
@@ -45,8 +47,10 @@ class Traffic:
 
     async def page(self, query: TrafficQuery, after: str | None, count: int) -> Json:
         """Requests of a Server, oldest first; `after` is the `next` of the page before. Raises as `newest`."""
-        span = self.span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
         place = _place(after)
+        if place is not None:  # a page may be asked for long after the first one: what is before it counts no more
+            query = replace(query, since_ms=max(place[0], query.since_ms or 0))
+        span = self.span(query, default_ms=RANGE_DAYS_MAX * DAY_MS)
         found = await self._ask(lambda: self.log.store.page(span, place, count))
         last = found[-1] if len(found) == count else None
         return self._answer(found, f"{last.row.at_ms}-{last.number}" if last else None)
@@ -101,10 +105,7 @@ class Traffic:
         app = self._app(query)
         ids = self._ids(app)
         if query.server not in ids:
-            close = difflib.get_close_matches(str(query.server), ids, n=1) or sorted(ids)
-            raise NotFoundError(
-                f"App {app.name!r} has no Server {query.server!r}; its Servers: {', '.join(close) or 'none'}."
-            )
+            raise no_server(app.name, str(query.server), ids)
         since_ms, until_ms = self._range(query, default_ms, days_max)
         return Span(ids[query.server], since_ms, until_ms, query.container_id)
 
@@ -114,7 +115,10 @@ class Traffic:
         since_ms = until_ms - default_ms if query.since_ms is None else query.since_ms
         if since_ms >= until_ms:
             raise InvalidError("`since` must be before `until`, and in the past.")
-        if until_ms - since_ms > days_max * DAY_MS:
+        first_ms = until_ms - days_max * DAY_MS
+        if query.until_ms is None and first_ms - ON_THE_WAY_MS <= since_ms:
+            since_ms = max(since_ms, first_ms)
+        if since_ms < first_ms:
             raise InvalidError(f"`since` and `until` may be at most {days_max} days apart.")
         return since_ms, until_ms
 
@@ -146,4 +150,9 @@ def _line(found: Found) -> Json:
         "bytes_down": row.bytes_down,
         "protocol": row.protocol,
         "why": row.why or None,
+        "phases": {f"{phase.removesuffix('_ms')}_seconds": _seconds(getattr(row, phase)) for phase in PHASES},
     }
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

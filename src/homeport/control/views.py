@@ -24,6 +24,12 @@ def iso(at_ms: int | None) -> str | None:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def already_stopped(row: AppRow) -> str:
+    """Semantics 1.8.4. Nobody is named when nobody asked for it: its first version failed."""
+    by = f" by {row.stopped_by!r}" if row.stopped_by else ""
+    return f"App is already stopped. (Stopped at {iso(row.stopped_at_ms)}{by})."
+
+
 def app_line(row: AppRow, app: App | None) -> Json:
     tasks = sum(c.state is not ContainerState.PENDING for c in app.containers) if app else 0
     return {

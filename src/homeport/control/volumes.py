@@ -6,7 +6,6 @@ when its name comes again (6.2.8). What is in a Volume is `store.volume_tree`'s.
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Iterator, Mapping
 
@@ -20,6 +19,7 @@ from ..store.manifests import Manifests
 from ..store.volume_tree import VolumeTree
 from ..store.volumes import VolumeRow, VolumeStore
 from .environments import Environments
+from .hints import did_you_mean
 from .loop import ControlLoop
 from .views import Json, iso
 
@@ -45,8 +45,7 @@ class Volumes:
         if row is not None:
             return {"volume_id": row.volume_id, "created": False}
         if not create_if_missing:
-            close = difflib.get_close_matches(name, [row.name for row in self._in(environment)], n=3)
-            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            hint = did_you_mean(name, (row.name for row in self._in(environment)))
             raise NotFoundError(
                 f"Volume {name!r} not found in the {environment!r} environment.{hint} "
                 f"Make it with `homeport volume create {name}`, or say create_if_missing=True."

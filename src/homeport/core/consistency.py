@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from . import routing
 from .actions import Action, ForgetContainer, SetRoutes, StartContainer, StopContainer
 from .events import DeploymentMoved
-from .model import App, Container, ServiceSpec, World
+from .model import App, Container, ServiceSpec, Strategy, World
 from .reconcile import Step
 from .routes import Route
 from .states import AppState, ContainerState, DeploymentState
+
+# A load that was seen longer ago is not known any more.
+FRESH_MS = 2_000
 
 Law = Callable[[World, Step], Iterator[str]]
 
@@ -147,6 +150,21 @@ def gpus_are_never_shared(_before: World, step: Step) -> Iterator[str]:
             yield f"{container.container_id} has {container.gpus} and asked for one of {wanted}"
 
 
+def a_session_keeps_its_container(before: World, step: Step) -> Iterator[str]:
+    """Semantics 2.5.9: who has sessions, or may have some while the load is not known, is not given up for want of load."""
+    seen = step.world.load_seen
+    for _, old, app in _touched(before, step):
+        was = _containers(old)
+        for container in app.containers if app else ():
+            left = container.container_id in was and was[container.container_id].state is ContainerState.READY
+            if app is None or not left or container.state is ContainerState.READY or not _is_given_up(app, container):
+                continue
+            load = next(s.load for s in app.services if s.service_id == container.service_id)
+            held = load.seen_at_ms > seen.since_ms and container.container_id in {b.container_id for b in load.busy}
+            if held or not seen.until_ms or container.since_ms >= seen.until_ms + FRESH_MS:
+                yield f"{container.container_id} is {container.state.value} and {'has' if held else 'may have'} sessions"
+
+
 def every_version_is_announced(before: World, step: Step) -> Iterator[str]:
     """History has no gap: each version that a step publishes is an event, in order; and a failure says why."""
     moved = [event for event in step.events if isinstance(event, DeploymentMoved)]
@@ -172,6 +190,7 @@ LAWS: Sequence[Law] = (
     what_moves_is_told,
     capacity_is_never_oversubscribed,
     gpus_are_never_shared,
+    a_session_keeps_its_container,
     every_version_is_announced,
 )
 
@@ -198,6 +217,20 @@ def _spec(app: App, container: Container) -> ServiceSpec:
     name = next(s.name for s in app.services if s.service_id == container.service_id)
     deployment = next(d for d in app.deployments if d.version == container.version)
     return next(s for s in deployment.services if s.name == name)
+
+
+def _is_given_up(app: App, container: Container) -> bool:
+    """It could have sessions, and goes because there are too many: by a rollout, only if that is not live and has no cap."""
+    spec = _spec(app, container)
+    states = {d.version: d.state for d in app.deployments}
+    rolling = next((d for d in app.deployments if d.state is DeploymentState.ROLLING), None)
+    overtaken = states[container.version] not in CURRENT
+    if not spec.sessions_max or overtaken or (rolling and rolling.strategy is Strategy.RECREATE):
+        return False
+    caps = {s.name: s.max_containers for s in rolling.services} if rolling else {}
+    caps |= {o.service: o.value for o in (rolling.overrides if rolling else ()) if o.setting == "max_containers"}
+    reasons = ("no longer wanted", f"replaced by v{rolling.version}" if rolling else "")
+    return container.reason in reasons and not caps.get(spec.name)
 
 
 def _touched(before: World, step: Step) -> Iterator[tuple[str, App | None, App | None]]:

@@ -158,6 +158,7 @@ class Draft:
             deadline_ms=deadline_ms,
             reason=reason,
             failures=0,
+            sick_since_ms=0,
             placed_at_ms=self.now_ms if state is ContainerState.STARTING else container.placed_at_ms,
         )
         self.containers[new.container_id] = new

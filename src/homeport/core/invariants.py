@@ -13,7 +13,7 @@ from dataclasses import replace
 from . import consistency
 from .model import App, Container, Deployment, ServiceSpec, Strategy, World
 from .reconcile import Step
-from .rollout import REDEPLOY_GRACE_MS
+from .rollout import GRACE_MS
 from .states import AppState, ContainerState, DeploymentState
 
 Law = Callable[[App | None, App], Iterator[str]]
@@ -110,6 +110,15 @@ def a_start_waits_its_turn(old: App | None, app: App) -> Iterator[str]:
             yield f"{container.container_id} is ready without an address"
 
 
+def what_failed_is_counted(old: App | None, app: App) -> Iterator[str]:
+    """Whoever is told to stop for what it did itself keeps the next one waiting, as if it had ended."""
+    was = {c.container_id: c.failed for c in old.containers} if old else {}
+    counted = {s.service_id for s in app.services if s.failures}
+    for container in app.containers:
+        if container.failed and not was.get(container.container_id, True) and container.service_id not in counted:
+            yield f"{container.container_id} failed ({container.reason}), and that is forgotten"
+
+
 def live_means_serving(old: App | None, app: App) -> Iterator[str]:
     """A version becomes live only with everything that it wants serving."""
     was = _deployments(old)
@@ -176,21 +185,21 @@ def what_boots_is_wanted(_old: App | None, app: App) -> Iterator[str]:
             yield f"{container.container_id} is {container.state.value} for v{container.version}, which is {state.value}"
 
 
-def what_is_replaced_drains(old: App | None, app: App) -> Iterator[str]:
-    """Old containers finish what they were assigned (the rolling strategy), for at least the time that was promised."""
+def what_is_not_needed_drains(old: App | None, app: App) -> Iterator[str]:
+    """Containers that are replaced or too many finish what they were assigned, for the time promised (decision 6)."""
     was = {c.container_id: c.state for c in old.containers} if old else {}
     rolling = _in_state(app, DeploymentState.ROLLING)
     recreate = rolling is not None and rolling.strategy is Strategy.RECREATE
     for container in app.containers:
-        before = was.get(container.container_id)
-        replaced = container.reason.startswith("replaced by") and app.state not in OVER
-        cut = replaced and container.state is ContainerState.STOPPING
-        if before is ContainerState.READY and cut and not recreate:
+        if was.get(container.container_id) is not ContainerState.READY:
+            continue
+        spared = container.reason.startswith(("replaced by", "no longer wanted")) and app.state not in OVER
+        if container.state is ContainerState.STOPPING and spared and not recreate:
             yield f"{container.container_id} was serving and was told to end without a drain"
-        if before is ContainerState.READY and container.state is ContainerState.DRAINING:
-            grace_ms = _spec(app, container).exit_grace_ms or (REDEPLOY_GRACE_MS if replaced else 0)
-            if container.deadline_ms - container.since_ms < grace_ms:
-                yield f"{container.container_id} drains for less than {grace_ms} ms"
+        if container.state is ContainerState.DRAINING:
+            grace_ms = _spec(app, container).exit_grace_ms or GRACE_MS
+            if container.deadline_ms - container.since_ms != grace_ms:
+                yield f"{container.container_id} drains for {container.deadline_ms - container.since_ms} ms, not {grace_ms}"
 
 
 def recreate_ends_the_old_at_once(_old: App | None, app: App) -> Iterator[str]:
@@ -250,6 +259,8 @@ def a_cap_is_kept(_old: App | None, app: App) -> Iterator[str]:
     for spec in _specs(target).values():
         active = [c for c in _of_service(app, spec.name) if c.state in ACTIVE]
         counted = active if rolling else [c for c in active if target and c.version == target.version]
+        if not rolling and spec.sessions_max and all(c.state is ContainerState.READY for c in counted):
+            continue  # lowered while they have sessions
         if spec.max_containers and len(counted) > spec.max_containers:
             yield f"{spec.name} has {len(counted)} containers and may have {spec.max_containers}"
 
@@ -273,12 +284,13 @@ LAWS: Sequence[Law] = (
     a_service_keeps_its_id,
     a_container_keeps_its_place,
     a_start_waits_its_turn,
+    what_failed_is_counted,
     live_means_serving,
     a_rollout_takes_nothing_away,
     the_live_version_is_kept_up,
     a_failed_version_goes_alone,
     what_boots_is_wanted,
-    what_is_replaced_drains,
+    what_is_not_needed_drains,
     recreate_ends_the_old_at_once,
     an_override_goes_with_its_version,
     a_count_is_no_less_than_its_load,

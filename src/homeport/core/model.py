@@ -70,7 +70,7 @@ class Load:
     """What samples said of one service. Not written down: it comes again by itself."""
 
     in_flight_centi: int = 0  # on average over the last sample that had any
-    seen_at_ms: int = 0
+    seen_at_ms: int = 0  # the end of that sample
     busy: tuple[Busy, ...] = ()
     peaks: tuple[Peak, ...] = ()  # later ones are lower
     rising_since_ms: int = 0  # since then it needed more than it has without a pause; 0: it doesn't
@@ -141,6 +141,7 @@ class Container:
     deadline_ms: int = 0  # of its state: startup timeout, end of the drain; 0 is none
     reason: str = ""  # why it waits, or why it ends
     failures: int = 0  # of consecutive health checks, as far as it is known
+    sick_since_ms: int = 0  # the first of these; 0: none
     placed_at_ms: int = 0  # when there was room for it
     failed: bool = False  # it ends because of what it did itself
     gpus: Gpus | None = None  # its own until it ended; given when there was room for it

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import scale
-from .backoff import STABLE_MS, delay_ms
+from . import failures, scale
 from .draft import Draft
 from .events import AutoscalerChanged, DeploymentMoved
 from .facts import (
@@ -121,12 +120,14 @@ def autoscaler_updated(draft: Draft, fact: AutoscalerUpdated) -> None:
                 draft.events.append(changed)
 
 
-def loaded(draft: Draft, fact: ServiceLoad) -> None:
-    """A sample of one service that had requests."""
+def loaded(draft: Draft, fact: ServiceLoad) -> bool:
+    """A sample of one service that had requests. True: a container of it lost its last session, and need not stay."""
     service, spec = draft.services.get(fact.service_id), draft.current_spec(fact.service_id)
-    if service is not None and spec is not None:
-        load = Load(fact.in_flight_centi, draft.now_ms, fact.busy)
-        draft.scale(scale.loaded(service, spec, load, draft.now_ms))
+    if service is None or spec is None:
+        return False
+    load = Load(fact.in_flight_centi, draft.seen.until_ms, fact.busy)
+    draft.scale(scale.loaded(service, spec, load, draft.now_ms))
+    return bool(spec.sessions_max) and not {b.container_id for b in service.load.busy} <= {b.container_id for b in fact.busy}
 
 
 def demanded(draft: Draft, fact: DemandSeen) -> None:
@@ -184,7 +185,9 @@ def ready(draft: Draft, fact: ContainerReady) -> None:
 def probed(draft: Draft, fact: ContainerProbed) -> None:
     container = draft.containers.get(fact.container_id)
     if container is not None and container.state is ContainerState.READY:
-        draft.amend(replace(container, failures=0 if fact.healthy else container.failures + 1))
+        failed = 0 if fact.healthy else container.failures + 1
+        sick_since_ms = (container.sick_since_ms or draft.now_ms) if failed else 0
+        draft.amend(replace(container, failures=failed, sick_since_ms=sick_since_ms))
 
 
 def unreachable(draft: Draft, fact: ContainerUnreachable) -> None:
@@ -212,7 +215,8 @@ def exited(draft: Draft, fact: ContainerExited) -> None:
         return  # it was never asked for: the fact is about something else
     unasked = container.state in (ContainerState.STARTING, ContainerState.READY)
     if unasked and fact.reason is not ExitReason.STOPPED:
-        _count_failure(draft, container, fact)
+        # a machine that went away says nothing about the version
+        failures.count(draft, container, _words(container, fact) if fact.reason is not ExitReason.LOST else "")
         container = replace(container, failed=True)
     draft.end(container, _words(container, fact), fact.exit_code, fact.detail)
 
@@ -226,23 +230,6 @@ def listed(draft: Draft, fact: EngineListed) -> None:
         listed_from_ms = container.since_ms + (0 if container.address else ACCEPT_MS)
         if accepted and container.container_id not in known and listed_from_ms < fact.asked_at_ms:
             exited(draft, ContainerExited(container.container_id, ExitReason.LOST))
-
-
-def _count_failure(draft: Draft, container: Container, fact: ContainerExited) -> None:
-    service = draft.services[container.service_id]
-    stable = container.state is ContainerState.READY and draft.now_ms - container.since_ms >= STABLE_MS
-    failures = 1 if stable else service.failures + 1
-    retry_at_ms = draft.now_ms + delay_ms(failures)
-    draft.services[service.service_id] = replace(service, failures=failures, retry_at_ms=retry_at_ms)
-    deployment = draft.deployments[container.version]
-    if deployment.state is DeploymentState.ROLLING and fact.reason is not ExitReason.LOST:
-        # a machine that went away says nothing about the version
-        draft.deployments[container.version] = replace(
-            deployment,
-            failures=deployment.failures + 1,
-            reason=f"Server {service.name}: its container {_words(container, fact)}",
-            culprit=container.container_id,
-        )
 
 
 def _words(container: Container, fact: ContainerExited) -> str:

@@ -234,11 +234,11 @@ class _Work:
             touched.seen = seen
         if gap or not was_known:
             for app in self.world.apps.values():
-                if any(service.count for service in app.services):
+                if app.containers or any(service.count for service in app.services):
                     self.look_at(app.app_id)
         for load in fact.loads:
-            if draft := self.draft(load.app_id):
-                observe.loaded(draft, load)
+            if (draft := self.draft(load.app_id)) and observe.loaded(draft, load):
+                self.look_at(load.app_id)
 
     def _wake_waiting(self) -> None:
         for app in self.world.apps.values():

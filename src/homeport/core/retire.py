@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import rollout
-from .backoff import delay_ms
+from . import failures, rollout
 from .draft import Draft
 from .model import Container
 from .place import ROOM_WAIT_MS
@@ -25,8 +24,9 @@ def expire(draft: Draft) -> None:
         elif container.state is ContainerState.DRAINING and due:
             draft.move(container, ContainerState.STOPPING, reason=f"{container.reason}; its grace period was over")
         elif container.state is ContainerState.READY and container.failures > FAILED_PROBES_MAX:
-            failed = replace(container, failed=True)
-            draft.move(failed, ContainerState.STOPPING, reason="failed its health checks: the port does not answer")
+            words = "failed its health checks: the port does not answer"
+            failures.count(draft, container, words)
+            draft.move(replace(container, failed=True), ContainerState.STOPPING, reason=words)
 
 
 def stop_all(draft: Draft) -> None:
@@ -58,11 +58,9 @@ def _never_ready(draft: Draft, container: Container) -> None:
     reason = f"did not become ready within its startup_timeout of {seconds} s"
     seen = container.reason  # what it does instead, if that is known
     words = f"{reason}: {seen}" if seen else reason
+    failures.count(draft, container)
     draft.move(replace(container, failed=True), ContainerState.STOPPING, reason=words)
     deployment = draft.deployments[container.version]
     if deployment.state is DeploymentState.ROLLING:
         likely = f": {seen}" if seen else "; make sure that it listens on 0.0.0.0, at the Server's port"
         rollout.fail(draft, deployment, f"Server {service.name}: its container {reason}{likely}", container.container_id)
-    failures = service.failures + 1
-    retry_at_ms = draft.now_ms + delay_ms(failures)
-    draft.services[service.service_id] = replace(service, failures=failures, retry_at_ms=retry_at_ms)

@@ -15,12 +15,12 @@ from .draft import ACTIVE, Draft
 from .model import Container, Deployment, ServiceSpec, Strategy
 from .overrides import effective, spec_of
 from .place import NO_GPU, NO_ROOM
-from .scale import least, lowered, needed, wanted
+from .scale import is_known, least, lowered, needed, wanted
 from .states import AppState, ContainerState, DeploymentState
 
-# What a redeployment leaves to requests in flight where the Server asks for no grace period of its own: old containers
-# finish what they were assigned, whatever the Server's setting for scaling down is.
-REDEPLOY_GRACE_MS = 10_000
+# What a container that is replaced or not needed any more leaves to its requests in flight, where the Server asks for no
+# grace period of its own (decision 6).
+GRACE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ def _retire_others(draft: Draft, service_id: str, sides: Sides) -> None:
     ready = [c for c in draft.of_service(service_id) if c.state is ContainerState.READY and c.version != target_version]
     ready.sort(key=lambda c: (is_serving(c), c.version == base_version, c.version, c.container_id))
     for container in ready[: max(0, len(ready) - sides.others_count)]:
-        draft.retire(container, _reason(draft), _grace_ms(draft, container))
+        if container.version != base_version or not _stays(draft, container):
+            draft.retire(container, _reason(draft), _grace_ms(draft, container))
 
 
 def _reason(draft: Draft) -> str:
@@ -185,7 +186,7 @@ def _grace_ms(draft: Draft, container: Container) -> int:
     rolling = draft.in_state(DeploymentState.ROLLING)
     if rolling is not None and rolling.strategy is Strategy.RECREATE:
         return 0
-    return draft.spec(container).exit_grace_ms or REDEPLOY_GRACE_MS
+    return draft.spec(container).exit_grace_ms or GRACE_MS
 
 
 def _resize(draft: Draft, service_id: str, deployment: Deployment | None, count: int) -> None:
@@ -197,6 +198,22 @@ def _resize(draft: Draft, service_id: str, deployment: Deployment | None, count:
     busy = {each.container_id: each.in_flight for each in draft.services[service_id].load.busy}
     active.sort(key=lambda c: (order[c.state], is_serving(c), busy.get(c.container_id, 0), -c.created_at_ms, c.container_id))
     for container in active[: max(0, len(active) - count)]:
-        draft.retire(container, "no longer wanted", _grace_ms(draft, container))
+        if not _stays(draft, container):
+            draft.retire(container, "no longer wanted", _grace_ms(draft, container))
     for _ in range(count - len(active)):
         draft.create(service_id, deployment.version)
+
+
+def _stays(draft: Draft, container: Container) -> bool:
+    """It has sessions, or may have: they end with it, so it is replaced, and never just given up (semantics 2.5.9).
+
+    A rollout with a cap needs its room; one without any leaves it alone until the new version is live.
+    """
+    if container.state is not ContainerState.READY or not draft.spec(container).sessions_max:
+        return False
+    service, seen = draft.services[container.service_id], draft.seen
+    target = spec_of(draft.in_state(DeploymentState.ROLLING), service.name)
+    if target is not None and target.max_containers:
+        return False
+    busy = any(each.container_id == container.container_id for each in service.load.busy)
+    return not is_known(seen, draft.now_ms) or (busy and service.load.seen_at_ms > seen.since_ms)

@@ -44,7 +44,7 @@ def _doctor(chosen: Settings, as_json: bool) -> int:
     from . import preflight
 
     running = holder(chosen.data_dir / "lock") is not None
-    found = preflight.checks(preflight.Plan(chosen.data_dir, chosen.api_port, chosen.http_port, running))
+    found = preflight.checks(preflight.Plan(chosen, running))
     print(preflight.to_json(found) if as_json else preflight.render(found))
     return 0 if all(check.ok for check in found) else 1
 

@@ -33,6 +33,7 @@ from ..control.members import Members
 from ..control.objects import Objects
 from ..control.platform import Kept, Parts, Platform
 from ..control.prepare import Preparer
+from ..control.preparing import Preparing
 from ..control.proxytokens import ProxyTokens
 from ..control.publish import Publisher
 from ..control.queues import Queues
@@ -245,7 +246,8 @@ async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Mac
     secret_names = Secrets(kept.vault.table, environments, made.clock, platform_key(directory.keys, "ids of values"))
     secret_names.finish_rotation()
     objects = Objects(kept.objects, environments, made.clock)
-    stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names)
+    preparing = Preparing()
+    stores = Stores(settings, loop, kept.history, kept.blobs, *files, images, kept.guest_lib, secret_names, preparing)
     return Parts(
         settings=settings,
         started_at_ms=made.clock.now_ms(),
@@ -260,13 +262,14 @@ async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Mac
             kept.volumes.table,
             kept.vault,
             made.gpus,
+            preparing=preparing,
         ),
         history=kept.history,
         logbook=Logbook(settings.data_dir, kept.history),
         router=made.router,
         spawner=SpawnerClient(SpawnerProcess(str(settings.data_dir)).socket_path),
         collector=Collector(stores),
-        builds=Builds(images),
+        builds=Builds(images, preparing),
         audit=Audit(kept.journal, kept.database),
         members=Members(MemberTable(kept.database), environments, loop, admins),
         proxy_tokens=proxy_tokens,
@@ -279,7 +282,13 @@ async def _parts(settings: Settings, directory: DataDir, kept: Opened, made: Mac
 
 def image_settings(settings: Settings, guest_lib: Path) -> ImageSettings:
     usual = ImageSettings.under(settings.data_dir, CACHE.expanduser())
-    return replace(usual, guest_lib=guest_lib, cache_gib=settings.image_cache_gib, cache_days=settings.image_cache_days)
+    return replace(
+        usual,
+        guest_lib=guest_lib,
+        cache_gib=settings.image_cache_gib,
+        cache_days=settings.image_cache_days,
+        build_memory_gib=settings.build_memory_gib,
+    )
 
 
 def _keyring(settings: Settings, directory: DataDir) -> Keyring:

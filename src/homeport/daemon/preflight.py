@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..settings import FILE, Settings
 from ..store.datadir import FOUND_IN_A_NEW_ONE, MARKER
 from . import probes
 
@@ -39,11 +40,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be run. `running`: our own platform runs on this data dir now, so its ports are taken by right."""
+    """What is to be run. `running`: our own platform runs on its data dir now, so its ports are taken by right."""
 
-    data_dir: Path
-    api_port: int = 7300
-    http_port: int = 8080
+    settings: Settings
     running: bool = False
 
 
@@ -59,12 +58,11 @@ def checks(plan: Plan) -> list[Check]:
         _haproxy(*_haproxy_version()),
         _trial("namespaces", probes.namespaces_complaint(), "a container's namespaces", _PRIVILEGED),
         _trial("cgroups", probes.cgroup_complaint(_mountinfo()), "cpu, memory and pids, writable", _PRIVILEGED),
-        _trial("overlayfs", probes.overlay_complaint(plan.data_dir), "mountable in the data dir", _OTHER_DISK),
-        _data_dir(plan.data_dir),
-        _disk(probes.free_bytes(plan.data_dir), plan.data_dir),
+        _trial("overlayfs", probes.overlay_complaint(plan.settings.data_dir), "mountable in the data dir", _OTHER_DISK),
+        _data_dir(plan.settings.data_dir),
+        _disk(probes.free_bytes(plan.settings.data_dir), plan.settings.data_dir),
         _files(probes.file_limit()),
-        _port("API port", "127.0.0.1", plan.api_port, plan.running),
-        _port("HTTP port", "0.0.0.0", plan.http_port, plan.running),
+        *(_port(setting, *place, plan.running) for setting, place in plan.settings.listeners.items()),
     ]
 
 
@@ -184,12 +182,13 @@ def _files(limit: int) -> Check:
     )
 
 
-def _port(name: str, host: str, port: int, running: bool) -> Check:
-    complaint = "" if running else probes.port_complaint(host, port)
-    found = f"{port} {'is ours' if running else 'is free'}" if not complaint else f"{port}: {complaint}"
-    option = "--api-port" if name.startswith("API") else "--http-port"
-    fix = f"homeport up {option} PORT   # `ss -ltnp 'sport = :{port}'` shows who has {port}"
-    return Check(name, not complaint, found, "free", fix)
+def _port(setting: str, address: str, port: int, running: bool) -> Check:
+    complaint = "" if running else probes.port_complaint(address, port)
+    found = f"{address}:{port}{f': {complaint}' if complaint else ' is ours' if running else ' is free'}"
+    kind = setting.removesuffix("_port")
+    change = f"set {setting} in {FILE}" if kind == "https" else f"homeport up --{kind}-port PORT"
+    fix = f"{change}   # `ss -ltnp 'sport = :{port}'` shows who has {port}"
+    return Check(f"{kind.upper()} port", not complaint, found, "free", fix)
 
 
 def _mountinfo() -> str:

@@ -20,14 +20,13 @@ from .compose import place_file, serve
 
 READY_LIMIT_S = 60.0
 POLL_S = 0.02
-LAST_LINES = 5
 
 
 def up(settings: Settings, detach: bool) -> int:
     """Returns the exit code. Raises an `Error` in words for what stands in the way."""
     _refuse_second(settings)
     running = _router_runs(settings.data_dir)
-    found = preflight.checks(preflight.Plan(settings.data_dir, settings.api_port, settings.http_port, running))
+    found = preflight.checks(preflight.Plan(settings, running))
     if not all(check.ok for check in found):
         print(preflight.render(found), file=sys.stderr)
         return 1
@@ -104,8 +103,8 @@ def _last_words(log: Path, start: int) -> str:
     with open(log, "rb") as file:
         file.seek(start)
         lines = file.read().decode(errors="replace").strip().splitlines()
-    said = lines[-1].removeprefix("Error: ") if lines else "it said nothing"
-    return said if said else f"The control plane did not start; see {log}."
+    said = lines[-1].removeprefix("Error: ") if lines else ""
+    return said or f"The control plane ended at once and said nothing; see {log}."
 
 
 def _refuse_second(settings: Settings) -> None:

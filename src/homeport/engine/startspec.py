@@ -28,6 +28,7 @@ def start_spec(spec: ContainerSpec) -> wire.Message:
         "cpu_limit_milli": spec.resources.cpu_limit_milli,
         "memory_mib": spec.resources.memory_mib,
         "memory_limit_mib": spec.resources.memory_limit_mib,
+        "disk_mib": spec.resources.ephemeral_disk_mib,
         "stop_after_ms": STOP_AFTER_MS,
         "backend": "auto" if spec.may_fork else "crun",
         "base_layers": spec.base_layers,

@@ -190,19 +190,24 @@ class Watch:
             wondering.cancel()
         self._ready = True
         self._tools.tell(ContainerReady(self.container_id))
-        self._tools.health.add(self.container_id, self._address)
+        self._tools.health.add(self.container_id, self._address, await self._first_process())
 
     async def _say_where_it_listens(self) -> None:
         """While it does not answer where it should; each other place is told once."""
         told, port = "", int(self._address.rpartition(":")[2])
         while True:
             await asyncio.sleep(LISTENING_LOOK_S)
-            if not self._pid and (record := await self._read()):
-                self._pid = record.init.pid if record.init else 0
-            why = listening.look(self._pid, port) if self._pid else ""
+            pid = await self._first_process()
+            why = listening.look(pid, port) if pid else ""
             if why not in ("", told):
                 told = why
                 self._tools.tell(ContainerUnreachable(self.container_id, why))
+
+    async def _first_process(self) -> int:
+        """Its pid; 0 while there is none."""
+        if not self._pid and (record := await self._read()):
+            self._pid = record.init.pid if record.init else 0
+        return self._pid
 
     def _settle(self, record: Record, ending: Exit) -> None:
         self.witnessed = True

@@ -17,8 +17,8 @@ from . import recipe as recipes
 from .failures import BuildFailed
 
 if TYPE_CHECKING:
+    from ..manifest.schema import ImageRecipe
     from .bases import Bases
-    from .storage import Storage
 
 # Runs in the base image that has the Python; argument: where the copy is to be.
 _COLLECT = r"""
@@ -77,18 +77,21 @@ CHECK = (
 REVISION = hashlib.sha256(_COLLECT.encode()).hexdigest()[:12]
 
 
-async def add(version: str, base: str, tell: Progress, bases: Bases, storage: Storage) -> str:
-    """`base` with a Python of this version; returns the id. Raises InvalidError if that can't be had, BuildFailed."""
+async def add(recipe: ImageRecipe, base: str, tell: Progress, bases: Bases) -> str:
+    """`base` with the Python that the recipe adds; returns the id. Raises InvalidError if that can't be had, BuildFailed."""
+    version = recipe.add_python
     place = f"/opt/python{version}"
-    slim = await bases.slim(version, tell)
-    donor = f"{recipes.NAMESPACE}/python:{version}-{REVISION}"
-    if storage.find(donor) is None:
+    slim = await bases.slim(version, recipe.cache, tell)
+
+    def make_donor() -> str:
         tell(f"making a Python {version} that can be added to images, once")
-        await bases.run(donor_dockerfile(slim, place), donor)
+        return donor_dockerfile(slim, place)
+
+    donor = await bases.own(f"{recipes.NAMESPACE}/python:{version}-{REVISION}", recipe.cache, make_donor)
     made = f"{recipes.NAMESPACE}/with-python:{version}-{REVISION}-{base[:24]}"
     try:
         tell(f"adding Python {version}")
-        return storage.find(made) or await bases.run(adding_dockerfile(base, donor, place), made)
+        return await bases.own(made, recipe.cache, lambda: adding_dockerfile(base, donor, place))
     except BuildFailed as failure:
         raise InvalidError(
             f"add_python={version!r} can't be had on this image: its C library is not glibc, or an older one than this "

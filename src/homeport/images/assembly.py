@@ -5,15 +5,17 @@ take, what is told of it, and which layers are noted for later builds. Refuses t
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InvalidError
+from ..manifest import mounted
 from ..manifest.schema import ImageRecipe, ImageStep, VolumeMount
 from ..ports import Progress
-from . import buildlog, chain, planning, registry
+from . import buildlog, chain, ociruntime, planning
 from . import recipe as recipes
 from .buildlog import Tail, Tracker
 from .failures import BuildFailed, DiskFull, TooSlow
@@ -21,8 +23,9 @@ from .index import Index
 from .materials import Materials
 from .planning import GUEST_LIB, Segment
 from .redact import Redactor
+from .settling import Settling
 from .storage import Invocation, Storage
-from .workplace import Shown, Visible, Workplace, workplace
+from .workplace import Shown, Visible, Workplace
 
 _SILENT = re.compile(r"COMMIT |Successfully tagged |--> |Error: building at STEP|[0-9a-f]{64}$")
 ARGUMENTS = "/opt/homeport/arguments"
@@ -35,6 +38,7 @@ class Workshop:
 
     storage: Storage
     index: Index
+    settling: Settling
     materials: Materials
     guest_lib: Path | None
     room: asyncio.Semaphore
@@ -53,8 +57,7 @@ class Job:
     begun: int = 0  # how many of them were there before
     made: set[str] = field(default_factory=set)  # (short) ids of the images that this build committed
     moved: Callable[[], None] = lambda: None
-    auth_file: Callable[[], str] | None = None  # text of credentials for registries
-    pulled: list[str] = field(default_factory=list)  # references that its Dockerfile names
+    named: dict[str, str] = field(default_factory=dict)  # ids of the images that its Dockerfile names
 
     @property
     def whole_file(self) -> bool:
@@ -95,19 +98,18 @@ class Assembly:
         seen = {place: await self._visible(steps[place]) for place in range(segment.first, segment.end)}
         contexts = {name: await asyncio.to_thread(self._shop.materials.tree, digest) for name, digest in segment.contexts}
         every = seen[segment.first] if segment.whole_file else None
-        async with self._shop.room, workplace([seen[place] for place in segment.runs()], every) as place:
-            what = await self._invocation(segment, base, contexts, place)
-            return await self._run(segment, what, place, base)
+        async with self._shop.room, self._shop.storage.workplace([seen[place] for place in segment.runs()], every) as place:
+            what = self._invocation(segment, base, contexts)
+            made = await self._run(segment, what, place, base)
+        if any(steps[place].volumes for place in seen):
+            await asyncio.to_thread(self._shop.materials.sync_volumes)
+        return made
 
-    async def _invocation(self, segment: Segment, base: str, contexts: dict[str, Path], place: Workplace) -> Invocation:
+    def _invocation(self, segment: Segment, base: str, contexts: dict[str, Path]) -> Invocation:
         step = self._job.recipe.steps[segment.first]
         anew = step.force or bool(self._job.recipe.cache)
-        auth_file = ""
-        if segment.whole_file and self._job.auth_file:
-            auth_file = str(place.private / "auth.json")
-            Path(auth_file).write_text(await asyncio.to_thread(self._job.auth_file))
         return Invocation(
-            dockerfile=segment.dockerfile(base),
+            dockerfile=segment.dockerfile(base, self._job.named),
             tag=self._job.tag,
             context=contexts[planning.context_name(segment.main)] if segment.main else None,
             contexts=contexts,
@@ -115,13 +117,10 @@ class Assembly:
             # What a step alone sees, and the values of arguments, are no part of buildah's cache key, so its cache must
             # not be asked then.
             cached=segment.whole_file and not (anew or step.env or step.secrets or step.volumes or segment.has_arguments()),
-            pulls=segment.whole_file,
-            auth_file=auth_file,
-            plain_http=bool(self._job.pulled) and all(map(registry.is_loopback, self._job.pulled)),
         )
 
     async def _run(self, segment: Segment, what: Invocation, place: Workplace, base: str) -> str:
-        steps, tracker, tail = self._job.recipe.steps, Tracker(), Tail()
+        steps, tracker, tail = self._job.recipe.steps, Tracker(), Tail(self._shop.storage.is_full)
         under_way = segment.first
         loop = asyncio.get_running_loop()
         try:
@@ -145,6 +144,8 @@ class Assembly:
             raise TooSlow([f"step {step} did not end within {steps[under_way].timeout_s} s"]) from None
         made = self._shop.storage.find(what.tag) if finished.returncode == 0 else None
         if made is None:
+            if words := place.out_of_memory():
+                tail.feed(words)
             raise _failure(tail, self._job.redactor(finished.last_words), steps[under_way])
         self._note(segment, tracker, base)
         return made
@@ -183,6 +184,7 @@ class Assembly:
         job = self._job
         if job.keeps:
             self._shop.index.links[job.links.links[count]] = image_id
+            self._shop.settling.soon()
         job.reached = max(job.reached, count + 1)
         job.moved()
 
@@ -192,7 +194,7 @@ class Assembly:
             values = await asyncio.to_thread(materials.secret, ref)
             self._job.redactor.add(values.values())
             env |= values
-        env |= dict(step.env)
+        env |= dict(step.env) | mounted.environment(step.volumes)
         mounts = [await asyncio.to_thread(self._volume, mount) for mount in step.volumes]
         if step.function is None:
             return Visible(env, mounts)
@@ -208,19 +210,24 @@ class Assembly:
         return Visible(env, mounts, {ARGUMENTS: step.function.arguments})
 
     def _volume(self, mount: VolumeMount) -> Shown:
-        whole = self._shop.materials.volume(mount.volume_id).resolve()
-        part = (whole / mount.sub_path.strip("/")).resolve()
-        if not part.is_relative_to(whole):
-            raise InvalidError(f"The folder {mount.sub_path!r} of Volume {mount.name or mount.volume_id!r} leads out of it.")
-        if not mount.read_only:
-            part.mkdir(parents=True, exist_ok=True)
-        if not part.is_dir():
-            raise InvalidError(f"The Volume {mount.name or mount.volume_id!r} has no folder {mount.sub_path!r}.")
-        return Shown(str(part), mount.path, mount.read_only)
+        """What containers write to may hold anything, so the runtime walks there again when it mounts the folder."""
+        whole, called = self._shop.materials.volume(mount.volume_id).resolve(), mount.name or mount.volume_id
+        parts = [part for part in mount.sub_path.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise InvalidError(f"The folder {mount.sub_path!r} of Volume {called!r} leads out of it.")
+        try:
+            os.close(ociruntime.enter(str(whole), parts, make=not mount.read_only))
+        except FileNotFoundError:
+            raise InvalidError(f"The Volume {called!r} has no folder {mount.sub_path!r}.") from None
+        except NotADirectoryError:
+            raise InvalidError(
+                f"The folder {mount.sub_path!r} of Volume {called!r} is a file or symlink, and no folder; name another one."
+            ) from None
+        return Shown(str(whole), mount.path, mount.read_only, "/".join(parts))
 
 
 def _failure(tail: Tail, last_words: str, step: ImageStep) -> BuildFailed:
-    if tail.is_full_disk() or buildlog.NO_SPACE.search(last_words):
+    if tail.is_full_disk or buildlog.says_no_space(last_words):
         return DiskFull(tail.failure(last_words))
     if step.function and (trace := tail.traceback()):
         return BuildFailed(trace, remote=True)

@@ -25,20 +25,21 @@ TAIL_SHOWN = 8
 APT = Path("/etc/apt")
 
 
-async def base_tar(cache: Path, debian: Debian, progress: Progress) -> tuple[Path, str]:
+async def base_tar(cache: Path, debian: Debian, progress: Progress, *, anew: bool = False) -> tuple[Path, str]:
     """The root file system of `debian_slim` for this Debian, and its sha256; from the cache, or made (half a minute).
 
+    anew: the one in the cache is replaced.
     Raises ImageBuildError with mmdebstrap's last lines.
     """
     cache.mkdir(parents=True, exist_ok=True)
     name = f"{bootstrap_name(debian)}.tar"
     async with _only_one(cache / f".{name}.lock", progress):
         tar = cache / name
-        if digest := await asyncio.to_thread(_digest_if_whole, tar):
+        if not anew and (digest := await asyncio.to_thread(_digest_if_whole, tar)):
             return tar, digest
-        progress(
-            f"debian: making the base image once from the Debian mirror ({debian.suite}, Python {debian.python_version})"
-        )
+        once = "" if anew else " once"
+        which = f"{debian.suite}, Python {debian.python_version}"
+        progress(f"debian: making the base image{once} from the Debian mirror ({which})")
         return tar, await _make(tar, debian, progress)
 
 

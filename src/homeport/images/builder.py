@@ -18,7 +18,7 @@ from dataclasses import replace
 from ..errors import Error, ImageBuildError, InvalidError, NotFoundError
 from ..manifest.schema import ImageRecipe
 from ..ports import Image, Images, Progress
-from . import addpython, chain, collecting, dockerfile, failures, keptlog
+from . import addpython, chain, collecting, failures, keptlog
 from . import recipe as recipes
 from .assembly import Assembly, Job, Workshop
 from .bases import SCRATCH, Bases
@@ -30,6 +30,7 @@ from .keptlog import KeptLog
 from .materials import Materials, NoMaterials
 from .published import PublishedName, PublishedNames, full_name
 from .settings import ImageSettings
+from .settling import Settling
 from .sharing import Sharing
 from .storage import Storage
 
@@ -42,17 +43,19 @@ class BuildahImages(Images):
 
     def __init__(self, settings: ImageSettings, materials: Materials | None = None) -> None:
         self._settings = settings
-        self._storage = Storage(settings.root, settings.runroot)
+        self._storage = Storage(settings.root, settings.runroot, settings.build_memory_gib << 10)
         self._index = Index(settings.root / "index.json")
         self._names = PublishedNames(settings.root / "names.json")
         materials = materials or NoMaterials()
         room = asyncio.Semaphore(BUILDS_AT_ONCE)
-        self._shop = Workshop(self._storage, self._index, materials, settings.guest_lib, room)
-        self._bases = Bases(settings, self._storage, materials)
+        self._settling = Settling(self._storage, self._index)
+        self._shop = Workshop(self._storage, self._index, self._settling, materials, settings.guest_lib, room)
+        self._bases = Bases(settings, self._storage, materials, room)
         self._builds: Joined[Image] = Joined()
         self._sharing = Sharing()
         self._dropping = asyncio.Lock()
         self._building = 0
+        self._failed = False  # a build did, and its working containers may be there
         self._used_at: dict[str, float] = {}  # by image id, monotonic
 
     async def ensure(self, recipe: ImageRecipe, progress: Progress) -> Image:
@@ -79,10 +82,11 @@ class BuildahImages(Images):
         return found
 
     async def drop(self, image_id: str) -> None:
-        if self._names.holds(image_id):
-            return
+        used_at = self._used_at.get(image_id)
         async with self._dropping:  # who wants to build it in the meantime waits, and then builds it anew
-            await self._storage.open()
+            await self._open()
+            if self._building or self._names.holds(image_id) or self._used_at.get(image_id) != used_at:
+                return  # somebody took it since it was found to be idle
             self._index.discard(image_id)
             await self._storage.remove(image_id)
 
@@ -120,16 +124,23 @@ class BuildahImages(Images):
         async with self._dropping:
             if self._building:
                 return 0, 0
-            await self._storage.open()
-            kept = {image.image_id for image in self._index.all().values()} | {each.image_id for each in self._names.all()}
+            await self._open()
             limits = collecting.Limits(self._settings.cache_days * DAY_S, self._settings.cache_gib << 30)
-            cached = collecting.cached(self._storage.stored(), self._storage.sizes(), kept, self._index.used_s)
+            cached = collecting.cached(self._storage.stored(), self._storage.sizes(), self._kept(), self._index.used_s)
             over = collecting.over(cached, limits, time.time())
             for each in over:
                 await self._storage.remove(each.image_id)
             self._index.unlink({each.image_id for each in over})
             await asyncio.to_thread(keptlog.prune, self._settings.logs, limits.age_s)
         return len(over), sum(each.size_bytes for each in over)
+
+    async def _open(self) -> None:
+        await self._storage.open()
+        await self._settling.begin(self._settings.root / "boot", self._kept())
+
+    def _kept(self) -> set[str]:
+        """The ids of what was built or has a name."""
+        return {image.image_id for image in self._index.all().values()} | {each.image_id for each in self._names.all()}
 
     def _chain(self, recipe: ImageRecipe) -> Chain:
         if recipe.base != chain.NAMED:
@@ -148,7 +159,7 @@ class BuildahImages(Images):
         return found
 
     async def _make(self, recipe: ImageRecipe, links: Chain, progress: Progress) -> Image:
-        await self._storage.open()
+        await self._open()
         with KeptLog(self._settings.logs, links.name) as log:
 
             def tell(line: str) -> None:
@@ -164,11 +175,11 @@ class BuildahImages(Images):
             except BuildFailed as failure:
                 error = failures.as_error(failure, links.name)
                 log.write(error.message)
-                await self._tidy(job if isinstance(failure, DiskFull) else None)
+                if isinstance(failure, DiskFull):
+                    await self._make_room(job)
                 raise error from None
             except asyncio.CancelledError:
                 log.write(failures.shut_down(links.name))
-                await self._tidy(None)
                 raise
             except (Error, OSError) as error:
                 log.write(job.redactor(str(error)))
@@ -182,8 +193,23 @@ class BuildahImages(Images):
             self._building += 1
         try:
             yield
+        except BaseException:
+            self._failed = True
+            raise
         finally:
             self._building -= 1
+            if self._failed:
+                await self._clear_up()
+
+    async def _clear_up(self) -> None:
+        """Working containers of builds that failed: once nothing is built, because nobody can tell whose they are."""
+        await self._settling.hurry()
+        async with self._dropping:
+            if self._building == 0:
+                self._storage.reserve(give=True)
+                await self._storage.remove_working_containers()
+                self._storage.reserve(give=False)
+                self._failed = False
 
     async def _make_now(self, job: Job) -> Image:
         reusable = chain.reusable(job.recipe)
@@ -193,6 +219,7 @@ class BuildahImages(Images):
         image = await asyncio.to_thread(self._storage.describe, image_id, version)
         if version:
             image = replace(image, base_layers=self._bases.layers_of_slim(version, image.layers))
+        await self._settling.now()
         self._index.put(job.links.digest if job.keeps else ONLY + image_id, image)
         self._index.use(image_id)
         self._used_at[image_id] = time.monotonic()
@@ -221,13 +248,13 @@ class BuildahImages(Images):
         else:
             base = await self._bases.of(recipe, job.redactor, job.tell)
         if recipe.base == chain.DOCKERFILE:
-            job.pulled = dockerfile.references("\n".join(recipe.steps[0].lines))
-            job.auth_file = self._bases.credentials(recipe, job.redactor, job.pulled)
+            job.named = await self._bases.of_file(recipe, job.redactor, job.tell)
             base, done = await Assembly(self._shop, job).build(base, 0, 1), 1
         if recipe.add_python:
-            base = await addpython.add(recipe.add_python, base, job.tell, self._bases, self._storage)
+            base = await addpython.add(recipe, base, job.tell, self._bases)
         if base != SCRATCH and job.keeps:
             self._index.links[job.links.links[done]] = base
+            self._settling.soon()
         job.reached = done + 1
         job.moved()
         return done, base
@@ -241,16 +268,13 @@ class BuildahImages(Images):
                 return place, image_id
         return 0, ""
 
-    async def _tidy(self, full: Job | None) -> None:
-        """After a build that failed. full: the disk was full, and of this build nothing is kept, newest images first."""
+    async def _make_room(self, job: Job) -> None:
+        """The disk was full: of this build nothing is kept, newest images first."""
         async with self._dropping:
-            self._storage.reserve(give=full is not None)
-            if not self._building:
-                await self._storage.remove_working_containers()
-            if full is not None:
-                found = [image_id for short in full.made if (image_id := self._storage.by_prefix(short))]
-                order = {each.image_id: len(each.chain) for each in self._storage.stored()}
-                for image_id in sorted(found, key=lambda each: -order.get(each, 0)):
-                    await self._storage.remove(image_id)
-                self._index.unlink(set(found))
-                self._storage.reserve(give=False)
+            self._storage.reserve(give=True)
+            found = [image_id for short in job.made if (image_id := self._storage.by_prefix(short))]
+            order = {each.image_id: len(each.chain) for each in self._storage.stored()}
+            for image_id in sorted(found, key=lambda each: -order.get(each, 0)):
+                await self._storage.remove(image_id)
+            self._index.unlink(set(found))
+            self._storage.reserve(give=False)

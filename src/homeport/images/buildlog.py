@@ -10,7 +10,7 @@ instruction that is under way, so a step can at most deceive its own build about
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 LINES_SHOWN = 10
 _STEP = re.compile(r"STEP (\d+)/(\d+): (.*)", re.DOTALL)
@@ -20,7 +20,7 @@ _NOISE = re.compile(
     r"subprocess exited with status|Error: (error )?building at STEP|error running container:|time=\"|^: exit status"
 )
 _EXIT = re.compile(r"exit status (\d+)")
-NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
 class Tracker:
@@ -42,14 +42,19 @@ class Tracker:
 
 
 class Tail:
-    """The last lines of the step under way, for a failure."""
+    """The last lines of the step under way, for a failure. is_full: asked when they say that the disk is full.
 
-    def __init__(self) -> None:
+    A step may print that for other reasons, and soon after it has failed there is room again.
+    """
+
+    def __init__(self, is_full: Callable[[], bool]) -> None:
+        self._is_full = is_full
+        self.is_full_disk = False
         self.step = ""
         self._lines: list[str] = []
 
     def begin(self, step: str) -> None:
-        self.step, self._lines = step, []
+        self.step, self._lines, self.is_full_disk = step, [], False
 
     def feed(self, line: str) -> None:
         if _ANY_STEP.match(line):
@@ -57,9 +62,7 @@ class Tail:
             return
         self._lines.append(line)
         del self._lines[:-500]
-
-    def is_full_disk(self) -> bool:
-        return any(NO_SPACE.search(line) for line in self._lines)
+        self.is_full_disk = self.is_full_disk or (_NO_SPACE.search(line) is not None and self._is_full())
 
     def traceback(self) -> list[str]:
         """From the last `Traceback` line on; empty without one."""
@@ -74,6 +77,11 @@ class Tail:
         found = _EXIT.search(last_words)
         how = f"exit status {found[1]}" if found else _short(last_words) or "no reason given"
         return [f"step {self.step.replace('/', ' of ', 1)} ({how})", *shown]
+
+
+def says_no_space(last_words: str) -> bool:
+    """buildah itself, which has to know; not the step."""
+    return last_words.startswith("Error: ") and _NO_SPACE.search(_short(last_words)) is not None
 
 
 def shown_tail(lines: Sequence[str]) -> list[str]:

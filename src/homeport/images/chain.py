@@ -1,8 +1,8 @@
 """What an image is called before it is built: digests of a recipe and of every part of its chain. Pure.
 
 A digest covers everything that decides what gets into the image, Secrets and Volumes by their ids, files by their digests;
-never a value of a Secret, nor what only says how to build it (timeouts, being forced). Equal chains have equal digests on
-every machine, and chains that begin alike have the digests of their beginnings in common.
+never a value of a Secret, nor what only says how to build it (timeouts, being forced, the files that have a function). Equal
+chains have equal digests on every machine, and chains that begin alike have those of their beginnings in common.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ def _step(step: ImageStep) -> list[object]:
             function.entry.module,
             function.entry.qualname,
             function.entry.path,
-            function.source,
             function.arguments,
             function.captured,
         ],

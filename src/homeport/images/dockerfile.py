@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import InvalidError
-from . import registry
+from . import runmounts
+from .stages import Stages
 
 WITHOUT_EFFECT = frozenset({"EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME"})
 KNOWN = frozenset({"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "RUN", "SHELL", "WORKDIR"})
 _INSTRUCTION = re.compile(r"([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*(\S+)", re.IGNORECASE)
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)[A-Za-z_]\w*\1")
-_FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?\s*")
+_HEREDOC = re.compile(r"<<-?\s*['A-Za-z_]")
+_NO_HEREDOC = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|\(\(.*?\)\)|<<<""")  # quoted, arithmetic, a here-string
+_MOUNT = re.compile(r"(?<=--mount=)\S+")
+_FLAG = re.compile(r"--([a-z-]+)(?:=([^\s\"'\\]*))?(?:\s+|$)")
 _FLAGS = {  # what buildah knows of each instruction's flags
     "ADD": frozenset({"chown", "chmod"}),
     "COPY": frozenset({"chown", "chmod", "from"}),
     "FROM": frozenset({"platform"}),
     "RUN": frozenset({"mount", "network"}),
 }
-_MOUNTS = frozenset({"bind", "cache", "tmpfs"})
+_A_CONTEXT = re.compile(r"context\d+")
 _CONTEXT = re.compile(r"(?<=from=)context(\d+)\b")
 _URL = re.compile(r"(https?|git|ssh)://|git@")
 
@@ -45,27 +48,36 @@ class Instruction:
 def parse(text: str) -> list[Instruction]:
     """What has an effect, in order. Raises InvalidError naming what is not supported or not legal."""
     found = [_instruction(logical) for logical in _logical_lines(text)]
-    kept = [each for each in found if each.word not in WITHOUT_EFFECT]
-    for each in kept:
-        _refuse(each)
-    return kept
+    return [_checked(each) for each in found if each.word not in WITHOUT_EFFECT]
 
 
-def of_file(text: str) -> list[Instruction]:
-    """A whole Dockerfile. Raises InvalidError, also when it names no base."""
+def of_file(text: str, build_args: Iterable[tuple[str, str]] = ()) -> list[Instruction]:
+    """A whole Dockerfile, with full names of images. Raises InvalidError, also when it names no base."""
     found = parse(text)
     first = next((each.word for each in found if each.word != "ARG"), "")
     if first != "FROM":
         raise InvalidError("The Dockerfile has to begin with FROM (only ARG may stand before it).")
-    stages: set[str] = set()
-    return [_with_full_reference(each, stages) if each.word == "FROM" else each for each in found]
+    stages = Stages(build_args)
+    return [_with_full_names(each, stages) for each in found]
 
 
-def references(text: str) -> list[str]:
-    """The images of registries that a Dockerfile names, as far as they are known before it is built."""
-    words = [each.rest[_end_of_flags(each.rest) :].split() for each in of_file(text) if each.word == "FROM"]
-    stages = {word[2].lower() for word in words if len(word) == 3}
-    return [word[0] for word in words if word[0] != "scratch" and "$" not in word[0] and word[0].lower() not in stages]
+def references(text: str, build_args: Iterable[tuple[str, str]] = ()) -> tuple[list[str], list[str]]:
+    """The images of registries that a Dockerfile names: by FROM, and by COPY --from. Raises as `of_file`."""
+    found = of_file(text, build_args)
+    bases = [each.rest[_end_of_flags(each.rest) :].split()[0] for each in found if each.word == "FROM"]
+    sources = [value for each in found if each.word == "COPY" for name, value in _flags(each.rest) if name == "from"]
+    return [name for name in bases if "/" in name], [name for name in sources if "/" in name]  # no stage has a `/`
+
+
+def with_ids(instruction: Instruction, named: Mapping[str, str]) -> Instruction:
+    """With ids in the place of images' names."""
+    if instruction.word == "COPY":
+        return _with_flags(instruction, lambda _, value: named.get(value, value))
+    if instruction.word != "FROM":
+        return instruction
+    end = _end_of_flags(instruction.rest)
+    image, *rest = instruction.rest[end:].split(" ")
+    return replace(instruction, rest=instruction.rest[:end] + " ".join([named.get(image, image), *rest]))
 
 
 def of_step(lines: Iterable[str]) -> list[Instruction]:
@@ -75,13 +87,13 @@ def of_step(lines: Iterable[str]) -> list[Instruction]:
         raise InvalidError(
             "A step of an image can't have FROM; use `Image.from_dockerfile` for a Dockerfile with its own base."
         )
-    return found
+    return [_with_full_names(each, Stages()) for each in found]
 
 
 def with_contexts(instruction: Instruction, names: tuple[str, ...], *, main_is_given: bool = False) -> Instruction:
     """`context0` and so on, where files are taken from them, by their names in this build.
 
-    COPY that says nothing takes from the first one; main_is_given: buildah has that as its context anyway.
+    COPY and bind mounts that say nothing take from the first one; main_is_given: buildah has that as its context anyway.
     Raises InvalidError for a context that is not there.
     """
 
@@ -94,14 +106,10 @@ def with_contexts(instruction: Instruction, names: tuple[str, ...], *, main_is_g
     if instruction.word not in ("ADD", "COPY", "RUN"):
         return instruction
     end = _end_of_flags(instruction.rest)
-    if (
-        instruction.word == "COPY"
-        and names
-        and not main_is_given
-        and not any(flag == "from" for flag, _ in _flags(instruction.rest))
-    ):
-        return replace(instruction, rest=f"--from={names[0]} {instruction.rest}")
-    return replace(instruction, rest=_CONTEXT.sub(name, instruction.rest[:end]) + instruction.rest[end:])
+    flags = _CONTEXT.sub(name, instruction.rest[:end])
+    if names and not main_is_given:
+        flags = _taking_from(names[0], instruction.word, flags)
+    return replace(instruction, rest=flags + instruction.rest[end:])
 
 
 def adds_files(instruction: Instruction) -> bool:
@@ -140,7 +148,7 @@ def _instruction(logical: str) -> Instruction:
     found = _INSTRUCTION.fullmatch(logical.strip())
     word = found[1].upper() if found else ""
     if word not in KNOWN | WITHOUT_EFFECT:
-        raise InvalidError(f"`{_short(logical)}` is not an instruction of a Dockerfile that homeport knows.")
+        raise InvalidError(f"`{_short(logical)}` is not a Dockerfile instruction that homeport knows.")
     assert found is not None
     rest = (found[2] or "").strip()
     if not rest:
@@ -148,18 +156,21 @@ def _instruction(logical: str) -> Instruction:
     return Instruction(word, rest)
 
 
-def _refuse(instruction: Instruction) -> None:
-    allowed = _FLAGS.get(instruction.word, frozenset())
-    for flag in _flags(instruction.rest) if instruction.word in _FLAGS else []:
-        name, value = flag
-        if name not in allowed:
+def _checked(instruction: Instruction) -> Instruction:
+    """The same with its mounts in a form of ours."""
+    if instruction.word not in _FLAGS:
+        return instruction
+    for name, _ in _flags(instruction.rest):
+        if name not in _FLAGS[instruction.word]:
             raise InvalidError(f"{instruction.word} --{name} is not supported in a Dockerfile; leave it out.")
-        if name == "mount" and (kind := _mount_kind(value)) not in _MOUNTS:
-            raise InvalidError(
-                f"RUN --mount=type={kind} is not supported in a Dockerfile; Secrets that are passed to the image are there "
-                "as environment variables while it is built."
-            )
-    if instruction.word in ("RUN", "COPY", "ADD") and _HEREDOC.search(instruction.rest) and not _quoted(instruction.rest):
+    if instruction.rest[_end_of_flags(instruction.rest) :].startswith("--"):  # buildah might read more into it
+        raise InvalidError(f"`{_short(instruction.text)}`: write its flags as --name=value, without quotes and backslashes.")
+    _refuse(instruction)
+    return _with_flags(instruction, lambda name, value: runmounts.canonical(value) if name == "mount" else value)
+
+
+def _refuse(instruction: Instruction) -> None:
+    if instruction.word in ("RUN", "COPY", "ADD") and _has_here_document(instruction.rest):
         raise InvalidError(
             f"`{_short(instruction.text)}`: here-documents (<<) are not supported in a Dockerfile; use printf or COPY."
         )
@@ -178,16 +189,26 @@ def _refuse_add(instruction: Instruction) -> None:
         raise InvalidError(f"`{_short(instruction.text)}`: ADD takes one URL, and nothing beside it.")
 
 
-def _with_full_reference(instruction: Instruction, stages: set[str]) -> Instruction:
-    end = _end_of_flags(instruction.rest)
-    for name, value in _flags(instruction.rest):
-        if name == "platform" and "$" not in value and value != f"linux/{registry.architecture()}":
-            raise InvalidError(f"FROM --platform={value} can't be had: this machine is linux/{registry.architecture()}.")
-    image, *rest = instruction.rest[end:].split()
-    full = image if image == "scratch" or image.lower() in stages or "$" in image else registry.full_reference(image)
-    if len(rest) == 2 and rest[0].lower() == "as":
-        stages.add(rest[1].lower())
-    return replace(instruction, rest=" ".join([full, *rest]))
+def _with_full_names(instruction: Instruction, stages: Stages) -> Instruction:
+    if instruction.word == "ARG":
+        stages.argument(instruction.rest)
+    if instruction.word == "COPY":
+        return _with_flags(instruction, lambda name, value: _source(value, stages) if name == "from" else value)
+    if instruction.word != "FROM":
+        return instruction
+    flags = _with_flags(instruction, lambda _, value: stages.platform(value)).rest
+    end = _end_of_flags(flags)
+    return replace(instruction, rest=flags[:end] + stages.begin(flags[end:]))
+
+
+def _source(value: str, stages: Stages) -> str:
+    return value if _A_CONTEXT.fullmatch(value) else stages.source(value)
+
+
+def _with_flags(instruction: Instruction, change: Callable[[str, str], str]) -> Instruction:
+    """With other values. One space stands between its flags, which buildah can't read in another way than we do."""
+    flags = [f"--{name}={change(name, value)}" for name, value in _flags(instruction.rest)]
+    return replace(instruction, rest=" ".join([*flags, instruction.rest[_end_of_flags(instruction.rest) :]]))
 
 
 def _flags(rest: str) -> list[tuple[str, str]]:
@@ -201,16 +222,26 @@ def _end_of_flags(rest: str) -> int:
     return end
 
 
+def _taking_from(tree: str, word: str, flags: str) -> str:
+    """`flags`, taking from `tree` where they say nothing else."""
+
+    def mounted(found: re.Match[str]) -> str:
+        elsewhere = _mount_kind(found[0]) != "bind" or any(part.startswith("from=") for part in found[0].split(","))
+        return found[0] if elsewhere else f"from={tree},{found[0]}"
+
+    if word == "COPY" and not any(flag == "from" for flag, _ in _flags(flags)):
+        return f"--from={tree} {flags}"
+    return _MOUNT.sub(mounted, flags) if word == "RUN" else flags
+
+
 def _mount_kind(value: str) -> str:
     return next((part.partition("=")[2] for part in value.split(",") if part.startswith("type=")), "bind")
 
 
-def _quoted(rest: str) -> bool:
-    """Whether what looks like a here-document stands in quotes, or in the exec form."""
-    found = _HEREDOC.search(rest)
-    assert found is not None
-    before = rest[: found.start()]
-    return rest.startswith("[") or before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+def _has_here_document(rest: str) -> bool:
+    """As a shell reads it; the exec form has none."""
+    text = rest[_end_of_flags(rest) :]
+    return not text.startswith("[") and bool(_HEREDOC.search(_NO_HEREDOC.sub("''", text)))
 
 
 def _short(text: str) -> str:

@@ -2,7 +2,8 @@
 are gone does not count. Written whole and renamed.
 
     images   recipe digest -> image (or `only:IMAGE ID`, where it was built for one deploy and is not to be found by recipe)
-    links    digest of the beginning of a chain -> id of the stored image: the cache of build steps
+    links    digest of the beginning of a chain -> id of the stored image: the cache of build steps; known at once, and
+             written down when they are settled, that is when their layers are on disk
     used     image id -> when it was last needed, in seconds since the epoch
 """
 
@@ -27,6 +28,7 @@ class Index:
         self._path = path
         self._images: dict[str, Image] = {}
         self.links: dict[str, str] = {}
+        self._settled: dict[str, str] = {}
         self._used: dict[str, float] = {}
         self._load()
 
@@ -49,12 +51,15 @@ class Index:
         self._images[key] = image
         self._save()
 
-    def link(self, links: dict[str, str]) -> None:
-        if links.items() - self.links.items():
-            self.links |= links
+    def settle(self, links: dict[str, str]) -> None:
+        """These are to outlive us, as far as they still hold."""
+        holding = links.items() & self.links.items()
+        if holding - self._settled.items():
+            self._settled |= holding
             self._save()
 
     def unlink(self, image_ids: set[str]) -> None:
+        self._settled = {digest: image_id for digest, image_id in self._settled.items() if image_id not in image_ids}
         self.links = {digest: image_id for digest, image_id in self.links.items() if image_id not in image_ids}
         self._used = {image_id: at for image_id, at in self._used.items() if image_id not in image_ids}
         self._save()
@@ -81,7 +86,7 @@ class Index:
         body = {
             "schema": SCHEMA,
             "images": {key: _to_json(image) for key, image in self._images.items()},
-            "links": self.links,
+            "links": self._settled,
             "used": self._used,
         }
         write_whole(self._path, json.dumps(body, indent=1))
@@ -92,10 +97,11 @@ class Index:
             body = json.loads(self._path.read_text())
             if body["schema"] == SCHEMA:
                 self._images = {key: _from_json(image) for key, image in body["images"].items()}
-                self.links = {str(digest): str(image_id) for digest, image_id in body["links"].items()}
+                self._settled = {str(digest): str(image_id) for digest, image_id in body["links"].items()}
+                self.links = dict(self._settled)
                 self._used = {str(image_id): float(at) for image_id, at in body["used"].items()}
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-            self._images, self.links, self._used = {}, {}, {}
+            self._images, self._settled, self.links, self._used = {}, {}, {}, {}
 
 
 def _to_json(image: Image) -> dict[str, object]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..ports import Progress
+from .lines import Lines
 
 T = TypeVar("T")
 Work = Callable[[Progress], Awaitable[T]]
@@ -16,12 +17,12 @@ Work = Callable[[Progress], Awaitable[T]]
 @dataclass
 class _Running(Generic[T]):
     task: asyncio.Task[T]
-    said: list[str] = field(default_factory=list)
+    said: Lines = field(default_factory=Lines)
     listeners: list[Progress] = field(default_factory=list)
 
 
 class Joined(Generic[T]):
-    """Whoever joins late is told first what was said so far. The work ends when nobody waits for it any more."""
+    """Whoever joins late is told first the last of what was said so far. The work ends when nobody waits for it any more."""
 
     def __init__(self) -> None:
         self._running: dict[str, _Running[T]] = {}
@@ -41,7 +42,7 @@ class Joined(Generic[T]):
 
     def _begin(self, key: str, work: Work[T]) -> _Running[T]:
         def tell(line: str) -> None:
-            running.said.append(line)
+            running.said.say(line)
             for listener in list(running.listeners):
                 listener(line)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 OVERLAY = "overlay"
 VFS = "vfs"  # every layer is a whole tree: where overlay can't be stacked on what the disk is
+
+Pairs = list[tuple[str, Any]]
 
 
 def driver_in_use(root: Path) -> str | None:
@@ -27,6 +30,11 @@ def find(root: Path, driver: str, name_or_id: str) -> str | None:
         if image["id"] == name_or_id or name_or_id in (image.get("names") or ()):
             return str(image["id"])
     return None
+
+
+def names(root: Path, driver: str) -> set[str]:
+    """Of all images."""
+    return {str(name) for image in _read(root / f"{driver}-images" / "images.json") for name in image.get("names") or ()}
 
 
 def directories(root: Path, driver: str, image_id: str) -> tuple[str, ...]:
@@ -62,12 +70,23 @@ class Stored:
 
 def configuration(root: Path, driver: str, image_id: str) -> dict[str, Any]:
     """The image's configuration document (`config`, `architecture`, `history`…). Raises LookupError if there is none."""
-    name = base64.b64encode(f"sha256:{image_id}".encode()).decode()
-    try:
-        found: dict[str, Any] = json.loads((root / f"{driver}-images" / image_id / f"={name}").read_bytes())
-    except (FileNotFoundError, ValueError):
-        raise LookupError(f"the storage lost the configuration of image {image_id}") from None
+    found: dict[str, Any] = _configuration(root, driver, image_id)
     return found
+
+
+def has_triggers(root: Path, driver: str, image_id: str) -> bool:
+    """Whether it has instructions (ONBUILD) for builds on it, wherever they are: who wrote it may have hidden them.
+
+    Raises LookupError as `configuration`.
+    """
+    found: list[object] = []
+
+    def look(pairs: Pairs) -> dict[str, Any]:
+        found.extend(value for key, value in pairs if key.lower() == "onbuild" and value)
+        return dict(pairs)
+
+    _configuration(root, driver, image_id, look)
+    return bool(found)
 
 
 def by_prefix(root: Path, driver: str, prefix: str) -> str | None:
@@ -93,6 +112,15 @@ def stored(root: Path, driver: str) -> list[Stored]:
 def sizes(root: Path, driver: str) -> dict[str, int]:
     """Bytes that each layer adds, by its id."""
     return {str(x["id"]): max(0, int(x.get("diff-size") or 0)) for x in _read(root / f"{driver}-layers" / "layers.json")}
+
+
+def _configuration(root: Path, driver: str, image_id: str, look: Callable[[Pairs], dict[str, Any]] | None = None) -> Any:
+    name = base64.b64encode(f"sha256:{image_id}".encode()).decode()
+    try:
+        text = (root / f"{driver}-images" / image_id / f"={name}").read_bytes()
+        return json.loads(text, object_pairs_hook=look)
+    except (FileNotFoundError, ValueError, RecursionError):
+        raise LookupError(f"the storage lost the configuration of image {image_id}") from None
 
 
 def _time(text: str) -> float:

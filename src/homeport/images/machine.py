@@ -17,6 +17,13 @@ PIP_CONF = "/etc/pip.conf"
 UV_TOML = "/etc/uv/uv.toml"
 SHOWN = "/run/homeport"
 CERTIFICATES, PIP, APT, NETRC = f"{SHOWN}/ca.crt", f"{SHOWN}/pip.conf", f"{SHOWN}/apt.conf", f"{SHOWN}/netrc"
+CACHE = f"{SHOWN}/cache"
+CACHES = {  # no part of any layer, so what is installed can't be a link to what is there
+    "PIP_CACHE_DIR": f"{CACHE}/pip",
+    "POETRY_CACHE_DIR": f"{CACHE}/poetry",
+    "UV_CACHE_DIR": f"{CACHE}/uv",
+    "UV_LINK_MODE": "copy",
+}
 
 # pip's environment variables that say where and how to download; others (a target, a user install) are personal.
 _PIP_VARIABLES = (

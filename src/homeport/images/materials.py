@@ -28,6 +28,10 @@ class Materials(Protocol):
         """The directory of its files. Raises NotFoundError."""
         ...
 
+    def sync_volumes(self) -> None:
+        """What builds wrote to Volumes is on disk when it returns. Raises OSError."""
+        ...
+
 
 class NoMaterials(Materials):
     """Where there are none: images without files, Secrets and Volumes can be built."""
@@ -40,3 +44,6 @@ class NoMaterials(Materials):
 
     def volume(self, volume_id: str) -> Path:
         raise InvalidError(f"The Volume {volume_id!r} can't be mounted by image builds here.")
+
+    def sync_volumes(self) -> None:
+        """There are none."""

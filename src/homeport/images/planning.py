@@ -7,7 +7,7 @@ instructions from outside (`ociruntime`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidError
@@ -40,9 +40,12 @@ class Segment:
     whole_file: bool = False  # brings its own FROM
     main: str = ""  # the tree that COPY and ADD take from where nothing is said
 
-    def dockerfile(self, base: str) -> str:
+    def dockerfile(self, base: str, named: Mapping[str, str] | None = None) -> str:
+        """named: ids of the images that it names."""
         lines = [] if self.whole_file else [f"FROM {base}"]
-        return "\n".join([*lines, *(each.instruction.text for each in self.instructions), ""])
+        return "\n".join(
+            [*lines, *(dockerfile.with_ids(each.instruction, named or {}).text for each in self.instructions), ""]
+        )
 
     def has_arguments(self) -> bool:
         return bool(self.build_args) or any(each.instruction.word == "ARG" for each in self.instructions)
@@ -114,7 +117,7 @@ def _needs_own_file(instruction: Instruction) -> bool:
 
 
 def _plan(place: int, step: ImageStep, whole_file: bool) -> list[Planned]:
-    read = dockerfile.of_file("\n".join(step.lines)) if whole_file else dockerfile.of_step(step.lines)
+    read = dockerfile.of_file("\n".join(step.lines), step.build_args) if whole_file else dockerfile.of_step(step.lines)
     names = tuple(context_name(digest) for digest in step.contexts)
     found = [Planned(place, dockerfile.with_contexts(each, names, main_is_given=whole_file), each.text) for each in read]
     if step.function:

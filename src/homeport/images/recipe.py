@@ -71,6 +71,16 @@ def build_name(digest: str, number: int) -> str:
     return f"{NAMESPACE}/build:{digest[:24]}-{number:x}"
 
 
+def unfinished_name(number: int) -> str:
+    """Of a base until it is on disk."""
+    return f"{NAMESPACE}/unfinished:{number:x}"
+
+
+def is_base(name: str) -> bool:
+    """Whether a base has this name, which it got when it was on disk."""
+    return name.startswith(f"{NAMESPACE}/") and not name.startswith((f"{NAMESPACE}/build:", f"{NAMESPACE}/unfinished:"))
+
+
 def finishing_dockerfile(official: str) -> str:
     """What the official image lacks: its standard library as byte code (layers are read-only to containers)."""
     compile_all = "import compileall,sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=2, workers=0)"

@@ -12,11 +12,15 @@ import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import PlatformError
 
-LINE_BYTES_MAX = 1 << 20
+LINE_BYTES_MAX = 1 << 17  # an argument can't be longer, so no instruction is cut
+CHUNK_BYTES = 1 << 13
 TAIL_LINES = 40
+LOOK_S = 1.0
+IDLE_BYTES = 64  # in that time, of a program that only waits
 TERM_TO_KILL_S = 5.0
 DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")  # also when we are killed with -9: no build goes on unseen
 LineSink = Callable[[str], None]
@@ -40,13 +44,16 @@ async def run(
     on_line: LineSink | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
+    on_bytes: Callable[[], None] | None = None,
 ) -> Finished:
     """Run to the end; each line of output goes to `on_line`. A returncode other than 0 is not an error here.
 
+    on_bytes: called about once a second if the program read or wrote in it, from wherever.
     `env` is added to the environment. Cancelling ends the program and all its children before it returns.
     Raises PlatformError if the program isn't installed.
     """
     process = await _spawn(argv, env, cwd)
+    watch = asyncio.create_task(_watch(process.pid, on_bytes)) if on_bytes else None
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
         assert process.stdout is not None
@@ -56,6 +63,8 @@ async def run(
                 on_line(line)
         return Finished(await process.wait(), tuple(tail))
     finally:
+        if watch:
+            watch.cancel()
         await _end(process)
 
 
@@ -66,6 +75,21 @@ async def output(argv: Sequence[str], cwd: str | None = None) -> str:
     if finished.returncode != 0:
         raise PlatformError(f"`{argv[0]}` failed: {finished.last_words or f'exit status {finished.returncode}'}")
     return "\n".join(lines)
+
+
+async def _watch(pid: int, on_bytes: Callable[[], None]) -> None:
+    """By the kernel's count, in which network, files and pipes are; a program that waits wakes itself, too."""
+    seen = 0
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            counts = Path(f"/proc/{pid}/io").read_text().split()
+        except OSError:
+            return  # it ended
+        moved = int(counts[1]) + int(counts[3])
+        if moved - seen > IDLE_BYTES:
+            on_bytes()
+        seen = moved
 
 
 async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> asyncio.subprocess.Process:
@@ -86,7 +110,8 @@ async def _spawn(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
     """Lines of any length; one that is too long is cut into several rather than ending the program."""
     rest = b""
-    while chunk := await stream.read(1 << 16):
+    while chunk := await stream.read(CHUNK_BYTES):
+        await asyncio.sleep(0)  # who says without end must not keep all others waiting
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             yield line.decode(errors="replace").rstrip("\r")

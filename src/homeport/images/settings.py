@@ -8,6 +8,17 @@ from pathlib import Path
 REGISTRY_DEFAULT = "docker.io/library/python"
 ANSWER_TIMEOUT_S = 10
 REGISTRY_REST_S = 300
+STALL_S = 60
+BASE_LIMIT_S = 3600  # as long as a step may take that says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With a registry: until its first word, while nothing comes, and in all."""
+
+    answer_s: float
+    stall_s: float
+    total_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +30,17 @@ class ImageSettings:
     cache: Path  # bootstrapped base images, shared by all platforms of one user
     registry: str | None = REGISTRY_DEFAULT
     answer_timeout_s: float = ANSWER_TIMEOUT_S  # until a registry says its first word
+    stall_s: float = STALL_S  # then, until a pull that receives nothing is given up
+    base_limit_s: float = BASE_LIMIT_S  # for all that a base image takes: a pull, each build, the Debian mirror
     rest_s: float = REGISTRY_REST_S  # after a registry failed, it is not asked again for so long
     guest_lib: Path | None = None  # the directory that holds our package as containers see it, for functions in builds
     cache_gib: int = 20  # of layers that no image needs
     cache_days: int = 14
+    build_memory_gib: int = 0  # that one build may use; 0 is half of the machine's
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(self.answer_timeout_s, self.stall_s, self.base_limit_s)
 
     @property
     def logs(self) -> Path:

@@ -9,7 +9,8 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,15 +19,17 @@ from ..ports import Image, Progress
 from . import layers, layout, pythons, registry, runner, workplace
 from .layers import Stored
 from .runner import Finished, LineSink
-from .workplace import Workplace
+from .settings import Patience
+from .workplace import Grounds, Visible, Workplace
 
 RESERVE_BYTES = 1 << 20
+FULL_BYTES = 1 << 30
 PULL_BEGINS = ("Getting image source", "Copying", "Writing")  # what buildah says once a registry has answered
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One `buildah build`. cached: its own cache of layers may be used. auth_file: credentials for registries."""
+    """One `buildah build`. cached: its own cache of layers may be used. It names images by their ids: all are stored."""
 
     dockerfile: str
     tag: str
@@ -34,15 +37,14 @@ class Invocation:
     contexts: Mapping[str, Path] = field(default_factory=dict)
     build_args: tuple[tuple[str, str], ...] = ()
     cached: bool = False
-    pulls: bool = False
-    auth_file: str = ""
-    plain_http: bool = False  # all registries that it needs are on loopback
 
 
 class Storage:
-    def __init__(self, root: Path, runroot: Path) -> None:
+    def __init__(self, root: Path, runroot: Path, build_memory_mib: int = 0) -> None:
+        """build_memory_mib: what a build may use; 0 is half of the machine's memory."""
         self._root = root
         self._runroot = runroot
+        self._grounds = Grounds.under(runroot, build_memory_mib)
         self._driver = ""
         self._opening = asyncio.Lock()
 
@@ -53,7 +55,7 @@ class Storage:
                 return
             self._root.mkdir(parents=True, exist_ok=True, mode=0o711)
             self._runroot.mkdir(parents=True, exist_ok=True, mode=0o700)
-            await workplace.sweep()
+            await workplace.sweep(self._grounds)
             self._driver = layers.driver_in_use(self._root) or await self._probe()
             await self.remove_working_containers()
             self.reserve(give=False)
@@ -74,6 +76,9 @@ class Storage:
     def find(self, name_or_id: str) -> str | None:
         return layers.find(self._root, self._driver, name_or_id)
 
+    def names(self) -> set[str]:
+        return layers.names(self._root, self._driver)
+
     def by_prefix(self, prefix: str) -> str | None:
         return layers.by_prefix(self._root, self._driver, prefix)
 
@@ -85,6 +90,10 @@ class Storage:
 
     def architecture(self, image_id: str) -> str:
         return str(layers.configuration(self._root, self._driver, image_id).get("architecture", ""))
+
+    def has_triggers(self, image_id: str) -> bool:
+        """Raises LookupError where its configuration is of another form."""
+        return layers.has_triggers(self._root, self._driver, image_id)
 
     def describe(self, image_id: str, python_version: str = "") -> Image:
         """The image as a value; its Python is looked for if none is given. Raises ExecutionError for damage."""
@@ -106,10 +115,23 @@ class Storage:
             workdir=str(found.get("WorkingDir") or ""),
         )
 
+    def workplace(self, runs: Sequence[Visible], every: Visible | None = None) -> AbstractAsyncContextManager[Workplace]:
+        """For one build: see `workplace.workplace`."""
+        return workplace.workplace(self._grounds, runs, every)
+
     async def build(self, what: Invocation, place: Workplace, sink: LineSink) -> Finished:
         """One build, tagged when it succeeds."""
         (place.work / "Dockerfile").write_text(what.dockerfile)
         return await runner.run(self._argv("build", *_build_flags(what, place)), sink)
+
+    async def sync(self) -> None:
+        """What was written to the storage's file system is on disk when it returns. Raises PlatformError."""
+        await runner.output(["sync", "--file-system", str(self._root)])
+
+    def is_full(self) -> bool:
+        """So little room is left that a build may well have failed of it."""
+        found = os.statvfs(self._root)
+        return found.f_bavail * found.f_frsize < FULL_BYTES or (found.f_files > 0 and found.f_favail == 0)
 
     async def tag(self, image_id: str, name: str) -> None:
         await runner.output(self._argv("tag", image_id, name))
@@ -125,25 +147,37 @@ class Storage:
                 (place / path).write_bytes(content)
             # By a path of its own it would get that path as a name, which not every temporary directory is fit for.
             said = await runner.output(self._argv("pull", "--quiet", f"oci:{place.name}:{layout.REF}"), cwd=work)
-        await runner.output(self._argv("tag", said.splitlines()[-1], name))
+        await self.sync()
+        await self.tag(said.splitlines()[-1], name)
 
-    async def pull(self, reference: str, timeout_s: float, progress: Progress, auth_file: str = "") -> tuple[str, str]:
-        """The image's id, or else why there is none. A registry that says nothing for `timeout_s` is given up."""
+    async def pull(self, reference: str, patience: Patience, progress: Progress, auth_file: str = "") -> tuple[str, str]:
+        """The image's id, or else why there is none. What comes neither in words nor in bytes is given up."""
         options = [f"--authfile={auth_file}"] if auth_file else []
         if registry.is_loopback(reference):
             options.append("--tls-verify=false")
+        loop, answered = asyncio.get_running_loop(), False
         try:
-            async with asyncio.timeout(timeout_s) as deadline:
+            async with asyncio.timeout(patience.total_s) as total, asyncio.timeout(patience.answer_s) as deadline:
+
+                def moved() -> None:
+                    if answered:
+                        deadline.reschedule(loop.time() + patience.stall_s)
 
                 def sink(line: str) -> None:
+                    nonlocal answered
                     if line.startswith(PULL_BEGINS):
-                        deadline.reschedule(None)
+                        answered = True
                         progress(line)
+                    moved()
 
                 argv = self._argv("pull", "--policy=always", *options, f"docker://{reference}")
-                finished = await runner.run(argv, sink)
+                finished = await runner.run(argv, sink, on_bytes=moved)
         except TimeoutError:
-            return "", f"the registry of {reference} did not answer within {timeout_s:g} s"
+            if total.expired():
+                return "", f"{reference} was not there after {patience.total_s:g} s"
+            if answered:
+                return "", f"the registry of {reference} stopped sending for {patience.stall_s:g} s"
+            return "", f"the registry of {reference} did not answer within {patience.answer_s:g} s"
         if finished.returncode == 0:
             return finished.last_words, ""
         return "", registry.why_not(reference, finished.tail, bool(auth_file))
@@ -179,10 +213,7 @@ class Storage:
 def _build_flags(what: Invocation, place: Workplace) -> list[str]:
     """`--format=docker`, because the other one can't keep SHELL."""
     flags = ["--isolation=oci", f"--runtime={place.runtime}", "--network=host", "--format=docker", "--force-rm", "--layers"]
-    flags += [] if what.cached else ["--no-cache"]
-    flags += [] if what.pulls else ["--pull-never"]
-    flags += [f"--authfile={what.auth_file}"] if what.auth_file else []
-    flags += ["--tls-verify=false"] if what.plain_http else []
+    flags += ["--pull-never", *([] if what.cached else ["--no-cache"])]
     flags += [f"--build-context={name}={path}" for name, path in what.contexts.items()]
     flags += [f"--build-arg={name}={value}" for name, value in what.build_args]
     context = what.context or place.empty_context

@@ -33,7 +33,7 @@ _GPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_-]{0,31}!?(:[1-9][0-9]?)?")
 
 def problems(manifest: AppManifest) -> list[str]:
     """Everything that is wrong with `manifest`, as sentences; empty when it is valid."""
-    return [*_app(manifest), *(p for server in manifest.servers for p in _server(server, manifest))]
+    return [*_app(manifest), *(p for server in manifest.servers for p in _server(server))]
 
 
 def source_problems(manifest: AppManifest, source: Tree) -> list[str]:
@@ -85,7 +85,7 @@ def _app(manifest: AppManifest) -> Iterator[str]:
             yield f"Servers {other!r} and {server.name!r} would have the same URL; rename one of them."
 
 
-def _server(server: ServerSpec, manifest: AppManifest) -> Iterator[str]:
+def _server(server: ServerSpec) -> Iterator[str]:
     found = [
         "it has a class and a command; only one of them can run." if server.command and server.entry != NO_CLASS else "",
         names.object_name_problem("Server", server.name) or "",
@@ -175,9 +175,10 @@ def scale_problems(scale: ScalePolicy) -> Iterator[str]:
 
 
 def _sessions(server: ServerSpec) -> Iterator[str]:
-    most = server.scale.max_concurrency
-    if server.sessioned and most and most > SESSIONS_MAX:
-        yield f"a sessioned Server can have {SESSIONS_MAX} sessions per container at most; lower `max_concurrency`."
+    most, target_centi = server.scale.max_concurrency or 0, server.scale.target_concurrency_centi or 0
+    name = "max_concurrency" if most else "target_concurrency"
+    if server.sessioned and max(most * 100, 0 if most else target_centi) > SESSIONS_MAX * 100:
+        yield f"a sessioned Server can have {SESSIONS_MAX} sessions per container at most; lower `{name}`."
 
 
 def _resources(resources: Resources) -> Iterator[str]:

@@ -47,6 +47,13 @@ def deployment_tag_problem(tag: str) -> str | None:
     return f"Deployment tag {tag!r} is invalid. Use 1 to {TAG_MAX} letters, digits, dashes, periods and underscores."
 
 
+def strategy_problem(strategy: str) -> str | None:
+    """Semantics 1.3: how a new version may take over."""
+    if strategy in ("rolling", "recreate"):
+        return None
+    return f"Deployment strategy must be 'rolling' or 'recreate', not {strategy!r}"
+
+
 def app_tag_problem(key: str, value: str) -> str | None:
     """One key and value of an App's tags (semantics 1.10.1)."""
     for what, text in (("key", key), ("value", value)):

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 
 PATH_MAX_BYTES = 4096
 PART_MAX_BYTES = 255
+PARTS_MAX = 200  # so that whoever goes through it by recursion comes to an end
 SYSTEM_PATHS = ("/proc", "/sys", "/dev", "/opt/homeport")
 
 # Most paths are plainly fine, and a tree has thousands of them.
 _PART = r"(?!\.{1,2}(?:/|\Z))[ -.0-~]{1,255}"
-_FINE = re.compile(rf"{_PART}(?:/{_PART})*")
+_FINE = re.compile(rf"{_PART}(?:/{_PART}){{0,{PARTS_MAX - 1}}}")
 
 
 def not_plainly_fine(paths: Iterable[str]) -> list[str]:
@@ -38,6 +39,8 @@ def relative_problem(path: str) -> str | None:
         return "is not normalised"
     if _size(path) > PATH_MAX_BYTES or any(_size(part) > PART_MAX_BYTES for part in parts):
         return "is too long"
+    if len(parts) > PARTS_MAX:
+        return f"lies in more than {PARTS_MAX - 1} folders"
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .schema import AppManifest, ServerSpec
+from .schema import AppManifest, ImageRecipe, ServerSpec
 from .tree import Entry, Folder, Tree
 
 SOURCE_TARGET = "/root"
@@ -47,9 +47,13 @@ def running_trees(manifest: AppManifest) -> tuple[str, ...]:
 
 def building_trees(manifest: AppManifest) -> tuple[str, ...]:
     """Digests of the trees that its images are built with, each once."""
-    steps = [step for server in manifest.servers for step in server.image.steps]
-    sources = (step.function.source for step in steps if step.function)
-    return tuple(dict.fromkeys(d for d in (*(tree for step in steps for tree in step.contexts), *sources) if d))
+    return tuple(dict.fromkeys(digest for server in manifest.servers for digest in image_trees(server.image)))
+
+
+def image_trees(recipe: ImageRecipe) -> tuple[str, ...]:
+    """The same of one image; some may be there twice."""
+    sources = (step.function.source for step in recipe.steps if step.function)
+    return tuple(d for d in (*(tree for step in recipe.steps for tree in step.contexts), *sources) if d)
 
 
 def placements(manifest: AppManifest, server: ServerSpec, get: Get) -> tuple[Placement, ...]:

@@ -54,9 +54,9 @@ class Boot:
             self.ports = replace(self.ports, **{name: next(loopback.free_ports(self._settings.run_dir))})
             await ring.listen(getattr(self.ports, name))
 
-    def shape(self, slots: int) -> Shape:
+    def shape(self, slots: int, sessioned: bool) -> Shape:
         files_max = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        return Shape(self._settings, self.ports, slots, files_max, drop_root=os.getuid() == 0)
+        return Shape(self._settings, self.ports, slots, files_max, os.getuid() == 0, sessioned)
 
     def runs(self) -> bool:
         """Whether HAProxy runs on this directory, with or without a supervisor."""

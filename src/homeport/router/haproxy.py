@@ -48,6 +48,7 @@ class HAProxyRouter:
         self._plane = DataPlane(settings)
         self._certificate = Certificate(settings)
         self._table = SlotTable(settings.slots)
+        self._sessioned = False  # a Server with sessions is there, or was since we started
         self._tokens: Tokens = {}
         self.sessions = Sessions(settings, self._plane, lambda: self._store.due())
         self._store = FileStore(settings, self._shape, lambda: (self._table, self._tokens, self.sessions.lines))
@@ -172,12 +173,15 @@ class HAProxyRouter:
     # ---- bringing the data plane to the table
 
     async def _assign(self, app_id: str, routes: tuple[Route, ...]) -> None:
+        before = self._shape()
+        self._sessioned |= any(route.sessioned for route in routes)
         try:
             self._table.assign(app_id, routes)
         except NoFreeSlot:
             await self._converge([slot for slot in self._table.slots() if slot.state is SlotState.DRAINING])
             self._table.grow(self._table.size * 2)
             self._table.assign(app_id, routes)
+        if self._shape() != before:
             await self._reload()
 
     async def _converge(self, slots: Sequence[Slot], limits: dict[str, int] | None = None) -> None:
@@ -288,6 +292,7 @@ class HAProxyRouter:
             hosts, rows = dict(observed.hosts), list(observed.servers.values())
             tokens, grants = await self._plane.token_maps()
         self._table = recover.table(hosts, rows, written.servers, max(self._settings.slots, written.slots))
+        self._sessioned = any(entry.sessioned for entry in self._table.hosts().values())
         self._tokens = recover.tokens(tokens, grants)
         held = str(self._settings.sessions_map)
         self.sessions.recover(await self._plane.map_of(held) if live else written.sessions)
@@ -313,7 +318,7 @@ class HAProxyRouter:
             return False
 
     def _shape(self) -> Shape:
-        return self._boot.shape(self._table.size)
+        return self._boot.shape(self._table.size, self._sessioned)
 
     def _tell(self, fact: Fact) -> None:
         self._facts.put_nowait(fact)

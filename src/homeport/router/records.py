@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from .sessiontext import LOBBY_SERVER
+from .sessiontext import LOBBY_SERVER, START
 from .slots import HostEntry
 
-_FIELDS = 20
+_FIELDS = 19
+_REFUSED = "LR"  # what HAProxy says of an answer that our rules gave
 BAD_REQUEST = "<BADREQ>"  # no request line that could be read
 EMPTY = "empty"  # `why` of a request that found no container: demand
+LOBBY = "lobby"  # of one that began or ended a session: the control plane answered, not the Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class RequestRecord:
     """A finished request; `at_ms` is when its first byte came.
 
     Times are milliseconds, -1 where a phase was not reached; sizes are bytes.
-    `why` tells what refused it: nohost, stopped, auth, env, empty, full; nothing for a request that was carried.
+    `why` tells what refused it: nohost, stopped, auth, env, session, empty, full; nothing for a request that was
+    carried. `lobby` is none of a Server's: it begins or ends a session, at the control plane.
     `termination` is HAProxy's two letters (`--` for a normal end).
     """
 
@@ -54,19 +57,20 @@ def parse(line: bytes) -> RequestRecord | None:
     try:
         route = HostEntry.parse(f[1])
         seconds, _, millis = f[0].partition(".")
+        status, path = int(f[3]), _request(f[16])
         return RequestRecord(
             # a kept connection's clock starts at its last answer; what it was idle since then is not the request's
-            at_ms=int(seconds) * 1000 + int(millis) + max(0, int(f[19])),
-            host=_text(f[16]),
-            method=_request(f[15]),
-            path=_request(f[17]),
-            status=int(f[3]),
+            at_ms=int(seconds) * 1000 + int(millis) + max(0, int(f[18])),
+            host=_text(f[15]),
+            method=_request(f[14]),
+            path=path,
+            status=status,
             app_id=route.app_id if route else "",
             service_id=route.service_id if route else "",
             environment=route.environment if route else "",
             container_id="" if f[2] in ("<NOSRV>", LOBBY_SERVER) else f[2],
-            token_id=_dash(f[13]),
-            why=_dash(f[12]),
+            token_id=_dash(f[12]),
+            why=LOBBY if f[2] == LOBBY_SERVER else _why(status, f[11], route, path),
             receive_ms=int(f[4]),
             queue_ms=int(f[5]),
             connect_ms=int(f[6]),
@@ -75,11 +79,22 @@ def parse(line: bytes) -> RequestRecord | None:
             bytes_up=int(f[9].lstrip("+")),
             bytes_down=int(f[10].lstrip("+")),
             termination=f[11],
-            protocol=f[14],
-            client=f[18],
+            protocol=f[13],
+            client=f[17],
         )
     except ValueError:
         return None
+
+
+def _why(status: int, termination: str, route: HostEntry | None, path: str) -> str:
+    """The rules of `template` that refuse, told apart by their status: to note it in each would cost every request."""
+    if termination != _REFUSED:
+        return ""
+    if status == 404:
+        return "stopped" if route else "nohost"
+    if status == 401:
+        return "session" if route and route.sessioned and path != START else "auth"
+    return {403: "env", 429: "full", 503: EMPTY}.get(status, "")
 
 
 def _dash(field: str) -> str:

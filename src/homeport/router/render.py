@@ -32,6 +32,7 @@ class Shape:
     slots: int
     files_max: int  # the limit of open files the data plane will have
     drop_root: bool = False
+    sessioned: bool = True  # False leaves out what only sessioned Servers need, as every request pays for it
 
     @property
     def digest(self) -> str:
@@ -117,7 +118,8 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
         http_port=settings.http_port,
         https=_https(settings),
         redirect=_redirect(settings),
-        sessions=sessiontext.FRONTEND.format(sessions_map=settings.sessions_map, **_REFUSALS),
+        sessions=_sessions(shape),
+        scheme="%[ssl_fc,iif(https,http)]" if settings.tls_cert else "http",
         hosts_map=settings.hosts_map,
         tokens_map=settings.tokens_map,
         grants_map=settings.grants_map,
@@ -128,18 +130,29 @@ def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) ->
     by_name = {slot.name: slot for slot in slots}
     names = [f"be{number:04d}" for number in range(shape.slots)]
     timing = template.SERVER_TIMING if settings.server_timing else ""
-    backends = (_backend(name, by_name.get(name), timing) for name in names)
-    front += sessiontext.LOBBY.format(secret=settings.control_secret or "none", address=settings.control_address)
+    more = (sessiontext.PERSIST if shape.sessioned else "") + timing
+    backends = (_backend(name, by_name.get(name), more) for name in names)
+    front += sessiontext.LOBBY.format(
+        secret=settings.control_secret or "none",
+        address=settings.control_address,
+        sessions_map=settings.sessions_map,
+    )
     return head + defaults + front + "\n".join(backends)
 
 
-def _backend(name: str, slot: Slot | None, timing: str) -> str:
-    lines = [template.BACKEND.format(slot=name, persist=sessiontext.PERSIST, **_REFUSALS) + timing]
+def _backend(name: str, slot: Slot | None, more: str) -> str:
+    lines = [template.BACKEND.format(slot=name, **_REFUSALS) + more]
     for _, server in sorted(slot.servers.items()) if slot else ():
         if server.state is not ServerState.LEAVING:
             disabled = " disabled" if server.state is ServerState.DRAINING else ""
             lines.append(f"    server {server_words(server)}{disabled}\n")
     return "".join(lines)
+
+
+def _sessions(shape: Shape) -> str:
+    if shape.sessioned:
+        return sessiontext.FRONTEND.format(sessions_map=shape.settings.sessions_map, **_REFUSALS)
+    return sessiontext.WITHOUT.format(refuse_session=template.refuse(401, "sessioned", sessiontext.REFUSED_TEXT))
 
 
 def _https(settings: RouterSettings) -> str:

@@ -13,7 +13,8 @@ LOBBY_SERVER = "controlplane"
 
 WITHOUT_TOKEN = f"""query,'regsub("(^|&){QUERY}=[^&]*","",g)','regsub("^&","")'"""
 SET_COOKIE = f"{COOKIE}=%[var(txn.qtoken)]; Path=/; Secure; HttpOnly; SameSite=Lax"
-PLACE = "%[path]%[var(txn.rest),length,bool,iif(?,)]%[var(txn.rest)]"
+# Browsers take `//host` and `/\host` for another host. `/.//host` is the same path of this one, in their eyes too.
+PLACE = "%[var(txn.dot)]%[path]%[var(txn.rest),length,bool,iif(?,)]%[var(txn.rest)]"
 AGAIN = f'hdr Location "{PLACE}" hdr Set-Cookie "{SET_COOKIE}" hdr Cache-Control no-store'
 
 # An own variable costs those who have no sessions the least. 2 and 3: sessioned, and public or not for who begins one.
@@ -34,6 +35,7 @@ FRONTEND = f"""\
 {{refuse_session}}
     http-request set-var(txn.rest) {WITHOUT_TOKEN} if sessioned {{{{ url_param({QUERY}) -m found }}}}
     http-request set-query %[var(txn.rest)] if {{{{ var(txn.rest) -m found }}}}
+    http-request set-var(txn.dot) str(/.) if by_query {{{{ path_beg // /\\\\ }}}}
     http-request return status 307 {AGAIN} if by_query
     http-request del-header modal-authorization if sessioned
     http-request replace-header Cookie '(^|.*;[ ]*){COOKIE}=[^;]*(;[ ]*)?(.*)' '\\1\\3' if sessioned
@@ -45,20 +47,30 @@ FRONTEND = f"""\
     http-request track-sc0 var(txn.sname) table sessions_live if {{{{ var(txn.sname) -m found }}}}
     http-request set-var(txn.placed) var(txn.session),field(2,|) if {{{{ var(txn.sname) -m found }}}}
 """
+# While there is no sessioned Server. A worker that was replaced when the first one came has no way to one.
+WITHOUT = """\
+    http-request set-var(txn.sessioned) bool(true) if {{ var(txn.route),field(3,|) -m int ge 2 }}
+    acl sessioned var(txn.sessioned) -m found
+    acl lobby always_false
+{refuse_session}
+"""
 REFUSED = "sessioned !lobby !own_session"
 REFUSED_TEXT = "this Server needs the token of a session that has not ended"
 
 # A session keeps its container while that drains, and is lost with it: nobody else gets its requests.
 PERSIST = "    force-persist if { var(txn.placed) -m found }\n"
 
+# The first rule finds nothing. It is there so that the map is always loaded, and can be asked for and changed.
 LOBBY = f"""\
 backend sessions_live
     stick-table type string len 32 size 200k expire 24h store conn_cur,http_req_cnt
 
 backend lobby
     timeout server 330s
+    http-request set-var(txn.session) str(-),map_str({{sessions_map}})
     http-request set-header X-Homeport-Router {{secret}}
     http-request set-header X-Homeport-Host %[var(txn.host)]
-    server {LOBBY_SERVER} {{address}}
+    http-request set-header X-Homeport-Caller %[var(txn.token)]
+    server {LOBBY_SERVER} {{address}} maxconn 512
 
 """

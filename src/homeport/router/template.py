@@ -86,49 +86,43 @@ ERRORS = "".join(
 )
 
 
-REFUSED = "{ var(txn.why) -m found }"
-
-
-def refuse(why: str, status: int, condition: str, text: str, header: str = "") -> str:
-    """Rules that answer in the container's place. `why` goes to the request log, `text` to the client.
-
-    The condition is asked once, for each costs every request: `why` is found by the rule that has just set it, because the
-    ones before have answered.
-    """
+def refuse(status: int, condition: str, text: str, header: str = "") -> str:
+    """A rule that answers in the container's place; `text` goes to the client, and `records` knows why by the status."""
     head = f"hdr {header} " if header else ""
     return (
-        f"    http-request set-var(txn.why) str({why}) if {condition}\n"
         f"    http-request return status {status} content-type text/plain {head}"
-        f'lf-string "modal-http: {text}\\n" if {REFUSED}'
+        f'lf-string "modal-http: {text}\\n" if {condition}'
     )
 
 
 HASH = "concat(:,txn.secret),sha2(256),hex,lower"
-NOT_GRANTED = "!granted !public"  # asked twice: also with no memory left for a variable, nobody gets past it
+NOT_GRANTED = "!granted !public"
 NO_HOST = "no app is deployed at %[var(txn.host)]; see homeport app list"
 CHALLENGE = 'WWW-Authenticate "Modal-Key"'
 JUDGED = "%[str(),concat(,txn.hash),length,bool,iif(invalid,missing)]"  # no hash: no pair of credentials was sent
 RETRY_AFTER = "Retry-After %[var(txn.route),field(9,|)]"
 FOREIGN = "this token is not valid for the environment of this app"
 REFUSALS = {
-    "nohost": refuse("nohost", 404, "!known", NO_HOST),
-    "stopped": refuse("stopped", 404, "stopped", "app for invoked web endpoint is stopped"),
-    "auth": refuse("auth", 401, f"{NOT_GRANTED} !foreign", f"{JUDGED} credentials for proxy authorization", CHALLENGE),
-    "session": refuse("session", 401, sessiontext.REFUSED, sessiontext.REFUSED_TEXT).replace(REFUSED, sessiontext.REFUSED),
-    "env": refuse("env", 403, NOT_GRANTED, FOREIGN).replace(REFUSED, NOT_GRANTED),
-    "empty": refuse("empty", 503, "{ var(txn.be),nbsrv eq 0 } !sessioned", "no container is ready", RETRY_AFTER),
-    "full": refuse("full", 429, "limited { be_conn_free eq 0 }", "all containers are at max_concurrency"),
+    "nohost": refuse(404, "!known", NO_HOST),
+    "stopped": refuse(404, "stopped", "app for invoked web endpoint is stopped"),
+    "auth": refuse(401, f"{NOT_GRANTED} !foreign", f"{JUDGED} credentials for proxy authorization", CHALLENGE),
+    "session": refuse(401, sessiontext.REFUSED, sessiontext.REFUSED_TEXT),
+    "env": refuse(403, NOT_GRANTED, FOREIGN),
+    "empty": refuse(503, "{ var(txn.be),nbsrv eq 0 } !sessioned", "no container is ready", RETRY_AFTER),
+    "full": refuse(429, "limited { be_conn_free eq 0 }", "all containers are at max_concurrency"),
 }
 
 # Order of the checks: host, stopped, credentials (so that refused requests are no demand), then the pool (semantics 2.2.4).
 # Only hashes of credentials are on disk or in memory. Sticky keys become 32 bytes whatever the client sends.
 # `idle-close-on-response`: without it a reload resets idle keep-alive clients.
 # A tunnel carries what nobody judges, so CONNECT is refused, and WebSockets are all that a connection may become.
+# `forwardfor` adds the client's address once all rules are over, so after the names that the client sent were taken away.
 # `restrict-req-hdr-names`: CGI and WSGI take `X_Forwarded_For` for `X-Forwarded-For`, so such names don't get through.
 FRONTEND = """\
 frontend http
     bind {http_bind}:{http_port}
-{https}    option idle-close-on-response
+{https}    option forwardfor
+    option idle-close-on-response
     option http-restrict-req-hdr-names delete
     http-request deny deny_status 400 if {{ req.hdr_cnt(host) gt 1 }}
     http-request deny deny_status 400 if METH_CONNECT
@@ -172,8 +166,8 @@ frontend http
     http-request del-header authorization if bearer
 
     # sticky key: sha256("slot|key")
-    http-request set-var(txn.sid) req.fhdr(modal-session-id)
-    http-request set-var(txn.sid) req.fhdr(modal-routing-affinity-key)
+    http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-session-id)
+    http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-routing-affinity-key)
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }} !sessioned
 
     # who asked and how, we alone say; `Connection` could name headers for the container to drop
@@ -185,15 +179,13 @@ frontend http
     http-request del-header upgrade if !{{ req.fhdr(upgrade) -m str -i websocket }} or {{ req.fhdr_cnt(upgrade) gt 1 }}
     http-request del-header connection if !{{ req.fhdr(upgrade) -m found }}
     http-request set-header Connection Upgrade if {{ req.fhdr(upgrade) -m found }}
-    http-request set-header X-Forwarded-For %[src]
-    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request add-header X-Forwarded-Proto {scheme}
+    http-request add-header X-Forwarded-Host %[req.hdr(host)]
 
     # an empty pool answers at once; the level sends this record to ring "events" as well (semantics 2.2.3)
     http-request set-log-level notice if {{ var(txn.be),nbsrv eq 0 }} !sessioned
 {refuse_empty}
     http-after-response set-var(txn.token) var(txn.foreign) if foreign
-    http-request set-var(txn.why) str(session) if lobby
     use_backend lobby if lobby
     use_backend %[var(txn.be)]
 
@@ -216,7 +208,7 @@ backend {slot}
     http-request lua.place if {{ var(txn.skey) -m found }} !{{ var(txn.skey),in_table(homeport/sessions) }}
     stick on var(txn.skey) table homeport/sessions if {{ var(txn.skey) -m found }}
 {refuse_full}
-{persist}    use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
+    use-server %[var(txn.placed)] if {{ var(txn.placed) -m found }}
     http-response set-var(txn.answered) bool(true) if {{ status 503 }}
     http-after-response set-status 429 if {{ status 503 }} limited !{{ var(txn.answered) -m bool }} !{{ bc_err -m found }}
 """
@@ -243,7 +235,6 @@ LOG_FORMAT = "\\t".join(
         "%U",
         "%B",
         "%ts",
-        "%[var(txn.why)]",
         "%[var(txn.token)]",
         "%HV",
         "%HM",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from ..spawner import wire
 from .processes import ProcessId
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One container directory. `damaged` names files that could not be understood; they count as missing."""
+    """One container directory. Files that can't be understood count as missing."""
 
     container_id: str
     port: int
@@ -35,7 +38,6 @@ class Record:
     init: ProcessId | None
     stop_asked: bool
     exit: Exit | None
-    damaged: tuple[str, ...] = ()
 
 
 class ContainerFiles:
@@ -43,6 +45,7 @@ class ContainerFiles:
 
     def __init__(self, data_dir: str) -> None:
         self._root = os.path.join(data_dir, "containers")
+        self._said: set[str] = set()
 
     def ids(self) -> list[str]:
         """All containers that have a directory, sorted. Raises OSError."""
@@ -54,14 +57,14 @@ class ContainerFiles:
     def read(self, container_id: str) -> Record | None:
         """None when there is no such container, or it was never meant to start (no spec.json). Raises OSError."""
         directory = os.path.join(self._root, container_id)
-        damaged: list[str] = []
         files: dict[str, Mapping[str, Any] | None] = {}
+        damaged = False
         for name in ("exit", "spec", "state", "stop"):  # exit first: what is read after it can't be older
             try:
                 files[name] = wire.read_json(os.path.join(directory, f"{name}.json"))
-            except ValueError:
-                files[name] = None
-                damaged.append(f"{name}.json")
+            except ValueError as error:
+                files[name], damaged = None, True
+                self._say(os.path.join(directory, f"{name}.json"), error)
         spec, state = files["spec"], files["state"] or {}
         if spec is None and not damaged:
             return None
@@ -74,8 +77,12 @@ class ContainerFiles:
             init=_process(state, "init"),
             stop_asked=files["stop"] is not None,
             exit=_exit(files["exit"]),
-            damaged=tuple(damaged),
         )
+
+    def _say(self, path: str, error: ValueError) -> None:
+        if path not in self._said:  # they are read again and again
+            log.warning("%s can't be understood (%s); it counts as missing", path, error)
+        self._said.add(path)
 
 
 def _process(state: Mapping[str, Any], name: str) -> ProcessId | None:

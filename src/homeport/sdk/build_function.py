@@ -1,20 +1,18 @@
-"""A Python function that runs while an image is built (semantics 5.8): where it is found again, with what, and when it
-counts as changed. Never imported inside containers.
+"""A Python function that runs while an image is built (semantics 5.8): where it is found again, and with what. Never
+imported inside containers.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import inspect
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import FunctionType
 
 from ..errors import InvalidError
 from ..manifest.schema import BuildFunction
-from . import origin
+from . import captured, origin, source
 from .needs import LocalFiles, Resolver
 
 ARGUMENTS_BYTES_MAX = 256 * 1024
@@ -38,13 +36,14 @@ class Call:
             raise InvalidError(f"`run_function` takes a function, not {function!r}.")
         if "<locals>" in function.__qualname__ or function.__name__ == "<lambda>":
             raise InvalidError(f"`run_function` needs a function in global scope; move {function.__qualname__} there.")
-        return cls(function, _pickled(args, kwargs), _captured(function), include_source)
+        return cls(function, _pickled(args, kwargs), captured.digest_of(function), include_source)
 
     def resolved(self, resolver: Resolver) -> BuildFunction:
         """For the manifest. Raises what the resolver raises; InvalidError for a function that is in no file."""
         found = origin.of(self.function)
-        source = resolver.tree({found.root.path: LocalFiles(found.root.local)}) if self.include_source else ""
-        return BuildFunction(found.entry, source, self.arguments, self.captured)
+        local = found.root.local
+        tree = resolver.tree({found.root.path: LocalFiles(local, source.LeftOut(local))}) if self.include_source else ""
+        return BuildFunction(found.entry, tree, self.arguments, self.captured)
 
 
 def _pickled(args: Sequence[object], kwargs: Mapping[str, object]) -> str:
@@ -59,34 +58,3 @@ def _pickled(args: Sequence[object], kwargs: Mapping[str, object]) -> str:
             f"The arguments of `run_function` are {len(data)} bytes; at most {ARGUMENTS_BYTES_MAX} are allowed."
         )
     return base64.b64encode(data).decode()
-
-
-def _captured(function: FunctionType) -> str:
-    """Its text and the plain globals that it uses, so that a change of either builds the layer again."""
-    hasher = hashlib.sha256()
-    try:
-        hasher.update(inspect.getsource(function).encode())
-    except OSError:
-        hasher.update(function.__code__.co_code)
-    for name in sorted(_names(function.__code__)):
-        if name in function.__globals__:
-            hasher.update(f"\0{name}={_told(function.__globals__[name])}".encode())
-    return hasher.hexdigest()
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return set(code.co_names).union(*(_names(each) for each in inner))
-
-
-def _told(value: object) -> str:
-    """Stable from run to run: the text of plain values and of functions, the name of everything else."""
-    if isinstance(value, str | int | float | bool | bytes | None):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_told, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_told(k)}: {_told(v)}' for k, v in value.items())}}}"
-    if inspect.isfunction(value):
-        return f"{value.__qualname__} {value.__code__.co_code.hex()}"
-    return str(getattr(value, "__qualname__", type(value).__qualname__))

@@ -24,10 +24,9 @@ def check(user_cls: type, options: ServerOptions) -> None:
             f"Server class {user_cls.__name__} cannot have a custom `__init__`; put that into an @modal.enter() method."
         )
     _check_hooks(user_cls, members, options)
-    if "<locals>" in user_cls.__qualname__ and not options.spec.serialized:
+    if "<locals>" in user_cls.__qualname__ and not options.spec.serialized:  # which the platform refuses in its own words
         raise InvalidError(
-            f"Server class {user_cls.__name__} is defined inside a function; move it to the top level of its file "
-            "or set `serialized=True`."
+            f"Server class {user_cls.__name__} is defined inside a function; move it to the top level of its file."
         )
 
 
@@ -37,6 +36,11 @@ def refused(mark: str, where: str) -> InvalidError:
         return InvalidError(
             f"Server class {where} cannot be decorated with @modal.concurrent(). "
             "Please use `target_concurrency` param instead."
+        )
+    if mark == "clustered":
+        return InvalidError(
+            f"Server class {where} cannot be decorated with @modal.clustered(): clusters are not available in this "
+            "version of homeport, and each container takes requests by itself. Remove it."
         )
     if mark == "parameter":
         return InvalidError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,7 @@ from ..client.http import Client
 from ..client.stream import Event as ApiEvent
 from ..errors import DeployError, InvalidError
 from ..manifest import codec
-from ..manifest.names import deployment_tag_problem
+from ..manifest.names import deployment_tag_problem, strategy_problem
 from . import commit, outcome, source, uploads
 from .app import App
 from .collect import Collected, collect
@@ -36,7 +36,6 @@ from .resolve import PlatformResolver
 
 CANCELLED = "Cancelled before it was published; nothing has changed."
 GOES_ON = "It was published already, and goes on without this command; see `homeport app history`."
-STRATEGIES = ("rolling", "recreate")
 
 
 class RolloutFailedError(DeployError):
@@ -92,8 +91,9 @@ def publish(app: App, options: Options, client: Client | None) -> Outcome:
 
 def check_strategy(strategy: str) -> None:
     """Raises InvalidError for what is neither of the two."""
-    if strategy not in STRATEGIES:
-        raise InvalidError(f"Deployment strategy must be 'rolling' or 'recreate', not {strategy!r}")
+    problem = strategy_problem(strategy)
+    if problem:
+        raise InvalidError(problem)
 
 
 def _check(options: Options) -> None:
@@ -115,16 +115,26 @@ def _publish(
         "client_version": _version(),
         "commit": info,
     }
+    yield from follow(client.deploy(request, options.wait), request, client)
+
+
+def follow(stream: Iterator[ApiEvent], request: Mapping[str, Any], client: Client) -> Iterator[DeployEvent]:
+    """The stream that `request` has as events of ours; the last one is the `Outcome`. Raises RolloutFailedError.
+
+    Who interrupts it before `Published` takes it back, and is told whether that was in time.
+    """
+    published = False
     try:
-        yield from follow(client.deploy(request, options.wait))
+        for event in _events(stream):
+            published = published or isinstance(event, Published)
+            yield event
     except KeyboardInterrupt:
-        cancelled = client.cancel_deploy(str(request["request_id"]))
-        yield Warned(CANCELLED if cancelled else GOES_ON)
+        if not published:
+            yield Warned(CANCELLED if client.cancel_deploy(str(request["request_id"])) else GOES_ON)
         raise
 
 
-def follow(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:
-    """A deployment's stream as events of ours; the last one is the `Outcome`. Raises RolloutFailedError."""
+def _events(stream: Iterator[ApiEvent]) -> Iterator[DeployEvent]:
     published: Published | None = None
     for event in stream:
         told = _told(event)

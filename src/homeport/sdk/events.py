@@ -19,7 +19,6 @@ class Uploading:
 
     files: int
     size_bytes: int
-    files_sent: int = 0
     bytes_sent: int = 0
 
 

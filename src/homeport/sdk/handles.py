@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from .references import check_name
+from .references import check_max_objects, check_name
 from .remote import is_local
 from .twins import twin
 
@@ -174,6 +174,7 @@ class Manager(Generic[H]):
         from ..client import objects
         from .connect import calls
 
+        check_max_objects(max_objects)
         with calls(client, environment_name) as (connected, environment):
             found = objects.listed(connected, self._kind, environment)
         return [self._made(info["name"] or "", environment) for info in found[:max_objects]]

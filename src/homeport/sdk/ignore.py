@@ -1,4 +1,4 @@
-"""What users say is to be left out of local files, as the one function that `needs.LocalFiles` takes. Reads nothing yet."""
+"""What users say is to be left out of local files, as the one function that `needs.LocalFiles` takes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,28 @@ def ignored(given: object) -> Callable[[Path], bool] | None:
 
     Raises InvalidError for anything else, and for a pattern that can't be read.
     """
-    if given is None:
-        return None
-    if callable(given):
+    if given is None or callable(given):
         return given
     if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(item, str) for item in given):
         raise InvalidError(f"`ignore` must be a list of patterns or a function of a path, not {given!r}.")
     try:
-        return FilePatternMatcher(*given)
+        return FilePatternMatcher(*given) if given else None
     except ValueError as error:
-        raise InvalidError(str(error)) from None
+        raise InvalidError(f"`ignore`: {error}") from None
 
 
-def of_dockerfile(dockerfile: Path, context: Path) -> FilePatternMatcher | None:
-    """By the file that Docker would read: `<Dockerfile>.dockerignore` beside it, else `.dockerignore` of the context."""
-    for file in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), context / ".dockerignore"):
+def of_dockerfile(dockerfile: Path | None, context: Path) -> FilePatternMatcher | None:
+    """By the file that Docker would read: `<Dockerfile>.dockerignore` beside it, else `.dockerignore` of the context.
+
+    Raises InvalidError naming the file that can't be read.
+    """
+    own = [dockerfile.with_name(f"{dockerfile.name}.dockerignore")] if dockerfile else []
+    for file in (*own, context / ".dockerignore"):
         if file.is_file():
-            return FilePatternMatcher.from_file(file)
+            matcher = FilePatternMatcher.from_file(file)
+            try:
+                matcher.can_prune_directories()  # reads it
+            except (OSError, ValueError) as error:
+                raise InvalidError(f"{file}: {error}") from None
+            return matcher
     return None

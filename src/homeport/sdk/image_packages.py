@@ -82,6 +82,8 @@ class InstallMethods(Chain):
         said = _indexes(find_links, index_url, extra_index_url, pre, extra_options)
 
         def make() -> Layer:
+            from dataclasses import replace
+
             from ..errors import InvalidError
             from . import installs
             from .layer import Extras, Layer
@@ -89,7 +91,9 @@ class InstallMethods(Chain):
             if not secrets:
                 raise InvalidError("`pip_install_private_repos` needs `secrets` with a GITHUB_TOKEN or GITLAB_TOKEN.")
             extras = Extras.of(env=env, secrets=secrets, gpu=gpu, force_build=force_build)
-            lines = installs.private_repositories(repositories, git_user, installs.Indexes(**said))
+            step_env = installs.git_logins(repositories, git_user) | dict(extras.env)
+            extras = replace(extras, env=tuple(sorted(step_env.items())))
+            lines = installs.private_repositories(repositories, installs.Indexes(**said))
             return Layer("pip_install_private_repos", lines, extras=extras)
 
         return self._add(make) if repositories else self

@@ -100,10 +100,10 @@ class StepMethods(Chain):
     ) -> Self:
         """Runs the Python function `raw_f(*args, **kwargs)` in the image, and keeps what it does to the file system.
 
-        It runs again when its source or a plain global that it uses changes. timeout: seconds. include_source: whether its
-        module is there. env, secrets, volumes, gpu, force_build: as in `run_commands`. `cpu`, `memory`, `cloud` and `region`
-        have no effect here; `network_file_systems` is refused. Raises InvalidError for a function that is not in global
-        scope, and for arguments that can't be pickled.
+        It runs again when its source or plain data that it uses changes, or a function that it calls in the same file or
+        package. timeout: seconds. include_source: whether its module is there. env, secrets, volumes, gpu, force_build: as
+        in `run_commands`. `cpu`, `memory`, `cloud` and `region` have no effect here; `network_file_systems` is refused.
+        Raises InvalidError for a function that is not in global scope, and for arguments that can't be pickled.
         """
 
         def make() -> Layer:

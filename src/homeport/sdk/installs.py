@@ -17,6 +17,7 @@ from .layer import read
 UV = "/opt/uv/bin/uv"
 UV_PROJECT = "/opt/uv/project"
 POETRY_PROJECT = "/opt/poetry/project"
+_TOKENS = {"github.com": "GITHUB_TOKEN", "gitlab.com": "GITLAB_TOKEN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def packages_of(method: str, packages: Sequence[object]) -> list[str]:
 
 
 def pip(packages: Sequence[str], indexes: Indexes) -> tuple[str, ...]:
-    """semantics 5.6; in the order that was given, so that a later layer is only rebuilt when something changed."""
+    """semantics 5.6; sorted, so that the same packages in another order are the same layer."""
     words = ["python3 -m pip install", *map(shlex.quote, sorted(packages)), *indexes.words()]
     return (f"RUN {' '.join(words)}",)
 
@@ -81,19 +82,32 @@ def pyproject_dependencies(path: Path, optional: Sequence[str]) -> list[str]:
     return [*project["dependencies"], *(item for group in optional for item in groups[group])]
 
 
-def private_repositories(repositories: Sequence[str], git_user: str, indexes: Indexes) -> tuple[str, ...]:
-    """`github.com/org/name@ref` each; the token comes from a Secret's GITHUB_TOKEN or GITLAB_TOKEN (semantics 5.6)."""
-    urls: list[str] = []
+def private_repositories(repositories: Sequence[str], indexes: Indexes) -> tuple[str, ...]:
+    """`github.com/org/name@ref` each, with `git_logins` in the environment."""
+    urls = [shlex.quote(f"git+https://{repository}") for repository in sorted(repositories)]
+    return (*apt(["git"]), f"RUN {' '.join(['python3 -m pip install', *urls, *indexes.words()])}")
+
+
+def git_logins(repositories: Sequence[str], git_user: str) -> dict[str, str]:
+    """An environment in which git asks a shell function for the token: a Secret's GITHUB_TOKEN or GITLAB_TOKEN.
+
+    In an address the token would be in command lines, which everybody on the machine can read.
+    Raises InvalidError for a repository of another form.
+    """
+    hosts = set()
     for repository in repositories:
         host = repository.partition("/")[0]
-        token = {"github.com": "GITHUB_TOKEN", "gitlab.com": "GITLAB_TOKEN"}.get(host)
-        if token is None or repository.count("/") < 2:
+        if host not in _TOKENS or repository.count("/") < 2:
             raise InvalidError(
                 f"{repository!r} is not a repository like github.com/org/name@ref or gitlab.com/org/name@ref."
             )
-        urls.append(f'"git+https://{shlex.quote(git_user)}:${token}@{repository}"')
-    install = " ".join(["python3 -m pip install", *sorted(urls), *indexes.words()])
-    return (*apt(["git"]), f"RUN {install}")
+        hosts.add(host)
+    settings = {"GIT_CONFIG_COUNT": str(len(hosts))}
+    for number, host in enumerate(sorted(hosts)):
+        said = f'{shlex.quote(f"username={git_user}")} "password=${_TOKENS[host]}"'
+        settings[f"GIT_CONFIG_KEY_{number}"] = f"credential.https://{host}.helper"
+        settings[f"GIT_CONFIG_VALUE_{number}"] = f"!f() {{ printf '%s\\n' {said}; }}; f"
+    return settings
 
 
 def apt(packages: Sequence[str]) -> tuple[str, ...]:

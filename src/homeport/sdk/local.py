@@ -5,17 +5,19 @@ containers.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import InvalidError
 from ..manifest.schema import TreeMount
+from .ignore import ignored
 from .layer import Layer, copied
 from .needs import LocalFiles, Resolver
 
 PYTHON_HOME = "/root"
-Ignore = Sequence[str] | Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def folder(local_path: object, remote_path: object, ignore: object) -> Attached:
     local = _local("add_local_dir", local_path)
     if not local.is_dir():
         raise InvalidError(f"`add_local_dir`: {local} is not a folder.")
-    return Attached(str(_remote("add_local_dir", str(remote_path))), LocalFiles(local, matcher(ignore)))
+    return Attached(str(_remote("add_local_dir", str(remote_path))), LocalFiles(local, ignored(ignore)))
 
 
 def python_source(modules: Sequence[object], ignore: object) -> tuple[Attached, ...]:
@@ -51,24 +53,14 @@ def python_source(modules: Sequence[object], ignore: object) -> tuple[Attached, 
     return tuple(_module(name, ignore) for name in modules)
 
 
-def matcher(ignore: object) -> Callable[[Path], bool] | None:
-    """What is left out: patterns as in .dockerignore, or a function that is asked for each path; None for nothing."""
-    from ..file_pattern_matcher import FilePatternMatcher
-
-    if callable(ignore):
-        return ignore
-    if isinstance(ignore, str) or not isinstance(ignore, Iterable):
-        raise InvalidError(f"`ignore` must be a list of patterns or a function of a path, not {ignore!r}.")
-    patterns = tuple(str(pattern) for pattern in ignore)
-    return FilePatternMatcher(*patterns) if patterns else None
-
-
 def layer_of(method: str, attached: Sequence[Attached]) -> Layer:
     """The same as a layer of the image."""
     lines, contexts = [], []
     for number, each in enumerate(attached):
-        name = PurePosixPath(each.target).name if each.files.local.is_file() else ""
-        lines.append(f"COPY --from=context{number} /{name} {each.target}{'' if name else '/'}")
+        place = PurePosixPath(each.target)
+        folder, name = (place.parent, place.name) if each.files.local.is_file() else (place, "")
+        # All of a tree, and never a file by its name: COPY would read that as a pattern.
+        lines.append(f"COPY --from=context{number} {json.dumps(['/', _word(f'{folder}/')])}")
         contexts.append(copied({name: each.files}))
     return Layer(method, tuple(lines), tuple(contexts))
 
@@ -77,6 +69,11 @@ def mounts(attached: Iterable[Attached], resolver: Resolver) -> tuple[TreeMount,
     """Sorted by their place in the container. Of two in one place the later wins."""
     places = {each.target: each.files for each in attached}
     return tuple(TreeMount(place, resolver.tree({"": places[place]})) for place in sorted(places))
+
+
+def _word(text: str) -> str:
+    """As COPY reads it, which looks for variables and quotes in its JSON form too."""
+    return re.sub(r"([$\\'\"])", r"\\\1", text)
 
 
 def _local(method: str, path: object) -> Path:
@@ -108,7 +105,7 @@ def _module(name: object, ignore: object) -> Attached:
     above = "/".join([PYTHON_HOME, *parents])
     if spec.submodule_search_locations:
         local = Path(next(iter(spec.submodule_search_locations)))
-        return Attached(f"{above}/{last}", LocalFiles(local, matcher(ignore)))
+        return Attached(f"{above}/{last}", LocalFiles(local, ignored(ignore)))
     if not spec.origin or not spec.origin.endswith(".py"):
         raise InvalidError(
             f"`add_local_python_source`: {name} has no Python source ({spec.origin or 'built in'}); install it."

@@ -45,6 +45,11 @@ def concurrent(*, max_inputs: int, target_inputs: int | None = None) -> Callable
     return _marker("concurrent")
 
 
+def clustered(size: int, rdma: bool = False) -> Callable[[F], F]:
+    """A class or function whose containers come in groups of `size` that know each other. rdma: with RDMA between them."""
+    return _marker("clustered")
+
+
 def fastapi_endpoint(**_settings: object) -> Callable[[F], F]:
     """A function behind an URL."""
     return _marker("fastapi_endpoint")

@@ -15,12 +15,18 @@ NOT_ALL_ENDED = (
 
 
 def wait(events: Iterable[DeployEvent]) -> Outcome:
-    """The outcome, for nobody who watches; a `recreate` that left old containers is a warning. Raises as `check`."""
+    """The outcome, for nobody who watches; a `recreate` that left old containers is a warning. Raises as `last`, `check`."""
+    outcome = last(events)
+    check(outcome)
+    if outcome.containers_left:
+        warnings.warn(NOT_ALL_ENDED, stacklevel=5)  # where `app.deploy()` and its like are called
+    return outcome
+
+
+def last(events: Iterable[DeployEvent]) -> Outcome:
+    """The outcome that they end with. Raises what they raise, and ConnectionError if there is none."""
     for event in events:
         if isinstance(event, Outcome):
-            check(event)
-            if event.containers_left:
-                warnings.warn(NOT_ALL_ENDED, stacklevel=5)  # where `app.deploy()` and its like are called
             return event
     raise ConnectionError("The deployment's stream ended without an outcome; see `homeport app history`.")
 

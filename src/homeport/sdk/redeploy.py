@@ -33,7 +33,7 @@ def rollover(app: str, options: Options, client: Client) -> Iterator[DeployEvent
     """
     check_strategy(options.strategy)
     request = {"strategy": options.strategy, "request_id": secrets.token_hex(16)}
-    yield from follow(client.rollover(app, client.target.environment, request, options.wait))
+    yield from follow(client.rollover(app, client.target.environment, request, options.wait), request, client)
 
 
 def rollback(app: str, version: int | None, options: Options, client: Client) -> Iterator[DeployEvent]:
@@ -44,7 +44,7 @@ def rollback(app: str, version: int | None, options: Options, client: Client) ->
     """
     check_strategy(options.strategy)
     request = {"strategy": options.strategy, "request_id": secrets.token_hex(16), "version": version}
-    yield from follow(client.rollback(app, client.target.environment, request, options.wait))
+    yield from follow(client.rollback(app, client.target.environment, request, options.wait), request, client)
 
 
 def rollover_here(app: Deployed, strategy: str) -> None:

@@ -52,3 +52,11 @@ def check_name(kind: str, name: object) -> None:
     )
     if problem:
         raise InvalidError(problem)
+
+
+def check_max_objects(max_objects: int | None) -> None:
+    """Raises InvalidError for what `objects.list` can't stop at."""
+    from ..errors import InvalidError
+
+    if max_objects is not None and max_objects < 0:
+        raise InvalidError("max_objects cannot be negative.")

@@ -4,7 +4,7 @@ containers too, where its definition is not needed any more, and nothing is chec
 
 from __future__ import annotations
 
-from .references import check_name
+from .references import check_max_objects, check_name
 from .remote import is_local
 from .twins import class_twin, twin
 
@@ -61,6 +61,7 @@ class SecretManager:
         from ..client import secrets
         from .connect import session
 
+        check_max_objects(max_objects)
         with session(client, environment_name) as (calls, environment):
             found = secrets.listed(calls, environment)
         return [Secret.from_name(info["name"], environment_name=environment) for info in found[:max_objects]]

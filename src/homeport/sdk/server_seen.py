@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TAIL_MAX = 20_000  # semantics 9.12
 RANGE_DAYS_MAX = 35
+ON_THE_WAY_S = 60  # how old the caller's own "35 days ago" may be
 
 
 class Metrics:
@@ -82,7 +83,8 @@ class Logs:
         from ..errors import InvalidError
 
         span = (until or datetime.now(since.tzinfo)).timestamp() - since.timestamp()
-        if not 0 < span <= timedelta(days=RANGE_DAYS_MAX).total_seconds():
+        most = timedelta(days=RANGE_DAYS_MAX).total_seconds() + (0 if until else ON_THE_WAY_S)
+        if not 0 < span <= most:
             raise InvalidError(f"`since` has to be before `until`, by at most {RANGE_DAYS_MAX} days.")
         given = {"since": _wire(since), "until": _wire(until), "source": source, "search": search, "container": container}
         return list(self._entries(given))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidError, ResourceExhaustedError
@@ -26,6 +27,26 @@ _ENDS_LEFT_OUT = (".pyc", ".pyo", ".egg-info", ".swp", "~")
 _FILES_LEFT_OUT = frozenset((".DS_Store", ".git"))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of the folder `root` is no source; also as `needs.LocalFiles.ignored`."""
+
+    root: Path
+
+    def __call__(self, path: Path) -> bool:
+        here = self.root / path
+        return self.of(path.as_posix(), here.is_dir() and not here.is_symlink())
+
+    def can_prune_directories(self) -> bool:
+        return True
+
+    def of(self, path: str, is_folder: bool) -> bool:
+        name = path.rpartition("/")[2]
+        if name.endswith(_ENDS_LEFT_OUT) or name in _FILES_LEFT_OUT or name.startswith(".#"):
+            return True
+        return is_folder and (name in _FOLDERS_LEFT_OUT or os.path.exists(self.root / path / "pyvenv.cfg"))
+
+
 def limit_bytes(environ: Mapping[str, str]) -> int:
     """The most that one App's source may have: HOMEPORT_SOURCE_LIMIT_MIB. Raises InvalidError if that is no number."""
     text = environ.get("HOMEPORT_SOURCE_LIMIT_MIB") or str(DEFAULT_LIMIT_MIB)
@@ -40,22 +61,12 @@ def tree_of(roots: Iterable[Root], limit: int) -> LocalTree:
     limit: bytes in total. Raises ResourceExhaustedError above it, before anything is read; InvalidError for what can't
     be sent; ConflictError for a file that is written to meanwhile.
     """
-    scans = [(root.local, scan.scan(root.local, root.path, _rules(root.local))) for root in roots]
+    scans = [(root.local, scan.scan(root.local, root.path, Rules(LeftOut(root.local).of, inside=True))) for root in roots]
     found = [file for _, each in scans for file in each.files]
     total = sum(file.status.st_size for file in found)
     if total > limit:
         raise ResourceExhaustedError(_too_large(found, total, limit))
     return trees.of_scans(scans, "the deploy")
-
-
-def _rules(root: Path) -> Rules:
-    def ignored(path: str, is_folder: bool) -> bool:
-        name = path.rpartition("/")[2]
-        if name.endswith(_ENDS_LEFT_OUT) or name in _FILES_LEFT_OUT or name.startswith(".#"):
-            return True
-        return is_folder and (name in _FOLDERS_LEFT_OUT or os.path.exists(root / path / "pyvenv.cfg"))
-
-    return Rules(ignored, inside=True)
 
 
 def _too_large(found: list[Found], total: int, limit: int) -> str:

@@ -65,5 +65,12 @@ def _ignored(files: LocalFiles) -> Ignored:
     ask = files.ignored
     if ask is None:
         return lambda path, is_folder: False
-    prune = bool(getattr(ask, "can_prune_directories", lambda: False)())
-    return lambda path, is_folder: (prune or not is_folder) and bool(ask(Path(path)))
+
+    def ignored(path: str, is_folder: bool) -> bool:
+        try:
+            prune = bool(getattr(ask, "can_prune_directories", lambda: False)())
+            return (prune or not is_folder) and bool(ask(Path(path)))
+        except Exception as error:  # it is the user's, or reads a file of theirs
+            raise InvalidError(f"`ignore` failed for {files.local / path}: {type(error).__name__}: {error}") from error
+
+    return ignored

@@ -58,13 +58,11 @@ class _Blob:
 class _Sent:
     """Counted by the threads that send."""
 
-    files: int = 0
     size_bytes: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, files: int, size_bytes: int) -> None:
+    def add(self, size_bytes: int) -> None:
         with self._guard:
-            self.files += files
             self.size_bytes += size_bytes
 
 
@@ -93,7 +91,7 @@ def send(calls: Calls, trees: Iterable[LocalTree]) -> Iterator[Uploading]:
                 for job in done:
                     job.result()
                 if files:
-                    yield Uploading(len(files), total, sent.files, sent.size_bytes)
+                    yield Uploading(len(files), total, sent.size_bytes)
         finally:
             _cancel(running)
 
@@ -135,8 +133,7 @@ def _send_batch(calls: Calls, batch: list[_Blob], sent: _Sent) -> None:
         blobs.put(calls, batch[0].digest, iter((batch[0].content,)), batch[0].size_bytes, None)
     else:
         blobs.put_all(calls, frames.pack((blob.digest, blob.read()) for blob in batch))
-    files = [blob for blob in batch if blob.found is not None]
-    sent.add(len(files), sum(blob.size_bytes for blob in files))
+    sent.add(sum(blob.size_bytes for blob in batch if blob.found is not None))
 
 
 def _send_large(calls: Calls, blob: _Blob, sent: _Sent) -> None:
@@ -157,7 +154,6 @@ def _send_large(calls: Calls, blob: _Blob, sent: _Sent) -> None:
             if not tries_left:
                 raise
             time.sleep(RETRY_S)
-    sent.add(1, 0)
 
 
 @dataclass(slots=True)
@@ -168,7 +164,7 @@ class _Counted:
     size_bytes: int = 0
 
     def start(self, at: int) -> int:
-        self.sent.add(0, at - self.size_bytes)
+        self.sent.add(at - self.size_bytes)
         self.size_bytes = at
         return at
 
@@ -176,7 +172,7 @@ class _Counted:
         for piece in pieces:
             yield piece
             self.size_bytes += len(piece)
-            self.sent.add(0, len(piece))
+            self.sent.add(len(piece))
 
 
 def _pieces(blob: _Blob, at: int) -> Iterator[bytes]:

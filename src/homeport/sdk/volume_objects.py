@@ -12,6 +12,7 @@ from ..client import volumes
 from ..errors import Error, InvalidError, NotFoundError
 from ..manifest.names import object_name_problem
 from .connect import calls as reached
+from .references import check_max_objects
 from .twins import twin
 from .volume import Volume, _check_version
 from .volume_files import opened
@@ -61,8 +62,7 @@ class VolumeManager:
         environment_name: None is the current environment. client: None is the platform that this process is configured for.
         Raises InvalidError for a negative `max_objects` and for text that is no time.
         """
-        if max_objects is not None and max_objects < 0:
-            raise InvalidError("max_objects cannot be negative.")
+        check_max_objects(max_objects)
         limit = _time(created_before)
         with reached(client, environment_name) as (calls, environment):
             found = volumes.listed(calls, environment)

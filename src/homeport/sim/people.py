@@ -29,6 +29,7 @@ from .plane import LawBroken
 
 # `Alpha` has the URLs of `alpha`: only one of the two can be deployed at a time.
 NAMES = (("main", "alpha"), ("main", "Alpha"), ("main", "beta"), ("stage", "alpha"), ("stage", "gamma"))
+SESSIONS = {"jobs": 3}  # a sessioned Server, and how many of them one container of it may have
 SERVERS = ((), ("api",), ("api",), ("web",), ("api", "web"), ("api", "web"), ("jobs", "web"))
 
 
@@ -142,6 +143,7 @@ class People:
             name=server,
             host=f"home-{environment}--{app.lower()}-{server}.us-east.localhost",
             authenticated=self.random.randint(1, 2) == 1,
+            sessions_max=SESSIONS.get(server, 0),
             min_containers=minimum,
             max_containers=max(1, minimum) + self.random.randint(0, 1) if capped else 0,
             cpu_milli=self.random.choice((125, 500)),
@@ -149,7 +151,7 @@ class People:
             startup_timeout_ms=30_000,
             exit_grace_ms=self.random.choice((0, 0, 5_000, 60_000)),
             buffer_containers=self.random.choice((0, 0, 0, 1)),
-            target_concurrency_centi=self.random.choice((0, 100, 250)),
+            target_concurrency_centi=self.random.choice((0, 100, 250)) or 100 * SESSIONS.get(server, 0),
             scaleup_window_s=self.random.choice((0, 0, 3)),
             scaledown_window_s=self.random.choice((2, 5, 20)),
         )

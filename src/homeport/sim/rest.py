@@ -16,6 +16,7 @@ from ..core.states import AppState, ContainerState, DeploymentState
 from ..store import records
 from ..testing.journal import MemoryJournal
 from .plane import LawBroken, Surroundings
+from .router import SimRouter
 from .streams import Streams
 
 
@@ -25,7 +26,7 @@ def at_rest(kernel: Kernel, around: Surroundings, streams: Streams) -> None:
     history_is_whole(around.journal)
     free = _free(world)
     for app in world.apps.values():
-        _app_at_rest(app, free, streams)
+        _app_at_rest(app, free, streams, around.router)
     believed = {
         c.container_id for app in world.apps.values() for c in app.containers if c.state is not ContainerState.PENDING
     }
@@ -60,7 +61,7 @@ def history_is_whole(journal: MemoryJournal) -> None:
         raise LawBroken(f"these deployments never came to an end: {sorted(open_ones)}")
 
 
-def _app_at_rest(app: App, free: Capacity | None, streams: Streams) -> None:
+def _app_at_rest(app: App, free: Capacity | None, streams: Streams, router: SimRouter) -> None:
     if app.state not in (AppState.DEPLOYED, AppState.STOPPED):
         raise LawBroken(f"{app.app_id} is {app.state.value} for ever")
     if any(d.state is DeploymentState.ROLLING for d in app.deployments):
@@ -74,17 +75,20 @@ def _app_at_rest(app: App, free: Capacity | None, streams: Streams) -> None:
         raise LawBroken(f"{app.app_id} has {strangers}, which nobody wants")
     for spec in live.services:
         changed: dict[str, Any] = {o.setting: o.value for o in live.overrides if o.service == spec.name}
-        _service_at_rest(app, replace(spec, **changed), free, streams.at(spec.host))
+        _service_at_rest(app, replace(spec, **changed), free, streams.at(spec.host), router)
 
 
-def _service_at_rest(app: App, spec: ServiceSpec, free: Capacity | None, held: int) -> None:
-    """What `held` requests need, or as near to it as the room that is left allows; its minimum alone without any."""
+def _service_at_rest(app: App, spec: ServiceSpec, free: Capacity | None, held: int, router: SimRouter) -> None:
+    """What `held` requests need, or as near to it as the room that is left allows; its minimum alone without any. More
+    only where sessions are: none of those is given up."""
     mine = [c for c in app.containers if _name(app, c) == spec.name]
     waiting = [c for c in mine if c.state is ContainerState.PENDING]
     serving = [c for c in mine if c.state is ContainerState.READY and not c.failures]
     fits = free is None or (spec.cpu_milli <= free.cpu_milli and spec.memory_mib <= free.memory_mib)
     # where there is room for none, nobody is in flight: there is only the demand of those that are refused
     want = _want(spec, held if serving else min(held, 1))
+    if spec.sessions_max:
+        want = max(want, sum(router.in_flight(c.container_id) > 0 for c in serving))
     if len(mine) != want or len(serving) + len(waiting) != want or (waiting and fits):
         raise LawBroken(f"{app.app_id}/{spec.name} has {[c.state.value for c in mine]} of {want}; fits: {fits}")
 

@@ -297,6 +297,8 @@ def check_spec(spec: object) -> dict[str, Any]:
             raise RequestError(f"the spec's {name} has the wrong type", "read its spec")
     if spec.get("gpus") is not None and not _are_gpus(spec["gpus"]):
         raise RequestError("the spec's gpus need a model and a count above 0, and nothing else", "read its spec")
+    if spec.get("disk_mib") is not None and (type(spec["disk_mib"]) is not int or spec["disk_mib"] < 1):
+        raise RequestError("the spec's disk_mib must be a whole number above 0", "read its spec")
     spec.pop("gpus_given", None)
     return spec
 

@@ -39,6 +39,8 @@ def key(spec: dict[str, Any]) -> Key:
     library = next((source for source, target, _ in spec["binds"] if target == library_at), "")
     if library_at == argv[3] or not library:
         raise Unfit("")
+    if spec.get("disk_mib"):
+        raise Unfit("it has a disk of its own size")
     if base < 1:
         raise Unfit("its base image is not one of the platform's own")
     for name in spec["env"]:

@@ -49,7 +49,7 @@ def isolate(orders: dict[str, Any], network: int) -> None:
     syscalls.unshare(syscalls.CLONE_NEWCGROUP)  # which begins where it is now
     syscalls.setns(network, syscalls.CLONE_NEWNET)
     furnish(orders)
-    _write("/proc/self/oom_score_adj", str(orders["oom_score_adjust"]))
+    cgroup.write("/proc/self/oom_score_adj", str(orders["oom_score_adjust"]))
 
 
 def furnish(orders: dict[str, Any]) -> None:
@@ -112,11 +112,3 @@ def _mask(path: str) -> None:
     elif os.path.exists(path):
         syscalls.mount("/dev/null", path, "", MS_BIND)
         syscalls.mount("", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC)
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)

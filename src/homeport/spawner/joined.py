@@ -13,21 +13,27 @@ import errno
 import gc
 import json
 import os
+import re
 import select
+import signal
 import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from . import cgroup, isolate, overlay, process, snapsource, syscalls
 from .network import Wiring
 
 _ANSWER_MS_MAX = 10_000
 _STATUS_MS_MAX = 1_000
+_REAPING_S_MAX = 2
+_WORDS_BYTES_MAX = 1024
+_USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"  # of the user namespace that looks
 _WHOLE_RANGE = "0 0 4294967295"  # ids are the same inside and outside, as in containers without a user namespace
 _PLACE = "/run"  # a mount point in every container: nothing in there can have put a link in its place
 _NAMESPACES = (syscalls.CLONE_NEWIPC, syscalls.CLONE_NEWUTS, syscalls.CLONE_NEWNET, syscalls.CLONE_NEWPID)
+_STATUS = re.compile("[0-9]{1,5}")
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred
 
 
@@ -65,9 +71,9 @@ class Joined:
             for name in ("uid_map", "gid_map"):
                 cgroup.write(f"/proc/{pid}/{name}", _WHOLE_RANGE)
             netns = room.wiring.connect(pidfd)
+            network = os.fstat(netns).st_ino
             try:
-                _furnish(pidfd, room.orders)
-                room.wiring.announce()
+                _furnish(pidfd, room.orders, deadline)
             finally:
                 os.close(netns)
         finally:
@@ -78,6 +84,7 @@ class Joined:
         if self._next(deadline, snapsource.READY) != pid:
             raise OSError("another process answered")
         _check_rights(pid, limits["capabilities"], room.orders["cgroups"])
+        _check_sockets(pid, network)
         note_pid(pid)
         self._socket.send(snapsource.GO)
 
@@ -88,7 +95,8 @@ class Joined:
         except OSError:
             return None
         word, _, rest = said.partition(" ")
-        return int(rest) if word == "status" and rest.isdigit() else None
+        status = int(rest) if word == "status" and _STATUS.fullmatch(rest) else -1
+        return status if status >= 0 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)) else None
 
     def give_up(self) -> None:
         """A process that was not let go yet ends by this."""
@@ -121,26 +129,33 @@ def _check_place(pid: int, cgroups: list[str]) -> None:
 
 def _check_rights(pid: int, capabilities: int, cgroups: list[str]) -> None:
     """It is alone and has given up what the user namespace gave it: from here on it is a container like any other."""
-    found = process.rights(pid)
-    filtered = found[3:5] == (1, 2) and (len(found) < 6 or found[5] > 1)  # the second is the one that it had not before
-    alone = not cgroups or cgroup.members(cgroups) == [pid]
-    if found[:3] != (capabilities,) * 3 or not filtered or not alone:
+    alone = (not cgroups or cgroup.members(cgroups) == [pid]) and os.listdir(f"/proc/{pid}/task") == [str(pid)]
+    if process.rights(pid) != (capabilities,) * 3 + (1, 2) or not alone:  # no_new_privs, and a filter
         raise OSError(errno.EPERM, "its process has not given its rights up")
 
 
-def _furnish(pidfd: int, orders: dict[str, Any]) -> None:
+def _check_sockets(pid: int, network: int) -> None:
+    """None that was opened with those rights is left in its network namespace (by inode) for it to be somebody else with."""
+    for kind in ("packet", "raw", "raw6"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/net/{kind}", encoding="ascii") as file:
+            if len(file.readlines()) > 1:
+                raise OSError(errno.EPERM, f"it has kept a {kind} socket")
+    if os.stat(f"/proc/{pid}/ns/net").st_ino != network:
+        raise OSError(errno.EPERM, "its process is in another network than its own")
+
+
+def _furnish(pidfd: int, orders: dict[str, Any], deadline: float) -> None:
     """Makes all its files in a mount namespace where no process of the user is, and puts them in place as one."""
-    code, said = _in_child(lambda: _enter_and_furnish(pidfd, orders))
-    if code:
-        raise OSError(said or "its files could not be mounted")
+    _in_child(lambda: _enter_and_furnish(pidfd, orders, deadline), deadline + _REAPING_S_MAX)
 
 
-def _enter_and_furnish(pidfd: int, orders: dict[str, Any]) -> None:
+def _enter_and_furnish(pidfd: int, orders: dict[str, Any], deadline: float) -> None:
     for kind in _NAMESPACES:  # the namespace of pids is entered by children only
         syscalls.setns(pidfd, kind)
-    code, said = _in_child(lambda: _mount_all(pidfd, orders))
-    if code:
-        raise OSError(said)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # so the user's processes, who will see the child, can't look into it
+    _in_child(lambda: _mount_all(pidfd, orders), deadline)
+    syscalls.setns(pidfd, syscalls.CLONE_NEWUSER)
+    cgroup.write(_USER_NAMESPACES, "0")  # which no process in there can change: it sees /proc/sys read-only
 
 
 def _mount_all(pidfd: int, orders: dict[str, Any]) -> None:
@@ -158,21 +173,37 @@ def _mount_all(pidfd: int, orders: dict[str, Any]) -> None:
     syscalls.pivot_root(_PLACE)  # of all processes in there
 
 
-def _in_child(act: Callable[[], None]) -> tuple[int, str]:
-    """(0, "") or what went wrong. A process of its own, because it goes where there is no way back from."""
+def _in_child(act: Callable[[], None], deadline: float) -> None:
+    """A process of its own, because it goes where there is no way back from, and where others may stop it.
+
+    Raises OSError with what went wrong; TimeoutError.
+    """
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        gc.disable()
-        code = 1
-        try:
-            act()
-            code = 0
-        except OSError as error:
-            os.write(write, str(error).encode()[:1024])
-        finally:
-            os._exit(code)
+        _act(act, write)
     os.close(write)
-    with contextlib.closing(os.fdopen(read, "rb")) as file:
-        said = file.read().decode(errors="replace")
-    return os.waitpid(pid, 0)[1], said
+    poller = select.poll()
+    poller.register(read, select.POLLIN)
+    in_time = poller.poll(max(0, deadline - time.monotonic()) * 1000)
+    said = os.read(read, _WORDS_BYTES_MAX) if in_time else b""
+    os.close(read)
+    if not in_time:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if not in_time:
+        raise TimeoutError("its files were not there in time")
+    if status:
+        raise OSError(said.decode(errors="replace") or "its files could not be mounted")
+
+
+def _act(act: Callable[[], None], write: int) -> NoReturn:
+    gc.disable()
+    code = 1
+    try:
+        act()
+        code = 0
+    except OSError as error:
+        os.write(write, str(error).encode()[:_WORDS_BYTES_MAX])
+    finally:
+        os._exit(code)

@@ -20,10 +20,10 @@ _IFF_UP = 1
 _AF_BRIDGE = 7
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO, _IFLA_LINKINFO = 1, 3, 4, 10, 12, 18
 _IFLA_NET_NS_FD, _IFLA_NUM_TX_QUEUES, _IFLA_NUM_RX_QUEUES = 28, 31, 32
-_IFLA_BRPORT_ISOLATED = 33
+_BRPORT_LEARNING, _BRPORT_UNICAST_FLOOD, _BRPORT_MCAST_FLOOD, _BRPORT_BCAST_FLOOD, _BRPORT_ISOLATED = 8, 9, 27, 30, 33
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_GATEWAY = 5
-_NDA_DST, _NDA_LLADDR, _NUD_STALE = 1, 2, 4
+_NDA_DST, _NDA_LLADDR, _NUD_NOARP, _NUD_PERMANENT, _NTF_MASTER, _NTF_STICKY = 1, 2, 0x40, 0x80, 4, 0x40
 _SOL_NETLINK, _NETLINK_EXT_ACK = 270, 11
 _HEADER = 16
 
@@ -49,20 +49,30 @@ class Peer(NamedTuple):
 
 
 def veth(host_name: str, inside: Peer, bridge_index: int, mtu: int) -> Request:
-    """A pair: one end here, up and a port of the bridge; the other inside."""
+    """A pair: one end here, down and a port of the bridge; the other inside."""
     queues = attribute(_IFLA_NUM_TX_QUEUES, _u32(1)) + attribute(_IFLA_NUM_RX_QUEUES, _u32(1))
     common = attribute(_IFLA_MTU, _u32(mtu)) + queues
     where, mac = attribute(_IFLA_NET_NS_FD, _u32(inside.netns)), attribute(_IFLA_ADDRESS, inside.mac)
     peer = _link(0, False, _name(inside.name), where, mac, common)
     info = attribute(_IFLA_LINKINFO, attribute(1, b"veth") + attribute(2, attribute(1, peer)))
     master = attribute(_IFLA_MASTER, _u32(bridge_index))
-    return RTM_NEWLINK, F_CREATE | F_EXCL, _link(0, True, _name(host_name), master, common, info)
+    return RTM_NEWLINK, F_CREATE | F_EXCL, _link(0, False, _name(host_name), master, common, info)
 
 
-def isolate(index: int) -> Request:
-    """This bridge port may talk to the bridge itself but to no other isolated port."""
+def fence(index: int) -> Request:
+    """This bridge port may talk to the bridge itself but to no other isolated port, and only frames to its own `station` get
+    there: the bridge learns nothing of what it says.
+    """
     body = struct.pack("=BxHiII", _AF_BRIDGE, 0, index, 0, 0)
-    return RTM_SETLINK, 0, body + attribute(_IFLA_PROTINFO | _NLA_F_NESTED, attribute(_IFLA_BRPORT_ISOLATED, b"\1"))
+    off = (_BRPORT_LEARNING, _BRPORT_UNICAST_FLOOD, _BRPORT_MCAST_FLOOD, _BRPORT_BCAST_FLOOD)
+    flags = b"".join(attribute(kind, b"\0") for kind in off) + attribute(_BRPORT_ISOLATED, b"\1")
+    return RTM_SETLINK, 0, body + attribute(_IFLA_PROTINFO | _NLA_F_NESTED, flags)
+
+
+def station(port: int, mac: bytes) -> Request:
+    """The bridge finds this address at that port, whoever else uses it. Goes with the port."""
+    header = struct.pack("=BxHiHBB", _AF_BRIDGE, 0, port, _NUD_NOARP, _NTF_MASTER | _NTF_STICKY, 0)
+    return RTM_NEWNEIGH, F_CREATE | _F_REPLACE, header + attribute(_NDA_LLADDR, mac)
 
 
 def link_up(index: int) -> Request:
@@ -86,8 +96,8 @@ def default_route(gateway: str) -> Request:
 
 
 def neighbour(index: int, ip: str, mac: bytes) -> Request:
-    """Who has this address, so that nobody has to ask; it is verified when it is used."""
-    header = struct.pack("=BxHiHBB", socket.AF_INET, 0, index, _NUD_STALE, 0, 0)
+    """Who has this address, for good: nobody is asked, and nobody who says otherwise is believed."""
+    header = struct.pack("=BxHiHBB", socket.AF_INET, 0, index, _NUD_PERMANENT, 0, 0)
     body = header + attribute(_NDA_DST, socket.inet_aton(ip)) + attribute(_NDA_LLADDR, mac)
     return RTM_NEWNEIGH, F_CREATE | _F_REPLACE, body
 

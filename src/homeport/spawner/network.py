@@ -52,20 +52,20 @@ class Wiring(NamedTuple):
         """That of a process, given as a pidfd, which has nothing but a loopback yet. An fd of it. Raises OSError."""
         return self._connect(*_visit(lambda: syscalls.setns(process, syscalls.CLONE_NEWNET), netlink.Netlink))
 
-    def announce(self) -> None:
-        """Tells the machine where it is: who asked for it before it was there would ask again only after a second."""
-        outside = netlink.Netlink()
-        try:
-            with contextlib.suppress(OSError):  # then it is found a second later
-                outside.send(netlink.neighbour(self.bridge_index, self.address, subnet.host_mac(self.address)))
-        finally:
-            outside.close()
+    def pins(self, port: int) -> tuple[netlink.Request, ...]:
+        """What says where it is, given the index of its link."""
+        mac = subnet.host_mac(self.address)
+        return netlink.fence(port), netlink.station(port, mac), netlink.neighbour(self.bridge_index, self.address, mac)
 
     def _connect(self, netns: int, inside: netlink.Netlink) -> int:
-        outside, peer = netlink.Netlink(), netlink.Peer("eth0", netns, subnet.host_mac(self.address))
+        """Where frames and packets to this address go is said here, before a process inside can send any: it may be the
+        user's, with all rights in there, and say that it is somebody else.
+        """
+        outside, mac = netlink.Netlink(), subnet.host_mac(self.address)
         try:
-            outside.send(netlink.veth(self.link, peer, self.bridge_index, self.mtu))
-            outside.send(netlink.isolate(socket.if_nametoindex(self.link)))
+            outside.send(netlink.veth(self.link, netlink.Peer("eth0", netns, mac), self.bridge_index, self.mtu))
+            port = socket.if_nametoindex(self.link)
+            outside.send(*self.pins(port), netlink.link_up(port))
             inside.send(
                 netlink.link_up(_LOOPBACK_INDEX),
                 netlink.address(_PEER_INDEX, self.address, subnet.PREFIX),
@@ -117,6 +117,7 @@ class Network:
         with _already_there():
             self._netlink.send(netlink.address(self._bridge_index, subnet.gateway(self.network), subnet.PREFIX))
         self._netlink.send(netlink.link_up(self._bridge_index))
+        self._pin()
         if _read("/proc/sys/net/ipv4/ip_forward").strip() == "0":
             _write("/proc/sys/net/ipv4/ip_forward", "1")
         local = [server for server in resolvers if _is_local(server)]
@@ -128,7 +129,7 @@ class Network:
 
     def reserve(self) -> Lease:
         """An address for a namespace that somebody else brings (`Wiring.connect`). Raises OSError."""
-        wiring = self._wiring()
+        wiring = self._wiring(self._free_index())
         return Lease(wiring.address, -1, wiring)
 
     def refill(self) -> bool:
@@ -168,12 +169,19 @@ class Network:
         except ValueError:
             return ""
 
+    def _pin(self) -> None:
+        """Those that live already: what was said of them goes when somebody takes the bridge down for a moment."""
+        for port, name in socket.if_nameindex():
+            number = subnet.number_of(self._tag, name)
+            if number is not None:
+                with contextlib.suppress(OSError):  # it has just ended
+                    self._netlink.send(*self._wiring(number).pins(port))
+
     def _make(self) -> Lease:
-        wiring = self._wiring()
+        wiring = self._wiring(self._free_index())
         return Lease(wiring.address, wiring.make_namespace(), wiring)
 
-    def _wiring(self) -> Wiring:
-        index = self._free_index()
+    def _wiring(self, index: int) -> Wiring:
         address, name = subnet.host_address(self.network, index), subnet.link_name(self._tag, index)
         return Wiring(address, name, self._bridge_index, self._mtu, subnet.gateway(self.network))
 

@@ -31,6 +31,8 @@ def run(pidfd: int, cgroups: list[str], program: Program) -> int:
     cgroup.enter(cgroups)
     for kind in (*_NAMESPACES, *([syscalls.CLONE_NEWUSER] if program.own_users else [])):
         syscalls.setns(pidfd, kind)
+    # Until it becomes the program, what is forked here has our memory and file, and the rights of those in there who see it.
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     pid = os.fork()
     if pid == 0:
         _exec(program)

@@ -55,11 +55,11 @@ def _in_mask(pid: int, name: str, number: int) -> bool:
 
 
 def rights(pid: int) -> tuple[int, ...]:
-    """Its permitted, effective and bounding capabilities, NoNewPrivs, Seccomp, and on new kernels the number of filters.
+    """Its permitted, effective and bounding capabilities, NoNewPrivs and Seccomp.
 
     Empty when there is no such process.
     """
-    wanted = {"CapPrm:": 16, "CapEff:": 16, "CapBnd:": 16, "NoNewPrivs:": 10, "Seccomp:": 10, "Seccomp_filters:": 10}
+    wanted = {"CapPrm:": 16, "CapEff:": 16, "CapBnd:": 16, "NoNewPrivs:": 10, "Seccomp:": 10}
     try:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
             fields = [line.split() for line in file]

@@ -13,13 +13,12 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import socket
 import sys
 import time
 from typing import Any
 
-from . import cgroup, forkable, forked, private, process, sweep
+from . import cgroup, forkable, forked, private, process, removal, sweep
 from .containerdir import ContainerDir
 from .forkable import Unfit
 from .host import Host
@@ -110,11 +109,7 @@ class Snapshots:
         found = next((each for each in self._live.values() if each.control == fd), None)
         if found is None:
             return
-        try:
-            said = os.read(fd, _MESSAGE_BYTES_MAX)
-            message = json.loads(said) if said else {}
-        except (OSError, ValueError):
-            message = {}
+        message = _message(fd)
         if message.get("ready") is True:
             found.ready = True
         elif "unfit" in message:
@@ -155,7 +150,7 @@ class Snapshots:
                     cgroup.kill_all(self._host.cgroups(found.directory.id))
                     poller.poll(_ENDING_MS_MAX)
                 os.close(pidfd)
-        shutil.rmtree(self._host.snapshots, ignore_errors=True)
+        removal.remove(self._host.snapshots)
 
     def _ready(self, name: str, spec: dict[str, Any]) -> _Snapshot:
         if self.problem:
@@ -233,6 +228,15 @@ class Snapshots:
             self._leaving[found.shim_pid] = found
         else:
             private.remove(self._host.private, found.directory.id)
+
+
+def _message(fd: int) -> dict[str, Any]:
+    """Empty at its end, and for what is none: its sender is the user's process, whatever it says."""
+    try:
+        said = json.loads(os.read(fd, _MESSAGE_BYTES_MAX))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _readable(fd: int) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from . import (
     cgroup,
     cgroup_layout,
     command,
+    disk,
     gpus,
     network,
     ocispec,
@@ -25,6 +25,7 @@ from . import (
     overlay,
     private,
     process,
+    removal,
     resolve,
     steps,
     syscalls,
@@ -135,7 +136,10 @@ class Start(NamedTuple):
 
     def _mount_image(self) -> None:
         scratch, rootfs = self.directory.file("scratch"), self.directory.file("rootfs")
-        overlay.mount(self.spec["layers"], scratch, rootfs, in_memory=self.host.upper_in_memory)
+        limit = self.spec.get("disk_mib")
+        if limit:
+            disk.mount(scratch, limit)
+        overlay.mount(self.spec["layers"], scratch, rootfs, in_memory=self.host.upper_in_memory and not limit)
 
     def _remove_files(self) -> None:
         remove_files(self.directory)
@@ -282,7 +286,7 @@ def remove_files(directory: ContainerDir) -> None:
     for name in ("rootfs", "scratch"):
         with contextlib.suppress(OSError):  # not mounted in this mount namespace
             syscalls.umount(directory.file(name))
-    shutil.rmtree(directory.file("scratch"), ignore_errors=True)
+    removal.remove(directory.file("scratch"))
     with contextlib.suppress(OSError):
         os.rmdir(directory.file("rootfs"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import struct
 from typing import NamedTuple
@@ -82,6 +83,12 @@ def bridge_name(tag: str) -> str:
 def link_name(tag: str, index: int) -> str:
     """The host's end of the pair that belongs to `host_address(network, index)`; 15 characters are allowed."""
     return f"hp{tag}{index:03x}"
+
+
+def number_of(tag: str, link: str) -> int | None:
+    """The index that `link_name` was given; None for another link."""
+    found = re.fullmatch(f"{bridge_name(tag)}([0-9a-f]{{3}})", link)
+    return int(found[1], 16) if found else None
 
 
 def bridge_mac(tag: str) -> bytes:

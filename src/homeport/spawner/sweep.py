@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 
-from . import cgroup, private, process, shim
+from . import cgroup, private, process, removal, shim
 from .containerdir import ContainerDir
 from .host import Host
 
@@ -22,9 +21,9 @@ def sweep(host: Host) -> list[str]:
     lines += _stray_cgroups(host, set(known))
     for name in set(_directories(host.crun_root)) - set(known):
         if not name.startswith("."):
-            shutil.rmtree(f"{host.crun_root}/{name}", ignore_errors=True)
+            removal.remove(f"{host.crun_root}/{name}")
             lines.append(f"removed what crun kept of {name}")
-    shutil.rmtree(host.trials, ignore_errors=True)
+    removal.remove(host.trials)
     for name in set(_directories(host.private)) - set(known):
         private.remove(host.private, name)
     empty_trash(host)
@@ -38,7 +37,7 @@ def empty_trash(host: Host) -> None:
         try:
             process.close_all_but([])
             for name in names:
-                shutil.rmtree(f"{host.trash}/{name}", ignore_errors=True)
+                removal.remove(f"{host.trash}/{name}")
         finally:
             os._exit(0)
 
@@ -53,7 +52,7 @@ def _settle(host: Host, directory: ContainerDir) -> list[str]:
             return []
         lines = []
         if directory.spec() is None:
-            shutil.rmtree(directory.path, ignore_errors=True)
+            removal.remove(directory.path)
             return [f"removed {directory.id}: it was never started"]
         if directory.ending() is None:
             directory.write_exit({})
@@ -73,7 +72,7 @@ def _snapshots(host: Host) -> list[str]:
             kept.append(name)
         else:
             shim.clean(host, directory)
-            shutil.rmtree(directory.path, ignore_errors=True)
+            removal.remove(directory.path)
     return kept
 
 

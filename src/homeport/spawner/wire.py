@@ -26,12 +26,13 @@ Standard library only, no dataclasses, so that both sides can import it cheaply.
 
 StartSpec: {id, layers: [dir...], argv, env: {..}, cwd, binds: [[source, target, read_only]...], hostname, log_path, port,
             cpu_milli, cpu_limit_milli|null, memory_mib, memory_limit_mib|null, stop_after_ms,
-            backend: "auto"|"crun", base_layers, snapshot, gpus: {model, count}|null}
+            backend: "auto"|"crun", base_layers, snapshot, gpus: {model, count}|null, disk_mib|null}
 "auto" forks the guest from a template where that is possible, else crun starts it and the log says why. `base_layers` is how
 many of the layers, from the last, are a base image that the platform made itself; without it there is no fork. `snapshot`
 names the version of a Server that wants a memory snapshot ("" or missing: none): the first container has one made, later
 ones come from it. Where that is not possible it is started as ever, and the log says why. `gpus` (missing: none) are the
-container's own, whole ones that no container has that may still live; such a container is always started by crun.
+container's own, whole ones that no container has that may still live; such a container is always started by crun, and so
+is one with `disk_mib` (missing: as much as there is), more than which its files can't hold beside its image and Volumes.
 
 The directory of a container, `<data dir>/containers/<id>/`, is the truth that outlives every process. Files are written
 to a temporary name and renamed:

@@ -1,9 +1,11 @@
-"""Files that are whole or not there: written aside, synced, renamed. Owns durability of single files; knows no content."""
+"""Files that are whole or not there: written aside, synced, renamed. Owns durability of single files, and how
+trees of them go; knows no content."""
 
 from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -22,6 +24,11 @@ def write_private(path: Path, content: bytes) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """With all that is in it; what cannot be removed stays. `rm` takes folders of any depth, and follows no symlink."""
+    subprocess.run(["rm", "-rf", "--", str(path)], check=False)
 
 
 def sync_directory(path: Path) -> None:

@@ -120,11 +120,6 @@ class History:
         found = self._all(_rows(container_index, ContainerRow).where(container_index.c.container_id == container_id))
         return ContainerRow(**found[0]) if found else None
 
-    def manifest_digests_in_use(self) -> frozenset[str]:
-        """Manifests that some App which is not stopped has in its history: it may be rolled back to any of them."""
-        query = select(deployments.c.manifest_digest).distinct().join(app_index, app_index.c.app_id == deployments.c.app_id)
-        return frozenset(row["manifest_digest"] for row in self._all(query.where(app_index.c.state != "stopped")))
-
     def _all(self, query: Select[Any]) -> list[dict[str, Any]]:
         with self._database.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]

@@ -34,11 +34,16 @@ CREATE TABLE IF NOT EXISTS tallies (
     service_id TEXT NOT NULL, minute_ms INTEGER NOT NULL, container_id TEXT NOT NULL, app_id TEXT NOT NULL,
     tally TEXT NOT NULL, PRIMARY KEY (service_id, minute_ms, container_id)) WITHOUT ROWID;
 """
+PHASES = ("receive_ms", "queue_ms", "connect_ms", "response_ms")
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """A request that is over. `at_ms` is when its first byte came; `why` says what refused it, if the router did."""
+    """A request that is over. `at_ms` is when its first byte came; `why` says what refused it, if the router did.
+
+    The last four are parts of its duration, None where it did not get that far: until its header was there, until a
+    container had room, until that was connected, and until its answer began.
+    """
 
     at_ms: int
     app_id: str
@@ -53,6 +58,10 @@ class RequestRow:
     bytes_down: int
     why: str
     protocol: str
+    receive_ms: int | None = None
+    queue_ms: int | None = None
+    connect_ms: int | None = None
+    response_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ class RequestStore:
         """Opens or makes the file; a damaged one is put aside. Raises OSError."""
         self._path = path
         self._lock = threading.Lock()
-        self._connection = open_file(path, _SCHEMA)
+        self._connection = open_file(path, _SCHEMA, {"requests": PHASES})
 
     def append(self, rows: Sequence[RequestRow]) -> None:
         """All of them or, with an OSError, none."""

@@ -100,10 +100,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a Server used in the `span_ms` that begin at `at_ms`."""
+    """What a Server used in the minute, or later the quarter of an hour, that begins at `at_ms`."""
 
     at_ms: int
-    span_ms: int
     usage: Usage
 
 
@@ -124,7 +123,7 @@ class SampleStore:
     def between(self, service_id: str, since_ms: int, until_ms: int) -> list[Sample]:
         """In order of time; whatever overlaps the range belongs to it. Raises OSError."""
         query = (
-            "SELECT at_ms, span_ms, usage FROM samples WHERE service_id = ? AND at_ms > ? AND at_ms + span_ms > ? "
+            "SELECT at_ms, usage FROM samples WHERE service_id = ? AND at_ms > ? AND at_ms + span_ms > ? "
             "AND at_ms < ? ORDER BY at_ms"
         )
         try:
@@ -135,7 +134,7 @@ class SampleStore:
                 connection.close()
         except sqlite3.Error as error:
             raise OSError(f"What containers used can't be read from {self._path}: {error}.") from error
-        return [Sample(at_ms, span_ms, Usage.decode(text)) for at_ms, span_ms, text in rows]
+        return [Sample(at_ms, Usage.decode(text)) for at_ms, text in rows]
 
     def collect(self, now_ms: int) -> None:
         """Puts old minutes together and drops what is over 31 days old. Raises OSError."""

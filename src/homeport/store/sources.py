@@ -21,7 +21,7 @@ from pathlib import Path
 from ..errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
 from ..manifest.tree import Entry, File, Link, Tree
 from .blobs import Blobs
-from .files import DISK_FULL, sync_directory
+from .files import DISK_FULL, remove_tree, sync_directory
 
 THREADS = 4
 PLACED_ALONE = 500  # so many files are not worth a thread
@@ -35,7 +35,7 @@ class Sources:
         self._blobs = blobs
         self._checked: set[str] = set()
         self._guard = threading.Lock()
-        shutil.rmtree(self._making, ignore_errors=True)
+        remove_tree(self._making)
         self._making.mkdir(parents=True)
 
     def materialise(self, tree: Tree) -> Path:
@@ -72,7 +72,7 @@ class Sources:
                     return False
                 self._checked.discard(name)
                 directory.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_tree(aside)
         return True
 
     def stored(self) -> Iterator[Path]:
@@ -95,7 +95,7 @@ class Sources:
             self._fill(str(aside), tree.entries)
             self._name(aside, directory)
         except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_tree(aside)
             raise
         sync_directory(self._root)
 
@@ -123,7 +123,7 @@ class Sources:
         except OSError:
             if not directory.is_dir():
                 raise
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_tree(aside)
 
     def _mend(self, directory: Path, tree: Tree) -> None:
         """File by file and in its place: containers may be looking at it."""
@@ -232,6 +232,6 @@ def _above(path: str) -> Iterator[str]:
 
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        remove_tree(Path(path))
     elif os.path.lexists(path):
         os.unlink(path)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 log = logging.getLogger(__name__)
 
 
-def open_file(path: Path, schema: str) -> sqlite3.Connection:
-    """Opens or makes it; a damaged one is put aside. Raises OSError."""
+Added = Mapping[str, Sequence[str]]  # whole numbers that an older file's tables lack
+
+
+def open_file(path: Path, schema: str, added: Added = MappingProxyType({})) -> sqlite3.Connection:
+    """Opens or makes it, and adds the columns that came later; a damaged one is put aside. Raises OSError."""
     try:
-        return _open(path, schema)
+        return _open(path, schema, added)
     except sqlite3.OperationalError as error:
         raise OSError(f"{path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
@@ -21,16 +26,21 @@ def open_file(path: Path, schema: str) -> sqlite3.Connection:
         path.replace(aside)
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return _open(path, schema)
+        return _open(path, schema, added)
 
 
-def _open(path: Path, schema: str) -> sqlite3.Connection:
+def _open(path: Path, schema: str, added: Added) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
     try:
         path.chmod(0o600)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.executescript(schema)
+        for table, columns in added.items():
+            there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            for column in columns:
+                if column not in there:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER")
     except BaseException:
         connection.close()
         raise

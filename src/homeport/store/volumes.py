@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from .beneath import sync_file_system
 from .database import Database
-from .files import sync_directory
+from .files import remove_tree, sync_directory
 from .tables import volumes
 from .volume_tree import VolumeTree
 
@@ -80,7 +79,7 @@ class VolumeFolders:
             folder = self._root / name
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left in folder.iterdir():
-                _remove(left)
+                remove_tree(left)
 
     def path(self, volume_id: str) -> Path:
         """Where the files of this Volume are. Raises ValueError for what is no id."""
@@ -109,7 +108,7 @@ class VolumeFolders:
         except FileNotFoundError:
             return
         sync_directory(self._root)
-        _remove(aside)
+        remove_tree(aside)
 
     def sync(self) -> None:
         """What was written to any Volume until now is on disk. Raises OSError if it could not be brought there."""
@@ -125,8 +124,3 @@ class VolumeFolders:
 class VolumeStore:
     table: VolumeTable
     folders: VolumeFolders
-
-
-def _remove(path: Path) -> None:
-    """`rm` takes folders of any depth and number of files, and never follows a symlink out of them."""
-    subprocess.run(["rm", "-rf", "--", str(path)], check=False)

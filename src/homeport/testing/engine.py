@@ -45,7 +45,6 @@ class FakeEngine(Engine):
         self._obedient = obedient
         self._facts: asyncio.Queue[Fact | None] = asyncio.Queue()
         self._started = 0
-        self._failure = ""
 
     def becomes_ready(self, container_id: str) -> None:
         """Its port is open. Raises KeyError for one that was never started."""
@@ -64,10 +63,6 @@ class FakeEngine(Engine):
             container.exit = ContainerExited(container_id, reason or by_itself, exit_code)
             self._tell(container.exit)
 
-    def fail_next_start(self, detail: str) -> None:
-        """The next container never runs."""
-        self._failure = detail
-
     def restarted(self) -> FakeEngine:
         """What the next control plane gets: the same containers, and none of the facts that nobody took."""
         successor = FakeEngine(obedient=self._obedient)
@@ -82,9 +77,6 @@ class FakeEngine(Engine):
         self._started += 1
         container = FakeContainer(spec, f"10.99.{self._started // 250}.{self._started % 250 + 1}:{spec.port}")
         self.containers[spec.container_id] = container
-        if self._failure:
-            container.exit = ContainerExited(spec.container_id, ExitReason.START_FAILED, None, self._failure)
-            self._failure = ""
         self._repeat(container)
 
     async def stop(self, container_id: str, kill_after_ms: int) -> None:
