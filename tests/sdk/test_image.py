@@ -227,7 +227,7 @@ def test_local_files_go_along_where_a_line_takes_any(line: str, takes: bool) -> 
         (lambda: SLIM.add_local_dir("/", "relative"), "needs an absolute path"),
         (lambda: SLIM.add_local_dir("/tmp", "/a/../b"), "needs an absolute path"),
         (lambda: SLIM.add_local_dir("/tmp", "/a", ignore=["[a"]), "`ignore`: The pattern '[a' can't be read"),
-        (lambda: SLIM.add_local_python_source("homeport", ignore=["!"]), "`ignore`: The pattern '!' takes back nothing"),
+        (lambda: SLIM.add_local_python_source("homeport", ignore=["!"]), "`ignore`: The pattern '!' negates nothing"),
         (lambda: SLIM.dockerfile_commands("COPY a /a", ignore=["[a"]), "`ignore`: The pattern '[a' can't be read"),
         (lambda: SLIM.add_local_python_source("no_such_module"), "there is no module 'no_such_module' here"),
         (lambda: SLIM.add_local_python_source("sys"), "no Python source"),

@@ -67,10 +67,9 @@ def server_logs(context: typer.Context, request: LogRequest) -> None:
         search=request.search,
         container=request.container,
     )
-    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked for the Server's id
+    logs.check(asked, datetime.now(UTC))  # what was typed, before the platform is asked anything
     with server_at(context, request.server, request.env) as (client, app, name):
-        server = client.server(app, name, client.target.environment)
-        query = logs.check(replace(asked, function=server["object_id"]), datetime.now(UTC))
+        query = logs.check(replace(asked, function=name), datetime.now(UTC))
         prefix = None if request.as_json else text.LogPrefix(request.timestamps, container_id=request.show_container_id)
         logs.show_app(client, app, query, prefix)
 
