@@ -44,7 +44,7 @@ def test_a_server_is_found_by_its_id_too(cli: Callable[..., Result], platform: F
     platform.answers["GET /v1/servers/fu-1"] = {"app_id": "ap-1", "server_name": "web", "object_id": "fu-1"}
     cli("server", *verb, "fu-1", "-e", "dev")
     assert platform.asked[0].query == {"environment": "dev"}
-    assert platform.asked[1].path.startswith("/v1/servers/ap-1/web")
+    assert platform.asked[1].path.startswith("/v1/apps/ap-1/logs" if verb == ["logs"] else "/v1/servers/ap-1/web")
 
 
 def test_what_is_neither_a_name_nor_an_id_is_a_usage_error(cli: Callable[..., Result]) -> None:
