@@ -148,7 +148,7 @@ def _instruction(logical: str) -> Instruction:
     found = _INSTRUCTION.fullmatch(logical.strip())
     word = found[1].upper() if found else ""
     if word not in KNOWN | WITHOUT_EFFECT:
-        raise InvalidError(f"`{_short(logical)}` is not a Dockerfile instruction that homeport knows.")
+        raise InvalidError(f"`{_short(logical)}` is not an instruction of a Dockerfile that homeport knows.")
     assert found is not None
     rest = (found[2] or "").strip()
     if not rest:
