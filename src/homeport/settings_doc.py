@@ -53,7 +53,7 @@ MEANING = {
     "server_timing": "Add a `Server-Timing` header to answers: ms in the queue, to connect, and until the response.",
     "image_cache_gib": "GiB of layers that no image needs any more and that later builds may use again.",
     "image_cache_days": "Days for which such layers are kept.",
-    "build_memory_gib": "GiB of memory that the steps of one build may use; 0: half of the machine's.",
+    "build_memory_gib": "GiB of memory that one step of a build may use; 0: half of the machine's.",
     "secret_key_file": "File with the key of all Secrets; empty: the data directory has it. HOMEPORT_SECRET_KEY goes first.",
     "backend": "How containers start: `auto` forks them from a warm template where that works, `crun` never does.",
 }
