@@ -37,6 +37,7 @@ bench: setup
 
 docs: setup
 	@$(BIN)/python -c 'from homeport.core.states import document; print(document(), end="")' > docs/states.md
+	@$(BIN)/python -c 'from homeport.settings_doc import document; print(document(), end="")' > docs/settings.md
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

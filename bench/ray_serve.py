@@ -30,7 +30,7 @@ SERVERS = Path(__file__).parent / "servers"
 SECONDS = 3
 CONNECTIONS = {64: "64 connections", 1: "1 connection"}
 READY_S, END_S, POLL_S = 120.0, 60.0, 0.5
-# The study's factors of requests per second at 64 connections, rounded down.
+# Our targets: how many times the requests per second of each ingress the router must carry at 64 connections.
 INGRESSES = {"Ray Serve's Python proxy": ("0", 40.0), "Ray Serve's HAProxy": ("1", 6.0)}
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from homeport.errors import InvalidError
 from homeport.settings import FILE, load
+from homeport.settings_doc import document
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_command_line_goes_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
@@ -64,3 +68,13 @@ def test_with_a_certificate_urls_are_https(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('tls_cert = "/etc/cert.pem"')
     assert load(tmp_path, {}).server_url("a.localhost") == "https://a.localhost:8443"
     assert load(tmp_path, {"https_port": 443}).server_url("a.localhost") == "https://a.localhost"
+
+
+def test_the_document_has_every_setting_with_its_default() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text() == document()
+
+
+def test_every_variable_that_homeport_reads_is_documented() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    documented = (ROOT / "docs" / "environment.md").read_text()
+    assert set(re.findall(r"\bHOMEPORT_[A-Z_]*[A-Z]\b", source)) <= set(re.findall(r"HOMEPORT_[A-Z_]*[A-Z]", documented))

@@ -30,6 +30,7 @@ class Error(Exception):
 
     @property
     def message(self) -> str:
+        """One sentence or line for a person: what happened, to what, and what to do next."""
         return str(self.args[0]) if self.args else self.__class__.__name__
 
 

@@ -46,15 +46,15 @@ class FilePatternMatcher(Matcher):
     """Paths that match patterns: `FilePatternMatcher("**/*.pyc", "data", "!data/small.csv")`."""
 
     def __init__(self, *pattern: str) -> None:
-        """Raises ValueError for a pattern that can't be read."""
+        """pattern: as lines of a `.dockerignore`. Raises ValueError for one that can't be read."""
         self._patterns: list[tuple[bool, Pattern[str]]] | None = _compiled(pattern)
         self._file: Path | None = None
         self._shown_as = f"FilePatternMatcher({', '.join(map(repr, pattern))})"
 
     @classmethod
     def from_file(cls, file_path: str | Path) -> Self:
-        """Patterns from a file, one a line; `#` begins a comment. The file is read when the matcher is first used, which
-        raises OSError if it can't be, and ValueError for a pattern in it that can't be read.
+        """Patterns from the file `file_path`, one per line; `#` begins a comment. It is read at the first use, which raises
+        OSError if it can't be read, and ValueError for a pattern that can't.
         """
         from pathlib import Path
 
@@ -64,6 +64,7 @@ class FilePatternMatcher(Matcher):
         return made
 
     def can_prune_directories(self) -> bool:
+        """Whether what it says of a folder holds for everything in it."""
         return not any(negated for negated, _ in self._all())
 
     def __call__(self, path: Path) -> bool:
@@ -96,7 +97,7 @@ def _compiled(patterns: Iterable[str]) -> list[tuple[bool, Pattern[str]]]:
         negated = text.startswith("!")
         text = text[1:].strip() if negated else text
         if negated and not text:
-            raise ValueError(f"The pattern {given!r} takes back nothing; write what after the '!'.")
+            raise ValueError(f"The pattern {given!r} negates nothing; write a pattern after the '!'.")
         if not text:
             continue
         cleaned = os.path.normpath(text).lstrip("/")

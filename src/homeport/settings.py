@@ -40,21 +40,7 @@ _LEAST = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Ports are TCP; `cpu_overcommit` is how many times the machine's cores may be promised to containers.
-
-    A Server that says no `scaledown_window` has `scaledown_window_s`.
-    What is collected as garbage (`control.garbage`): versions of an App beyond the last `versions_kept`, stopped Apps after
-    `days_after_stop`, logs of ended containers after `log_days`; nothing that was used in the last `gc_grace_minutes`.
-    Of the log of requests, the last `request_log_days` are kept, as far as `request_log_mib` go. What containers
-    use is looked at every `sample_s`. `log_format`: of the platform's own log; HOMEPORT_LOG goes before it.
-    `server_timing`: every answer of a container gets a header that says how long the router waited for what.
-    Layers of builds that no image needs are kept as a cache: at most `image_cache_gib` of them, for `image_cache_days`.
-    A step of a build may use `build_memory_gib` of memory; 0 means half of what the machine has.
-    `tls_cert`, `tls_key`: PEM files, of a certificate for the names `*.<region>.<domain>`; with them Servers answer over
-    TLS on `https_port`, and URLs are https. They are read again when they change. `https_redirect`: only there.
-    `backend`: how containers start; `auto` forks them from a warm template where that works, `crun` never does.
-    `secret_key_file`: a file with the key of all Secrets, where that shall not be kept in the data directory.
-    """
+    """What each setting means is said once, in `settings_doc`, which makes docs/settings.md. Units are last in names."""
 
     data_dir: Path = DEFAULT_DATA_DIR
     api_bind: str = "127.0.0.1"
@@ -121,9 +107,7 @@ def _apply(settings: Settings, document: Mapping[str, object], origin: str) -> S
     known = {field.name for field in fields(Settings)} - {"data_dir"}
     for name, value in document.items():
         if name not in known:
-            raise InvalidError(
-                f"{origin} has the setting {name!r}, which there is not; there are {', '.join(sorted(known))}."
-            )
+            raise InvalidError(f"{origin}: unknown setting {name!r}; known: {', '.join(sorted(known))}.")
         given = tuple(value) if isinstance(value, list) else value
         if type(given) is not type(getattr(defaults, name)):
             raise InvalidError(f"{origin}: {name} has to be like {getattr(defaults, name)!r}, not {value!r}.")

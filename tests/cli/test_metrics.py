@@ -59,8 +59,8 @@ def test_a_group_is_a_table_json_or_csv(cli: Cli, platform: FakePlatform) -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--csv"], "Say which metrics with --group"),
-        (["--since", "1h"], "Say which metrics with --group"),
+        (["--csv"], "Choose metrics with --group"),
+        (["--since", "1h"], "Choose metrics with --group"),
         (["--group", "cpu", "--csv", "--json"], "can't be used together"),
         (["--group", "cpu", "--since", "32d"], "at most 31 days apart"),
     ],

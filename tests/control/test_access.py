@@ -67,5 +67,5 @@ def test_a_refusal_names_what_is_missing(person: Person, need: Need, place: Plac
 
 
 def test_an_unknown_role_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(InvalidError, match="no role 'admin' in an environment: contributor, viewer, no-access"):
+    with pytest.raises(InvalidError, match="Unknown role 'admin' in an environment; known: contributor, viewer, no-access"):
         parse_role("admin")

@@ -74,7 +74,7 @@ def test_the_projection_follows_from_the_records_alone(plant: Plant, environment
     ("name", "suffix", "kind", "words"),
     [
         ("b d", None, InvalidError, "Invalid environment name"),
-        ("main", None, AlreadyExistsError, "There is an environment 'main' already"),
+        ("main", None, AlreadyExistsError, "Environment 'main' exists already"),
         ("..", None, InvalidError, "Invalid environment name"),
         ("DEV", None, AlreadyExistsError, "belongs to the environment 'dev'"),
         ("new", "", AlreadyExistsError, "Only one environment can have no web suffix, and 'main' has none"),

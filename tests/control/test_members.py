@@ -119,7 +119,7 @@ def test_a_name_is_never_given_to_somebody_else(people: People) -> None:
             people.members.create_service(name, OWNER)
     with pytest.raises(NotFoundError, match="no service user 'ann'"):
         people.members.delete("ann", SERVICE, OWNER)
-    with pytest.raises(InvalidError, match="no role 'king'"):
+    with pytest.raises(InvalidError, match="Unknown role 'king'"):
         people.members.create_user("eve", "king", OWNER)
 
 

@@ -138,7 +138,7 @@ def told(people: People) -> dict[str, Any]:
 def test_a_deletion_that_the_router_was_not_told_of_is_no_success(people: People) -> None:
     key = create(people)["token_id"]
     people.away = OSError("away")
-    with pytest.raises(PlatformError, match="written down, but the router could not be told yet"):
+    with pytest.raises(PlatformError, match="saved, but the router could not be told yet"):
         asyncio.run(people.proxy_tokens.delete(key, "ann"))
     assert people.proxy_tokens.wanted() == {}
     with pytest.raises(NotFoundError, match=f"no proxy token {key}"):

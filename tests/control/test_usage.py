@@ -129,7 +129,7 @@ def test_the_usual_bucket_makes_about_a_hundred_points(hours: int, size: str) ->
 def test_what_can_not_be_had_is_refused_by_name() -> None:
     with pytest.raises(InvalidError, match="makes 720 points, more than 500"):
         series.bucket_size(0, 12 * HOUR_MS, "1m")
-    with pytest.raises(InvalidError, match="there is no '7m'; there are 1m, 2m"):
+    with pytest.raises(InvalidError, match="unknown size '7m'; known: 1m, 2m"):
         series.bucket_size(0, HOUR_MS, "7m")
-    with pytest.raises(InvalidError, match="there are containers, cpu"):
+    with pytest.raises(InvalidError, match="known: containers, cpu"):
         series.check_group("weather")

@@ -107,7 +107,7 @@ def test_a_program_asks_for_the_same(seen: Box, shop: str, tmp_path: Path) -> No
         assert found.stats()["request_count"] >= 3
         assert "requests" in found.metrics.schema()["groups"]
         assert found.metrics.export("requests", bucket_size="1h")["series"][0]["name"] == "requests"
-        with pytest.raises(InvalidError, match="there are containers, cpu"):
+        with pytest.raises(InvalidError, match="known: containers, cpu"):
             found.metrics.export("weather")
         assert [entry for entry in found.logs.tail(5) if entry["server"] != "Server"] == []
         assert len(found.logs.fetch(datetime.now() - timedelta(hours=1))) >= len(found.logs.tail(1))

@@ -151,7 +151,7 @@ def test_a_service_user_works_where_it_has_a_role_and_is_named_for_it(own: Box) 
     path = str(own.write("robots.py", SHOWS_HEADERS.format(name="robots")))
     refused = own.run("deploy", path, **robot)
     assert refused.code == 1
-    assert "Service user 'ci'" in refused.err.splitlines()[-1] or "'ci' may change nothing" in refused.err.splitlines()[-1]
+    assert "Service user 'ci'" in refused.err.splitlines()[-1] or "'ci' has no write access" in refused.err.splitlines()[-1]
     own.ok("workspace", "service-users", "set-role", "ci", "main", "contributor")
     done = own.run("deploy", path, **robot)
     assert done.code == 0, done

@@ -138,5 +138,5 @@ def test_a_class_in_no_file_can_not_be_sent() -> None:
     app = homeport.App("x")
     made = type("Made", (), {"__module__": "nowhere", "start": homeport.enter()(lambda self: None)})
     app.server()(made)
-    with pytest.raises(InvalidError, match="Server class Made is in no file that can be sent"):
+    with pytest.raises(InvalidError, match="Server class Made has no file that can be uploaded"):
         collected(app)

@@ -45,4 +45,4 @@ def test_a_class_that_was_typed_in_is_refused_in_words() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=False
     )
-    assert "Server class Server is in no file that can be sent" in done.stderr
+    assert "Server class Server has no file that can be uploaded" in done.stderr

@@ -62,7 +62,7 @@ def test_a_wrong_digest_is_refused_and_nothing_kept(blobs: Blobs) -> None:
 
 @pytest.mark.parametrize("name", ["", "x", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
 def test_what_is_no_digest_is_refused(blobs: Blobs, name: str) -> None:
-    with pytest.raises(InvalidError, match="no blob digest"):
+    with pytest.raises(InvalidError, match="not a blob digest"):
         put(blobs, name, b"")
     with pytest.raises(InvalidError):
         blobs.missing([name])

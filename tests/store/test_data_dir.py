@@ -72,7 +72,7 @@ def test_a_marker_that_we_do_not_understand_is_refused(tmp_path: Path, marker: s
 
 def test_a_place_where_no_directory_can_be_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(InvalidError, match="is no directory"):
+    with pytest.raises(InvalidError, match="is not a directory"):
         open_data_dir(tmp_path / "file")
     with pytest.raises(PlatformError, match="can't be used: Not a directory"):
         open_data_dir(tmp_path / "file" / "below")

@@ -74,7 +74,7 @@ def test_a_newer_schema_is_refused_in_words(journal: SqlJournal, path: Path) -> 
 
 def test_a_file_that_is_no_database_is_refused_in_words(path: Path) -> None:
     path.write_bytes(b"not a database at all, but long enough to be looked at" * 40)
-    with pytest.raises(PlatformError, match="damaged or no homeport journal"):
+    with pytest.raises(PlatformError, match="damaged or not a homeport journal"):
         SqlJournal.open(path)
 
 

@@ -48,7 +48,7 @@ def test_a_file_of_a_newer_homeport_or_of_somebody_else_is_left_alone(file: Obje
     with pytest.raises(PlatformError, match="has format 9, this homeport knows 1"):
         ObjectFile(file.path)
     (tmp_path / "text").write_text("not a database, and long enough to be read as one" * 100)
-    with pytest.raises(PlatformError, match="is damaged or no homeport database"):
+    with pytest.raises(PlatformError, match="is damaged or not a homeport database"):
         ObjectFile(tmp_path / "text")
 
 

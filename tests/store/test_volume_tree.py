@@ -73,7 +73,7 @@ def test_what_is_there_is_not_replaced_unless_it_is_said(tree: VolumeTree) -> No
     (tree.root / "folder").mkdir()
     with pytest.raises(InvalidError, match="is a folder; a file can't take its place"):
         put(tree, "folder", force=True)
-    with pytest.raises(InvalidError, match="a part of it is a file and no folder"):
+    with pytest.raises(InvalidError, match="a part of it is a file, not a folder"):
         put(tree, "a/b")
 
 
@@ -190,7 +190,7 @@ def test_removing_wants_to_be_told_of_folders(tree: VolumeTree) -> None:
     put(tree, "a/b/c")
     put(tree, "d")
     (tree.root / "dangling").symlink_to("nowhere")
-    with pytest.raises(InvalidError, match="'a' in Volume 'data' is a folder; say that you mean it"):
+    with pytest.raises(InvalidError, match="'a' in Volume 'data' is a folder; that needs recursive"):
         tree.remove("a", recursive=False)
     with pytest.raises(InvalidError, match="'/' in Volume 'data' is a folder"):
         tree.remove("", recursive=False)
@@ -228,8 +228,8 @@ def test_copying_is_as_cp_does_it(tree: VolumeTree) -> None:
     assert os.readlink(tree.root / "new/link") == "run.sh"
     assert (tree.root / "new/run.sh").stat().st_mode & 0o777 == 0o755
     for sources, destination, recursive, words in [
-        (["a.txt", "b.txt"], "nowhere", False, "'nowhere' in Volume 'data' is no folder"),
-        (["folder"], "c", False, "is a folder; say that you mean it"),
+        (["a.txt", "b.txt"], "nowhere", False, "'nowhere' in Volume 'data' is not a folder"),
+        (["folder"], "c", False, "is a folder; that needs recursive"),
         (["folder"], "folder/inside", True, "can't be copied into itself"),
         ([""], "c", True, "can't be copied into itself"),
         (["a.txt"], "a.txt", False, "are the same file"),

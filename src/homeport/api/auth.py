@@ -25,7 +25,7 @@ FORM = "`Bearer TOKEN_ID.TOKEN_SECRET`"
 
 class Doorman(Protocol):
     def who(self, token_id: str, secret: str) -> Person | None:
-        """Whom these credentials stand for; None for bad ones. Raises AuthError for good ones that were revoked."""
+        """The person these credentials authenticate, or None. Raises AuthError for valid ones that were revoked."""
         ...
 
 
@@ -69,7 +69,7 @@ class RequireToken:
             )
         person = self._doorman.who(token_id, secret)
         if person is None:
-            raise AuthError("The token is not good here: the platform doesn't know it, or its secret is another.")
+            raise AuthError("The token is not valid: the platform doesn't know it, or its secret is wrong.")
         return person
 
 

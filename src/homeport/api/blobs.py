@@ -35,7 +35,7 @@ async def put_all(request: Request, platform: PlatformHere) -> None:
     try:
         contents = frames.unpack(await request.body())
     except ValueError as error:
-        raise InvalidError(f"This is no batch of blobs: {error}.") from None
+        raise InvalidError(f"The body is not a batch of blobs: {error}.") from None
     await asyncio.to_thread(platform.blobs.add_all, contents)
 
 

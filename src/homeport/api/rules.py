@@ -253,6 +253,6 @@ async def _body(request: Request) -> Mapping[str, object]:
 def _demand_anywhere(person: Person, need: Need, places: list[Place]) -> None:
     if not any(allows(person, need, place) for place in places):
         raise PermissionDeniedError(
-            f"{person.name!r} may change nothing in any environment. Ask a manager for a role: "
+            f"{person.name!r} has no write access to any environment. Ask a manager for a role: "
             f"`homeport environment roles update ENVIRONMENT {person.name} contributor`."
         )

@@ -29,7 +29,7 @@ def list_apps(
     context: typer.Context,
     env: Environment = None,
     as_json: Json = False,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most so many; 0 means all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most this many; 0 for all.")] = 0,
 ) -> None:
     """List Apps that run, are deployed, or were stopped lately."""
     with connected(context, env) as client:
@@ -56,7 +56,7 @@ def info(
     app: AppArgument,
     env: Environment = None,
     as_json: Json = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, even on a terminal.")] = False,
 ) -> None:
     """Show an App: its state, its live version, and its Servers."""
     with connected(context, env) as client:
@@ -118,7 +118,7 @@ class LogRequest:
 @group.command("logs", epilog="Example: homeport app logs hello-server -f")
 @taking(LogRequest)
 def app_logs(context: typer.Context, request: LogRequest) -> None:
-    """Show what an App wrote: the last 100 entries, unless asked for more."""
+    """Show an App's log: the last 100 entries by default."""
     query = logs.check(
         logs.Asked(
             follow=request.follow,

@@ -19,7 +19,7 @@ HEADERS = ("Record", "Time", "Actor", "Action", "Environment", "Object")
 @group.command("list", epilog="Example: homeport audit list -n 20")
 def list_acts(
     context: typer.Context,
-    count: Annotated[int, typer.Option("-n", "--limit", min=1, max=10_000, metavar="N", help="At most so many.")] = 100,
+    count: Annotated[int, typer.Option("-n", "--limit", min=1, max=10_000, metavar="N", help="At most this many.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Show what people did last, newest first."""

@@ -24,11 +24,13 @@ class Update:
     """The options of `update`, in the order of its help."""
 
     server: ServerArgument
-    max_containers: Annotated[str | None, typer.Option(metavar="INT|none", help="The most there may be.")] = None
-    min_containers: Annotated[int | None, typer.Option(help="The fewest there are, also without requests.")] = None
-    buffer_containers: Annotated[int | None, typer.Option(help="Idle ones beside those at work.")] = None
-    scaledown_window: Annotated[int | None, typer.Option(metavar="SECONDS", help="Idle for so long, then stopped.")] = None
-    scaleup_window: Annotated[int | None, typer.Option(metavar="SECONDS", help="Load lasts so long, then more.")] = None
+    max_containers: Annotated[str | None, typer.Option(metavar="INT|none", help="Most containers.")] = None
+    min_containers: Annotated[int | None, typer.Option(help="Fewest containers, even without requests.")] = None
+    buffer_containers: Annotated[int | None, typer.Option(help="Extra idle containers while busy.")] = None
+    scaledown_window: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="Idle time before a container is stopped.")
+    ] = None
+    scaleup_window: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long load has to last.")] = None
     target_concurrency: Annotated[
         str | None, typer.Option(metavar="FLOAT|none", help="Requests in flight per container.")
     ] = None
@@ -75,7 +77,7 @@ def explain(context: typer.Context, server: ServerArgument, env: Environment = N
 
 @taking(Update)
 def update(context: typer.Context, request: Update) -> None:
-    """Change settings of a Server until its next deployment. Those that are not named stay as they are."""
+    """Change settings of a Server until its next deployment. All others keep their values."""
     from ..client import autoscaler as calls
 
     changes = request.changes()

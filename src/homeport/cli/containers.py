@@ -50,7 +50,7 @@ class LogRequest:
 
     container: ContainerArgument
     follow: logs.Follow = False
-    everything: Annotated[bool, typer.Option("--all", help="Everything it ever wrote.")] = False
+    everything: Annotated[bool, typer.Option("--all", help="The whole log.")] = False
     tail: logs.Tail = None
     since: logs.Since = None
     until: logs.Until = None
@@ -63,7 +63,7 @@ class LogRequest:
 @group.command("logs", epilog="Example: homeport container logs ta-0123 -f")
 @taking(LogRequest)
 def container_logs(context: typer.Context, request: LogRequest) -> None:
-    """Show what a container wrote: the last 100 entries, unless asked for more. Also works for one that has ended."""
+    """Show a container's log: the last 100 entries by default. Also works for one that has ended."""
     query = logs.check(
         logs.Asked(
             follow=request.follow,
@@ -92,7 +92,7 @@ def exec_command(
     container: ContainerArgument,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command and its arguments.")],
 ) -> None:
-    """Run a command in a container, and exit with its exit code. Its input is ours, unless that is a terminal."""
+    """Run a command in a container, and exit with its exit code. Standard input is passed on unless it is a terminal."""
     argv = command[1:] if command[0] == "--" else command
     if not argv:
         raise errors.UsageError("Name a command after the container's id, as in `homeport container exec ta-0123 ls`.")
@@ -110,7 +110,7 @@ def stop(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """End a container. Its App goes on, and starts another one when it needs it."""
+    """Stop a container. Its App goes on, and starts another one if it needs one."""
     if graceful:
         raise errors.UsageError("--graceful is for containers of Functions; a Server's has its exit_grace_period anyway.")
     if not yes:

@@ -43,13 +43,13 @@ def get(
 def items(  # noqa: PLR0913 - one parameter for each option
     context: typer.Context,
     name: Name,
-    count: Annotated[int, typer.Argument(metavar="N", min=1, help="At most so many.")] = 20,
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="At most this many.")] = 20,
     *,
     env: Environment = None,
     as_json: Json = False,
     show_all: Annotated[bool, typer.Option("-a", "--all", help="All of them.")] = False,
 ) -> None:
-    """Print keys and values, those that were made first."""
+    """Print keys and values, oldest first."""
     _items(context, name, None if show_all else count, (env, as_json))
 
 
@@ -57,7 +57,7 @@ def items(  # noqa: PLR0913 - one parameter for each option
 def peek(
     context: typer.Context,
     name: Name,
-    count: Annotated[int, typer.Argument(metavar="N", min=1, help="At most so many.")] = 1,
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="At most this many.")] = 1,
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +67,7 @@ def peek(
 
 @group.command("clear", epilog="Example: homeport dict clear shared --yes")
 def clear(context: typer.Context, name: Name, env: Environment = None, yes: Yes = False) -> None:
-    """Take everything out of a Dict."""
+    """Remove all entries of a Dict."""
     from ..client import dicts
 
     with objects.opened(context, "dicts", name, env) as (client, dict_id):

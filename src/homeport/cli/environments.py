@@ -22,7 +22,8 @@ HEADERS = ("Name", "Web suffix", "Apps", "Created at", "Created by")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the environment.", show_default=False)]
 WebSuffix = Annotated[
-    str | None, typer.Option("--web-suffix", metavar="SUFFIX", help="What its URLs have after the workspace; else its name.")
+    str | None,
+    typer.Option("--web-suffix", metavar="SUFFIX", help="What its URLs have after the workspace. [default: its name]"),
 ]
 
 
@@ -31,7 +32,7 @@ DefaultRole = Annotated[
     typer.Option(
         "--default-role",
         metavar="ROLE",
-        help="Of members without one there: contributor, viewer or no-access.",
+        help="Role of members without one there: contributor, viewer or no-access.",
     ),
 ]
 
@@ -78,7 +79,7 @@ class Changes:
     ] = None
     set_default_role: Annotated[
         str | None,
-        typer.Option("--set-default-role", metavar="ROLE", help="Of members without a role of their own there."),
+        typer.Option("--set-default-role", metavar="ROLE", help="Role of members without one of their own there."),
     ] = None
     set_image_builder_version: Annotated[
         str | None, typer.Option("--set-image-builder-version", metavar="VERSION", help="Refused: there is one builder.")

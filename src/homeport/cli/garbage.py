@@ -31,7 +31,7 @@ def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go, and how much.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what no version that runs or can be rolled back to needs. The platform also does it by itself, now and then."""
+    """Remove what no running version, and none that can be rolled back to, needs. The platform does so once an hour, too."""
     with connected(context) as client:
         found = client.collect_garbage(dry_run)
     if as_json:

@@ -21,9 +21,10 @@ group = typer.Typer(help="Images: build, name and look into them.", no_args_is_h
 
 HEADERS = ("Name", "Image", "Published at", "Published by")
 
-Tag = Annotated[str, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="The name that means this image from then on.")]
+Tag = Annotated[str, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="Name to publish the image as.")]
 OptionalTag = Annotated[
-    str | None, typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="A name for it; else the last part of the reference.")
+    str | None,
+    typer.Option("-t", "--tag", metavar="NAME[:TAG]", help="Name to publish it as. [default: last part of the reference]"),
 ]
 
 
@@ -33,7 +34,7 @@ def logs(
     image_id: Annotated[str, typer.Argument(metavar="IMAGE", help="Id of an image (im-…), as builds show it.")],
     as_json: Json = False,
 ) -> None:
-    """Show what the last build of an image said, also if it failed. With --json, each line is a JSON value."""
+    """Show the log of an image's last build, also of a failed one. With --json, each line is a JSON value."""
     with connected(context) as client:
         for event in client.image_logs(image_id):
             if event.name == "build":

@@ -29,12 +29,12 @@ RECONNECT_WAIT_S_MAX = 5.0
 
 _STYLES = {"stderr": "red", "system": "dim"}
 
-Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until the App stops.")]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Follow the log until the App stops.")]
 Tail = Annotated[int | None, typer.Option("-n", "--tail", metavar="N", help=f"Last N entries. [default: {TAIL_DEFAULT}]")]
-Since = Annotated[str | None, typer.Option(metavar="WHEN", help="From then on: 15m, 2h, 1d, or an ISO time.")]
-Until = Annotated[str | None, typer.Option(metavar="WHEN", help="Up to then.")]
+Since = Annotated[str | None, typer.Option(metavar="WHEN", help="Start: 15m, 2h or 1d ago, or an ISO time.")]
+Until = Annotated[str | None, typer.Option(metavar="WHEN", help="End of the range.")]
 Source = Annotated[str | None, typer.Option("-s", "--source", metavar="SOURCE", help="stdout, stderr or system.")]
-Search = Annotated[str | None, typer.Option(metavar="TEXT", help="Only entries that hold this text.")]
+Search = Annotated[str | None, typer.Option(metavar="TEXT", help="Only entries with this text.")]
 Timestamps = Annotated[bool, typer.Option("--timestamps", help="Show when each entry was written.")]
 
 

@@ -20,7 +20,7 @@ DAYS_MAX = 31
 SCHEMA_HEADERS = ("Group", "Series", "Unit", "Description")
 
 Since = Annotated[
-    str | None, typer.Option(metavar="WHEN", help="From then on: 15m, 2h, 1d, or an ISO time; at most 31 days.")
+    str | None, typer.Option(metavar="WHEN", help="Start: 15m, 2h or 1d ago, or an ISO time; at most 31 days.")
 ]
 Group = Annotated[
     str | None, typer.Option(metavar="GROUP", help="containers, cpu, memory, network, gpu or requests. [default: list them]")
@@ -50,13 +50,13 @@ class Asked:
 
 @taking(Asked)
 def metrics(context: typer.Context, asked: Asked) -> None:
-    """Show containers, CPU, memory, network or requests of a Server over time: the last hour, unless asked for more."""
+    """Show containers, CPU, memory, network or requests of a Server over time: the last hour by default."""
     from ..client import traffic
 
     if asked.as_json and asked.as_csv:
         raise errors.UsageError("--json and --csv can't be used together.")
     if asked.group is None and (asked.since or asked.until or asked.bucket_size or asked.as_csv):
-        raise errors.UsageError("Say which metrics with --group; without it, `server metrics` lists the groups.")
+        raise errors.UsageError("Choose metrics with --group; without it, `server metrics` lists the groups.")
     period = period_of(asked.since, asked.until, DAYS_MAX)
     with server_at(context, asked.server, asked.env) as (client, app, name):
         place = traffic.Place(app, name, client.target.environment)

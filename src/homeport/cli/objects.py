@@ -67,7 +67,7 @@ def group(word: str, about: str) -> typer.Typer:
             if not yes:
                 confirm(
                     f"Are you sure you want to delete the {word} '{name}' from the '{client.environment}' environment?\n"
-                    "All that is in it is lost, and Apps that use it fail until it is made again."
+                    "Its contents are lost, and Apps that use it fail until it is created again."
                 )
             objects.delete(client, kind, object_id)
         render.out(f"✓ {word} '{name}' is deleted.", "green")

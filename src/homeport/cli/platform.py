@@ -47,7 +47,7 @@ def up(
     data_dir: DataDir = None,
     api_port: ApiPort = None,
     http_port: HttpPort = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Come back when it is ready, and leave it running.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready, and leave it running.")] = False,
 ) -> None:
     """Start the platform on this machine: control plane and router."""
     _needs_server_extra()
@@ -134,7 +134,7 @@ def _needs_server_extra() -> None:
 
     if importlib.util.find_spec("fastapi") is None:
         raise errors.PlatformError(
-            "This installation can deploy, but not run a platform; install the rest with `pip install 'homeport[server]'`."
+            "This installation can deploy, but not run a platform; for the rest run `make setup` in homeport's clone."
         )
 
 

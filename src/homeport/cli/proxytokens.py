@@ -20,7 +20,7 @@ EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="Nam
 Environments = Annotated[
     list[str] | None, typer.Option("-e", "--env", metavar="NAME", help="Allow it in this environment; may be repeated.")
 ]
-OnlyIn = Annotated[str | None, typer.Option("-e", "--env", metavar="NAME", help="Only those that are good there.")]
+OnlyIn = Annotated[str | None, typer.Option("-e", "--env", metavar="NAME", help="Only those allowed there.")]
 
 
 @group.command("create", epilog="Example: homeport workspace proxy-tokens create --name frontend")
@@ -72,7 +72,7 @@ def update(
 
 @group.command("allow", epilog="Example: homeport workspace proxy-tokens allow wk-… staging")
 def allow(context: typer.Context, token_id: TokenId, environment: EnvironmentName) -> None:
-    """Let a proxy token into an environment. Counts while RBAC is on."""
+    """Allow a proxy token into an environment. Only matters while RBAC is on."""
     with connected(context) as client:
         workspace.grant(client, token_id, environment, True)
     render.out(f"✓ Proxy token {token_id} is allowed in the environment '{environment}'.", "green")
@@ -80,7 +80,7 @@ def allow(context: typer.Context, token_id: TokenId, environment: EnvironmentNam
 
 @group.command("revoke", epilog="Example: homeport workspace proxy-tokens revoke wk-… staging")
 def revoke(context: typer.Context, token_id: TokenId, environment: EnvironmentName) -> None:
-    """Let a proxy token no longer into an environment, from the next request on. Counts while RBAC is on."""
+    """Revoke a proxy token's access to an environment, from the next request on. Only matters while RBAC is on."""
     with connected(context) as client:
         line = workspace.grant(client, token_id, environment, False)
     render.out(f"✓ Proxy token {token_id} is no longer allowed in the environment '{environment}'.", "green")
@@ -90,7 +90,7 @@ def revoke(context: typer.Context, token_id: TokenId, environment: EnvironmentNa
 
 @group.command("delete", epilog="Example: homeport workspace proxy-tokens delete wk-…")
 def delete(context: typer.Context, token_id: TokenId, yes: Yes = False) -> None:
-    """Delete a proxy token. No request gets in with it from now on."""
+    """Delete a proxy token. Requests with it are refused from now on."""
     with connected(context) as client:
         if not yes:
             confirm(f"Are you sure you want to delete the proxy token {token_id}? Whoever uses it is refused from then on.")

@@ -16,8 +16,8 @@ from .options import Environment, Json, Yes
 
 group = objects.group("Queue", "Queues: first in, first out, between Apps.")
 
-Partition = Annotated[str | None, typer.Option("-p", "--partition", metavar="NAME", help="Of this partition.")]
-Count = Annotated[int, typer.Argument(metavar="N", min=1, max=5000, help="At most so many.")]
+Partition = Annotated[str | None, typer.Option("-p", "--partition", metavar="NAME", help="Name of a partition.")]
+Count = Annotated[int, typer.Argument(metavar="N", min=1, max=5000, help="At most this many.")]
 
 
 @group.command("peek", epilog="Example: homeport queue peek work 5")
@@ -30,7 +30,7 @@ def peek(  # noqa: PLR0913 - one parameter for each option
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
-    """Print the next items, which stay."""
+    """Print the next items without removing them."""
     from ..client import queues
 
     with objects.opened(context, "queues", name, env) as (client, queue_id):
@@ -48,7 +48,7 @@ def get(  # noqa: PLR0913 - one parameter for each option
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
-    """Take the next items out, and print them."""
+    """Remove and print the next items."""
     from ..client import queues
 
     with objects.opened(context, "queues", name, env) as (client, queue_id):
@@ -65,7 +65,7 @@ def length(  # noqa: PLR0913 - one parameter for each option
     name: Name,
     *,
     partition: Partition = None,
-    total: Annotated[bool, typer.Option("-t", "--total", help="Of all partitions together.")] = False,
+    total: Annotated[bool, typer.Option("-t", "--total", help="Count all partitions.")] = False,
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
@@ -92,7 +92,7 @@ def clear(  # noqa: PLR0913 - one parameter for each option
     env: Environment = None,
     yes: Yes = False,
 ) -> None:
-    """Take everything out of a Queue's partition."""
+    """Remove all items of a Queue's partition."""
     from ..client import queues
 
     if everything and partition:

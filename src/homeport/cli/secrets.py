@@ -50,7 +50,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
-    """Make a Secret. Its values are never shown again."""
+    """Create a Secret. Its values are never shown again."""
     values = _values(pairs or [], from_dotenv, from_json)
     from ..client import secrets as client_secrets
     from ..manifest.names import object_name_problem
@@ -90,7 +90,7 @@ def list_secrets(context: typer.Context, env: Environment = None, as_json: Json 
 
 @group.command("delete", epilog="Example: homeport secret delete api-key --yes")
 def delete(context: typer.Context, name: Name, env: Environment = None, yes: Yes = False) -> None:
-    """Delete a Secret. What runs goes on with it; no container that needs it starts any more."""
+    """Delete a Secret. Running containers keep it; new ones that need it fail to start."""
     from ..client import secrets as client_secrets
 
     with connected(context, env) as client:

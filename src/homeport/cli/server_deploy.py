@@ -27,19 +27,19 @@ class Asked:
     """The options of `server deploy`, in the order of its help."""
 
     image: Annotated[str, typer.Option("--image", metavar="REF", help="ghcr.io/org/name:tag, or a published image's name.")]
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Where its program listens, on 0.0.0.0.")]
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port that its program listens on.")]
     registry_secret: Annotated[str | None, typer.Option(metavar="NAME", help="Secret with the registry's login.")] = None
     registry_secret_from_env: Annotated[
         str | None,
-        typer.Option(metavar="KEYS", help="The login from variables here."),
+        typer.Option(metavar="KEYS", help="Login from local variables."),
     ] = None
     force_build: Annotated[bool, typer.Option("--force-build", help="Fetch the image anew.")] = False
     entrypoint: Annotated[str | None, typer.Option(metavar="WORDS", help="Instead of the image's; clears its CMD.")] = None
     cmd: Annotated[str | None, typer.Option("--cmd", metavar="WORDS", help="Instead of the image's CMD.")] = None
-    env_var: Annotated[list[str] | None, typer.Option("--env-var", metavar="K=V", help="May be given again.")] = None
-    secret: Annotated[list[str] | None, typer.Option("--secret", metavar="NAME", help="May be given again.")] = None
-    secret_from_env: Annotated[str | None, typer.Option(metavar="KEYS", help="Variables here as a Secret: A,B.")] = None
-    volume: Annotated[list[str] | None, typer.Option("--volume", metavar="NAME:PATH", help="May be given again.")] = None
+    env_var: Annotated[list[str] | None, typer.Option("--env-var", metavar="K=V", help="Repeatable.")] = None
+    secret: Annotated[list[str] | None, typer.Option("--secret", metavar="NAME", help="Repeatable.")] = None
+    secret_from_env: Annotated[str | None, typer.Option(metavar="KEYS", help="Local variables as a Secret: A,B.")] = None
+    volume: Annotated[list[str] | None, typer.Option("--volume", metavar="NAME:PATH", help="Repeatable.")] = None
     cpu: Annotated[str | None, typer.Option(metavar="CORES[,LIMIT]", help="Request, and hard limit.")] = None
     memory: Annotated[str | None, typer.Option(metavar="MIB[,LIMIT]", help="Request, and hard limit.")] = None
     gpu: Annotated[str | None, typer.Option(metavar="GPU[,FALLBACK...]", help="In order of preference.")] = None
@@ -48,7 +48,7 @@ class Asked:
     h2: Annotated[bool, typer.Option("--h2", help="Speak h2c to the program.")] = False
     sessioned: Annotated[bool, typer.Option("--sessioned", help="Requests belong to sessions.")] = False
     target_concurrency: Annotated[str | None, typer.Option(metavar="FLOAT|none", help="Requests per container.")] = None
-    max_concurrency: Annotated[str | None, typer.Option(metavar="INT|none", help="At most, per container.")] = None
+    max_concurrency: Annotated[str | None, typer.Option(metavar="INT|none", help="Most requests per container.")] = None
     min_containers: Annotated[int | None, typer.Option(metavar="INT")] = None
     max_containers: Annotated[str | None, typer.Option(metavar="INT|none")] = None
     buffer_containers: Annotated[int | None, typer.Option(metavar="INT")] = None

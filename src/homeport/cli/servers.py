@@ -57,7 +57,7 @@ class LogRequest:
 @group.command("logs", epilog="Example: homeport server logs hello-server/Server -f")
 @taking(LogRequest)
 def server_logs(context: typer.Context, request: LogRequest) -> None:
-    """Show what the containers of a Server wrote: the last 100 entries, unless asked for more."""
+    """Show the log of a Server's containers: the last 100 entries by default."""
     asked = logs.Asked(
         follow=request.follow,
         tail=request.tail,

@@ -23,7 +23,7 @@ def new(
     member: Annotated[str | None, typer.Option("--member", metavar="NAME", help="For somebody else.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make one more API token. Its secret is shown now and never again."""
+    """Create an API token. Its secret is shown now and never again."""
     with connected(context) as client:
         made = workspace.create_api_token(client, member)
     show_token(made, as_json)
@@ -43,7 +43,7 @@ def list_tokens(context: typer.Context, as_json: Json = False) -> None:
 
 @group.command("info", epilog="Example: homeport token info")
 def info(context: typer.Context, as_json: Json = False) -> None:
-    """Show whom the token that you use stands for, and what it may do."""
+    """Show whose token you use, and what it may do."""
     with connected(context) as client:
         found = {"token_id": client.target.token_id, **workspace.me(client)}
     if as_json:

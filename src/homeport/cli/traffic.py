@@ -23,15 +23,13 @@ RANGE_DAYS_MAX = 7
 REQUEST_HEADERS = ("Timestamp (UTC)", "Route", "Container", "Duration (s)", "Status")
 SERVER_HEADERS = ("Server", "Requests", "Failed", "Containers", "Errors")
 
-Since = Annotated[
-    str | None, typer.Option(metavar="WHEN", help="From then on: 15m, 2h, 1d, or an ISO time; at most 7 days.")
-]
+Since = Annotated[str | None, typer.Option(metavar="WHEN", help="Start: 15m, 2h or 1d ago, or an ISO time; at most 7 days.")]
 Tail = Annotated[
     int | None, typer.Option("-n", "--tail", metavar="N", help=f"Last N requests, 1 to {REQUESTS_TAIL_MAX}. [default: 10]")
 ]
-Until = Annotated[str | None, typer.Option(metavar="WHEN", help="Up to then. [default: now]")]
+Until = Annotated[str | None, typer.Option(metavar="WHEN", help="End of the range. [default: now]")]
 Container = Annotated[str | None, typer.Option("--container", metavar="ID", help="Only of this container (ta-…).")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, even on a terminal.")]
 
 
 def register(servers: typer.Typer, apps: typer.Typer) -> None:
@@ -92,7 +90,7 @@ class ServerStatsAsked:
 
 @taking(ServerStatsAsked)
 def server_stats(context: typer.Context, asked: ServerStatsAsked) -> None:
-    """Show how many requests a Server had and how they went, and its containers: of the last hour, unless asked for more."""
+    """Show a Server's requests, their outcomes, and its containers: the last hour by default."""
     from ..client import traffic
 
     period = period_of(asked.since, asked.until)
@@ -120,7 +118,7 @@ class AppStatsAsked:
 
 @taking(AppStatsAsked)
 def app_stats(context: typer.Context, asked: AppStatsAsked) -> None:
-    """Show how the Servers of an App did: in the last hour, unless asked for more."""
+    """Show statistics of an App's Servers: the last hour by default."""
     from ..client import traffic
 
     period = period_of(asked.since, asked.until)

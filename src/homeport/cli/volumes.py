@@ -24,7 +24,7 @@ _TYPES = {"directory": "dir", "symlink": "link"}
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the Volume.", show_default=False)]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that are there.")]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Folders, and all that is in them.")]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Also folders, with their contents.")]
 
 
 @group.command("create", epilog="Example: homeport volume create data")
@@ -32,7 +32,7 @@ def create(
     context: typer.Context,
     name: Name,
     environment: Environment = None,
-    version: Annotated[int | None, typer.Option("--version", help="1 or 2; there is one kind here.", min=1, max=2)] = None,
+    version: Annotated[int | None, typer.Option("--version", help="1 or 2; has no effect.", min=1, max=2)] = None,
     as_json: Json = False,
 ) -> None:
     """Create a named Volume."""
@@ -117,8 +117,8 @@ def cp(
 @group.command("rename", epilog="Example: homeport volume rename data models")
 def rename(
     context: typer.Context,
-    old_name: Annotated[str, typer.Argument(metavar="OLD_NAME", help="Its name until now.", show_default=False)],
-    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its new name.", show_default=False)],
+    old_name: Annotated[str, typer.Argument(metavar="OLD_NAME", help="Current name.", show_default=False)],
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="New name.", show_default=False)],
     yes: Yes = False,
     environment: Environment = None,
 ) -> None:

@@ -27,12 +27,14 @@ WorkspaceRole = Annotated[str, typer.Option("--role", metavar="ROLE", help="owne
 @group.command("rbac", epilog="Example: homeport workspace rbac on")
 def rbac(
     context: typer.Context,
-    state: Annotated[str | None, typer.Argument(metavar="[on|off]", help="Without it: show it.", show_default=False)] = None,
+    state: Annotated[
+        str | None, typer.Argument(metavar="[on|off]", help="on or off; without it, show which.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bind proxy tokens to the environments they are allowed in, or let each into all of the workspace."""
     if state not in (None, "on", "off"):
-        raise errors.UsageError(f"It is on or off, not {state!r}.")
+        raise errors.UsageError(f"Say `rbac on` or `rbac off`, not {state!r}.")
     with connected(context) as client:
         if state is not None:
             workspace.set_rbac(client, state == "on")

@@ -116,7 +116,7 @@ def _proxy_token(found: Target, env: Mapping[str, str]) -> tuple[str, str] | Non
 
 def _check_characters(token: str, origin: str) -> None:
     if not token.isascii() or any(c.isspace() or c in '"\\' for c in token):
-        raise AuthError(f"The token from {origin} holds characters that no token has; set it again.")
+        raise AuthError(f"The token from {origin} contains characters that tokens never have; set it again.")
 
 
 def _local(data_dir: Path) -> Target:
@@ -166,9 +166,7 @@ class _Profiles:
         try:
             status = path.stat()
             if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):
-                raise InvalidError(
-                    f"{path} could be changed by others, so it is not used; run `chmod 600 {path}` as its owner."
-                )
+                raise InvalidError(f"{path} is writable by others, so it is not used; run `chmod 600 {path}` as its owner.")
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return cls(path, {})
@@ -179,7 +177,9 @@ class _Profiles:
             table.keys() & {"token_secret", "proxy_token_secret"} for table in tables.values()
         )
         return cls(
-            path, tables, (f"{path} holds a token and others can read it; run `chmod 600 {path}`.",) if readable else ()
+            path,
+            tables,
+            (f"{path} contains a token and is readable by others; run `chmod 600 {path}`.",) if readable else (),
         )
 
     def named(self, name: str) -> Target:

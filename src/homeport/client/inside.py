@@ -152,7 +152,7 @@ def _refused(data: bytes) -> Error:
         error = json.loads(data)["error"]
         return from_code(str(error["code"]), str(error["message"]))
     except (ValueError, KeyError, TypeError):
-        return ConnectionError("The platform answered with something that is no answer.")
+        return ConnectionError("The platform's answer can't be read.")
 
 
 def _broken(error: Exception) -> Error:

@@ -1,6 +1,6 @@
-"""Who may do what: roles, and the judgement of one wish of one person. Pure; knows neither routes nor tables.
+"""Authorization: roles, and whether a person may do one thing. Pure; knows neither routes nor tables.
 
-A workspace role counts everywhere, an environment role in the environment that a wish is about (semantics 6.4.5, 6.4.6):
+A workspace role counts everywhere, an environment role in the environment that a request is about (semantics 6.4.5, 6.4.6):
 
     Owner    everything
     Manager  everything, but for the roles of Owners and Managers
@@ -151,12 +151,12 @@ def parse_role(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise InvalidError(f"There is no role {text!r} in an environment: {', '.join(Role)}.") from None
+        raise InvalidError(f"Unknown role {text!r} in an environment; known: {', '.join(Role)}.") from None
 
 
 def parse_workspace_role(text: str) -> WorkspaceRole:
     """One of a member's. Raises InvalidError."""
     known = [role for role in WorkspaceRole if role is not WorkspaceRole.NONE]
     if text.lower() not in known:
-        raise InvalidError(f"There is no role {text!r} in the workspace: {', '.join(known)}.")
+        raise InvalidError(f"Unknown role {text!r} in the workspace; known: {', '.join(known)}.")
     return WorkspaceRole(text.lower())

@@ -130,7 +130,7 @@ _ZERO = {
 
 def _setting(name: str) -> tuple[str, int]:
     if name not in SETTINGS:
-        raise InvalidError(f"There is no autoscaler setting {name!r}; there are {', '.join(SETTINGS)}.")
+        raise InvalidError(f"Unknown autoscaler setting {name!r}; known: {', '.join(SETTINGS)}.")
     return SETTINGS[name]
 
 

@@ -107,7 +107,7 @@ class Environments:
         """
         rows = self._rows()
         if len(rows) >= ENVIRONMENTS_MAX:
-            raise ResourceExhaustedError(f"There are {ENVIRONMENTS_MAX} environments, and there can't be more: delete one.")
+            raise ResourceExhaustedError(f"The limit of {ENVIRONMENTS_MAX} environments is reached: delete one.")
         suffix = names.web_suffix_of(name) if web_suffix is None else web_suffix
         refuse_name(name, rows)
         refuse_suffix(suffix, rows)
@@ -136,7 +136,7 @@ class Environments:
         """
         row = self.find(name)
         if row.name == MAIN:
-            raise InvalidError(f"The environment {MAIN!r} can't be deleted: it is where everybody looks by default.")
+            raise InvalidError(f"The environment {MAIN!r} can't be deleted: it is the default.")
         self._refuse_in_use(row.name, "deleted")
         for refuse in self.needed_by:
             refuse(row.name)
@@ -151,7 +151,7 @@ class Environments:
         others = [other for other in self._rows() if other is not row]
         if name != row.name:
             if row.name == MAIN:
-                raise InvalidError(f"The environment {MAIN!r} can't be renamed: it is where everybody looks by default.")
+                raise InvalidError(f"The environment {MAIN!r} can't be renamed: it is the default.")
             refuse_name(name, others)
         if suffix != row.web_suffix:
             refuse_suffix(suffix, others)
@@ -202,7 +202,7 @@ def refuse_name(name: str, others: Sequence[EnvironmentRow]) -> None:
     if problem:
         raise InvalidError(problem)
     if any(other.name == name for other in others):
-        raise AlreadyExistsError(f"There is an environment {name!r} already; see `homeport environment list`.")
+        raise AlreadyExistsError(f"Environment {name!r} exists already; see `homeport environment list`.")
 
 
 def refuse_suffix(suffix: str, others: Iterable[EnvironmentRow]) -> None:

@@ -1,7 +1,6 @@
 """What this platform cannot honour, said before anything is built. Pure: a manifest and a machine in, sentences out.
 
-A parameter is either carried out, recorded for a part that changes no result (windows of the autoscaler), or refused here;
-none is ignored in silence.
+A parameter is either carried out or refused here; none is ignored in silence.
 """
 
 from __future__ import annotations

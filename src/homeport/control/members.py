@@ -1,6 +1,6 @@
 """The people and programs of the workspace: members, service users, their API tokens and roles (semantics 6.4.5 to 6.4.7).
 
-Owns who there is and who a token stands for; what somebody may do is judged in `access`. The admin, whose token is in the
+Owns members and whom a token authenticates; authorization is in `access`. The admin, whose token is in the
 data directory, is an Owner and can't be changed from here, so nobody can lock everybody out. A name is never given to
 somebody else again, in whatever case: it is what history and audit call them. Owners' and managers' roles and tokens are for
 owners.
@@ -37,7 +37,7 @@ class Members:
         self._read()
 
     def who(self, token_id: str, secret: str) -> Person | None:
-        """Whom these credentials stand for; None for bad ones. Raises AuthError for good ones that were revoked.
+        """The person these credentials authenticate, or None. Raises AuthError for valid ones that were revoked.
 
         Takes as long for unknown ids as for known ones.
         """
@@ -173,7 +173,7 @@ class Members:
         if problem := names.object_name_problem("service user" if kind == SERVICE else "member", name):
             raise InvalidError(problem)
         if len(self._members) >= MEMBERS_MAX:
-            raise InvalidError(f"There were {MEMBERS_MAX} members, and there can't be more.")
+            raise InvalidError(f"The limit of {MEMBERS_MAX} members is reached.")
         taken = next((row for row in self._members.values() if row.name.lower() == name.lower()), None)
         if name.lower() == ADMIN or taken is not None:
             was = "was once" if taken is not None and taken.deleted_at_ms is not None else "is"

@@ -1,4 +1,4 @@
-"""Dicts and Queues by name and id: who they are, whose they are, and the one thread that their database is used by.
+"""Dicts and Queues by name and id: names, environments, lifetimes, and the one thread that uses their database.
 
 Owns names, environments and lives; what is in them is `dicts`' and `queues`'. A container reaches the objects of its own
 environment only: `within` is its name, or None for people, who reach all.
@@ -120,7 +120,7 @@ class Objects:
                 self._rows[row.object_id] = replace(row, expires_at_ms=until_ms)
 
     async def _make(self, kind: Kind, name: str, environment: str, actor: str) -> ObjectRow:
-        """The one of this name: two who ask at the same time get the same one."""
+        """Gets or creates it, atomically."""
         problem = names.object_name_problem(_word(kind), name) if name else None
         if problem:
             raise InvalidError(problem)

@@ -1,4 +1,4 @@
-"""Which environment a thing is in, from its id: what a wish of a person is judged by. Judges nothing.
+"""From an id to the environment that the object is in, in which a request is authorized. Authorizes nothing.
 
 What is known of a thing whose environment was deleted is for managers only.
 """

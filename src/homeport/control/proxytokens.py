@@ -1,8 +1,8 @@
 """Proxy tokens (`wk-`, `ws-`): credentials for Servers, never for the API (semantics 6.4.8, 6.4.9).
 
 Owns making, naming, scoping and deleting them, and that the router knows of each change before anybody is answered. Order:
-first durable, then the router (which writes the files it boots from before it changes what it serves). What a request with
-one is answered, the router decides alone, so it goes on without us. Only the sha256 of key and secret is kept.
+first durable, then the router (which writes the files it boots from before it changes what it serves). The router
+alone decides on requests, so that goes on without us. Only the sha256 of key and secret is kept.
 
 With RBAC off every token is good in the whole workspace; with RBAC on only in the environments that it was allowed in.
 """
@@ -66,7 +66,7 @@ class ProxyTokens:
         """
         _refuse_name(name)
         if len(self._rows) >= TOKENS_MAX:
-            raise InvalidError(f"There are {TOKENS_MAX} proxy tokens, and there can't be more: delete one.")
+            raise InvalidError(f"The limit of {TOKENS_MAX} proxy tokens is reached: delete one.")
         allowed = [self._environments.find(each).environment_id for each in environments]
         token_id, secret = "wk-" + random_text(KEY_LENGTH), "ws-" + random_text(SECRET_LENGTH)
         self._note(records.proxy_token_created(token_id, name, fingerprint(token_id, secret), allowed, actor))
@@ -108,7 +108,7 @@ class ProxyTokens:
             await self._push(self.wanted())
         except OSError as error:
             raise PlatformError(
-                f"This is written down, but the router could not be told yet ({error}); it will be, as soon as it answers. "
+                f"This is saved, but the router could not be told yet ({error}); it will be, as soon as it answers. "
                 "See `homeport status`, then ask again to be sure."
             ) from error
 

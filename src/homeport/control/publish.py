@@ -249,7 +249,7 @@ def _published_app(apps: list[App], fact: DeployRequested) -> App:
     mine = (a for a in reversed(apps) if (a.environment, a.name) == (fact.environment, fact.app_name))
     found = next(mine, None)
     if found is None:
-        raise Error(f"App {fact.app_name!r} was published and is not there; please report this.")
+        raise Error(f"App {fact.app_name!r} was published but is missing; please report this.")
     return found
 
 

@@ -1,6 +1,6 @@
 """What people and containers do with a Queue (semantics 6.3.2). Owns limits, and waiting for items or for room.
 
-Who takes an item has it: nobody else gets it, also when that one dies right after. Nobody takes one who is gone already.
+An item is delivered at most once, even if its receiver dies right after. A client that has disconnected receives none.
 """
 
 from __future__ import annotations
@@ -121,4 +121,4 @@ def _refuse_values(values: Sequence[bytes]) -> None:
 
 def _refuse_count(count: int) -> None:
     if not 1 <= count <= ITEMS_MAX:
-        raise InvalidError(f"From a Queue 1 to {ITEMS_MAX} items can be asked for at once, not {count}.")
+        raise InvalidError(f"A Queue gives 1 to {ITEMS_MAX} items at once, not {count}.")

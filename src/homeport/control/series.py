@@ -113,7 +113,7 @@ def bucket_size(since_ms: int, until_ms: int, wanted: str | None) -> str:
         fitting = (name for name in BUCKETS_MS if _points(since_ms, until_ms, BUCKETS_MS[name]) <= POINTS_USUAL)
         return next(fitting, "1d")
     if wanted not in BUCKETS_MS:
-        raise InvalidError(f"bucket_size: there is no {wanted!r}; there are {', '.join(BUCKETS_MS)}.")
+        raise InvalidError(f"bucket_size: unknown size {wanted!r}; known: {', '.join(BUCKETS_MS)}.")
     points = _points(since_ms, until_ms, BUCKETS_MS[wanted])
     if points > POINTS_MAX:
         raise InvalidError(f"bucket_size: {wanted} makes {points} points, more than {POINTS_MAX}; take a larger one.")
@@ -123,7 +123,7 @@ def bucket_size(since_ms: int, until_ms: int, wanted: str | None) -> str:
 def check_group(group: str) -> None:
     """Raises InvalidError."""
     if group not in GROUPS:
-        raise InvalidError(f"group: there is no {group!r}; there are {', '.join(GROUPS)}.")
+        raise InvalidError(f"group: unknown group {group!r}; known: {', '.join(GROUPS)}.")
 
 
 def buckets(

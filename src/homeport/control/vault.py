@@ -1,4 +1,4 @@
-"""What Secrets hold, for those who are to have it: a container that starts, a step of a build. The only way out for values.
+"""The values of Secrets, for a container that starts or a step of a build. The only way out for values.
 
 Owns the order in which Secrets override each other (semantics 6.1.1), and the words for one that can't be had.
 """

@@ -1,4 +1,4 @@
-"""Who waits for what the kernel does: streams of core events of one App, for as long as somebody reads them."""
+"""Subscriptions to the kernel: streams of core events of one App, for as long as somebody reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the containers that wait may start: those whose time has come, as far as the machine's promises reach.
+"""Which waiting containers may start: those whose backoff is over, as far as the machine's capacity goes.
 
 Requests are never oversubscribed: what is promised to containers that have not ended is at most the capacity. A GPU is
 the container's own until it ended.

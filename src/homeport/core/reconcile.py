@@ -1,7 +1,7 @@
 """`step`: facts in, actions out. The whole of what homeport decides, in the order in which it decides it.
 
     observe (fold each fact) -> expire (deadlines) -> scale down -> settle (rollouts) -> arrange (create, retire)
-    -> place (start) -> settle, arrange (who lacks room is not waited for, and may be given some)
+    -> place (start) -> settle, arrange (a container without room is not waited for, and may be given some)
     -> routes (what the data plane shall serve)
 
 Pure, synchronous and deterministic: time is passed in, ids come from counters, nothing depends on the order of a set.
@@ -222,7 +222,7 @@ class _Work:
                 observe.listed(draft, fact)
 
     def _sampled(self, fact: LoadSampled) -> None:
-        """One that was overtaken says nothing. After a gap, all that was needed before it counts as needed just now."""
+        """A sample older than the last one is ignored. After a gap, all that was needed before counts as needed just now."""
         seen = self.world.load_seen
         if fact.to_ms <= seen.until_ms:
             return

@@ -1,4 +1,4 @@
-"""What ends because its time is over: boots that never got ready, drains, containers that stopped answering."""
+"""What ends at a deadline: starts that never became ready, drains, containers that stopped answering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one version takes over from another: who is wanted, who has to go, and when a rollout is over.
+"""How one version takes over from another: which containers it needs, which ones end, and when a rollout is over.
 
 A service is looked at alone: the containers of the target version on one side, all others on the other. The old side
 shrinks by one for each new container that serves, so what serves never falls below what served before; where

@@ -28,7 +28,7 @@ def wanted(spec: ServiceSpec | None, count: int) -> int:
 
 
 def least(spec: ServiceSpec) -> int:
-    """What a version has to serve with before it goes live, whatever the load is: at least one (semantics 1.4)."""
+    """What a version has to serve with before it goes live, whatever the load is: at least one (semantics 1.1.7)."""
     many = max(1, spec.min_containers)
     return min(many, spec.max_containers) if spec.max_containers else many
 

@@ -141,7 +141,7 @@ def _haproxy(said: str | None, path: str) -> Check:
     found = "not installed" if said is None else f"{_dotted(version)}"
     if version[:2] == (2, 6):
         found += f" at {path}, the series that Debian 12 has and that crashes under reloads"
-    fix = "pip install 'homeport[server]'   # brings HAProxy 2.8; unset RAY_SERVE_HAPROXY_BINARY_PATH"
+    fix = "make setup   # in the clone of homeport: brings HAProxy 2.8; unset RAY_SERVE_HAPROXY_BINARY_PATH"
     return Check("HAProxy", version[:2] == HAPROXY_SERIES, found, f"{_dotted(HAPROXY_SERIES)}.x", fix)
 
 

@@ -94,7 +94,7 @@ async def add(recipe: ImageRecipe, base: str, tell: Progress, bases: Bases) -> s
         return await bases.own(made, recipe.cache, lambda: adding_dockerfile(base, donor, place))
     except BuildFailed as failure:
         raise InvalidError(
-            f"add_python={version!r} can't be had on this image: its C library is no glibc, or an older one than this "
+            f"add_python={version!r} can't be had on this image: its C library is not glibc, or an older one than this "
             f"Python needs ({_reason(failure)}). Use an image that has a Python of its own, or one of a newer distribution."
         ) from None
 

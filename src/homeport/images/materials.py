@@ -37,7 +37,7 @@ class NoMaterials(Materials):
     """Where there are none: images without files, Secrets and Volumes can be built."""
 
     def tree(self, digest: str) -> Path:
-        raise InvalidError(f"Local files ({digest[:12]}) are not there; deploy again.")
+        raise InvalidError(f"Local files ({digest[:12]}) are missing on the platform; deploy again.")
 
     def secret(self, ref: SecretRef) -> Mapping[str, str]:
         raise InvalidError(f"The Secret {ref.name or ref.secret_id!r} can't be read by image builds here.")

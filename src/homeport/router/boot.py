@@ -35,7 +35,7 @@ class Boot:
         run_dir = self._settings.run_dir
         if not run_dir.is_absolute() or not _PLAIN_PATH.fullmatch(str(run_dir)):
             raise PlatformError(
-                f"The router can't live in {str(run_dir)!r}: choose a data directory of plain letters and digits."
+                f"The router can't use {str(run_dir)!r}: choose a data directory of plain letters and digits."
             )
         self._binary = launch.find_binary(self._settings)
         files.private_directory(run_dir)

@@ -46,7 +46,9 @@ def private_directory(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PlatformError(f"The directory {path} is not ours; remove it, then start homeport again.")
+        raise PlatformError(
+            f"The directory {path} does not belong to this platform's user; remove it, then start homeport again."
+        )
     path.chmod(0o700)
 
 

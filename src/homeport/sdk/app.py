@@ -36,10 +36,9 @@ class App:
         secrets: Sequence[Secret] = (),
         volumes: Mapping[str, Volume] | None = None,
     ) -> None:
-        """
-        name: at most 64 letters, digits, dashes, periods and underscores; may be given at deploy instead.
-        tags: for people and reports. include_source: whether the Servers' own source is uploaded (default yes).
-        image, secrets, volumes: defaults for, or additions to, those of the App's Servers.
+        """name: at most 64 letters, digits, dashes, periods and underscores; may be given at deploy instead.
+        tags: keys and values for people and reports. include_source: upload the Servers' own source (default True).
+        image: the default of the App's Servers. secrets, volumes: added to those of each Server.
         Raises InvalidError for anything that is not legal.
         """
         self._name = name
@@ -106,10 +105,19 @@ class App:
         include_source: bool | None = None,
         experimental_options: Mapping[str, object] | None = None,
     ) -> Callable[[type], Server]:
-        """Decorator: a class becomes a Server. Windows, timeouts and periods are in seconds, memory and disk in MiB,
-        `cpu` in cores; `cpu` and `memory` are a request, or a pair of request and hard limit (semantics 2.1).
+        """Decorator: makes a class a Server (semantics 2.1).
 
-        Raises InvalidError for a setting or class that is not legal, TypeError when it is not on a class.
+        image, env, secrets, volumes (Volumes by absolute path): what its containers have. name: default is the class's.
+        include_source: upload the class's own source. cpu (cores), memory (MiB): a request, or a pair of request and hard
+        limit. ephemeral_disk: MiB. gpu: a name or a list of fallbacks.
+        min_containers, max_containers, buffer_containers: counts; None is 0, no limit, 0. target_concurrency: requests in
+        flight per container that scaling aims at. max_concurrency: the most; above it 429. scaleup_window, scaledown_window:
+        seconds. startup_timeout: seconds until `port` accepts connections. exit_grace_period: seconds for requests in flight
+        before SIGTERM. enable_memory_snapshot: start later containers from a snapshot.
+        unauthenticated: open to everybody. h2_enabled: cleartext HTTP/2 to the container. routing_region, compute_region:
+        where requests arrive and containers run. nonpreemptible: always so here. serialized, cloud, proxy, i6pn,
+        experimental_options: refused at deploy.
+        Raises InvalidError for a setting or class that is not legal, TypeError if it is not put on a class.
         """
         settings = {key: value for key, value in locals().items() if key not in ("self", "misused")}
         if misused is not None:
@@ -128,7 +136,10 @@ class App:
         return made
 
     def include(self, other: App, inherit_tags: bool = True) -> App:
-        """Takes over the Servers of `other`, and its tags unless told otherwise; returns itself. Own ones win over tags."""
+        """Adds the Servers of the App `other` to this one, and returns this one.
+
+        inherit_tags: add its tags, too; this App's own win. Raises InvalidError for something else than another App.
+        """
         if not isinstance(other, App) or other is self:
             raise _invalid(f"`App.include` takes another App, not {other!r}.")
         self._included.append(other)
@@ -148,10 +159,12 @@ class App:
         client: Client | None = None,
         strategy: str = "rolling",
     ) -> App:
-        """Publishes this App and returns it when the new version is live (semantics 1.3).
+        """Deploys this App and returns it when the new version is live (semantics 1.3).
 
-        Raises InvalidError for what can't be deployed, DeployError when the new version did not become live, and
-        AuthError or ConnectionError as every call to the platform does.
+        name: instead of the App's own. environment_name: None is the current environment. tag: a label for this version.
+        strategy: "rolling" or "recreate". client: None is the platform that this process is configured for.
+        Raises InvalidError for what can't be deployed, ExecutionError without any name, ImageBuildError, DeployError when
+        the new version did not become live, and AuthError or ConnectionError as every call to the platform.
         """
         from .deploy import Options, publish
         from .deployed import Deployed
@@ -172,11 +185,12 @@ class App:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> App:
-        """The deployed App of this name, or with this id (`ap-…`, in whatever environment; semantics 1.10.2).
+        """The deployed App of this `name`, or with this id (`ap-…`, in whatever environment; semantics 1.10.2).
 
-        create_if_missing: an App without Servers is deployed where there is none of this name; ids can't be made.
-        Raises NotFoundError when there is none or it is stopped, InvalidError for a name that is not legal, and
-        AuthError or ConnectionError as every call to the platform does.
+        create_if_missing: deploy an App without Servers if there is none of this name. environment_name, client: as in
+        `deploy`.
+        Raises NotFoundError when there is none or it is stopped, InvalidError for a name that is not legal, and AuthError or
+        ConnectionError as every call to the platform.
         """
         from .registry import Wanted, find
 
@@ -186,11 +200,12 @@ class App:
 
     @twin
     def rollback(self, version: int | None = None, *, strategy: str = "rolling", client: Client | None = None) -> App:
-        """Brings `version` of the deployed App back, as a new one, and returns when that is live (semantics 1.7).
+        """Brings an earlier version of the deployed App back, as a new version, and returns when that is live (semantics
+        1.7).
 
-        version: as in its history; None is the last that was live before the one that is. It comes from what the platform
-        has stored; this process' code doesn't matter. Raises InvalidError when there is nothing to go back to,
-        NotFoundError for a version that there is not (any more), and as `rollover`.
+        version: its number in the history; None is the one that was live before. The platform has stored it; this process'
+        code doesn't matter. strategy, client: as in `deploy`. Raises InvalidError when there is nothing to go back to,
+        NotFoundError for a version that does not exist (any more), and as `rollover`.
         """
         from .redeploy import rollback_here
 
@@ -199,9 +214,11 @@ class App:
 
     @twin
     def rollover(self, *, strategy: str = "rolling", client: Client | None = None) -> App:
-        """Replaces the deployed App's containers by new ones of the same version, and returns when those serve
-        (semantics 1.6). Raises InvalidError for an App that is stopped, DeployError when they did not become ready, and
-        as `get_tags`.
+        """Replaces the containers of the deployed App by new ones of the same version, and returns when they serve
+        (semantics 1.6).
+
+        strategy, client: as in `deploy`. Raises InvalidError for a stopped App, DeployError when they did not become ready,
+        and as `get_tags`.
         """
         from .redeploy import rollover_here
 
@@ -210,9 +227,10 @@ class App:
 
     @twin
     def stop(self, *, client: Client | None = None) -> None:
-        """Ends all containers of the deployed App at once, for good (semantics 1.8); returns when nothing of it runs.
+        """Ends all containers of the deployed App at once, for good (semantics 1.8); returns when none runs any more.
 
-        The next deploy of this name makes a new App. Raises ConflictError for one that is stopped, and as `get_tags`.
+        The next deploy of this name makes a new App. client: as in `deploy`. Raises ConflictError for a stopped App, and as
+        `get_tags`.
         """
         from .registry import stop
 
@@ -220,10 +238,11 @@ class App:
 
     @twin
     def set_tags(self, tags: Mapping[str, str], *, client: Client | None = None) -> None:
-        """These are all tags of the deployed App from now on (semantics 1.10.1); no new version, nothing restarts.
+        """Replaces all tags of the deployed App (semantics 1.10.1); makes no version and restarts nothing.
 
-        They hold until a version is deployed whose code changes `App(tags=...)`. At most 63 letters, digits, dashes,
-        periods and underscores in each key and value. Raises InvalidError otherwise, and as `get_tags`.
+        tags: keys and values of at most 63 letters, digits, dashes, periods and underscores; they hold until a version is
+        deployed whose code changes `App(tags=...)`. client: as in `deploy`. Raises InvalidError for other tags, and as
+        `get_tags`.
         """
         from .registry import set_tags
 
@@ -231,8 +250,10 @@ class App:
 
     @twin
     def get_tags(self, *, client: Client | None = None) -> dict[str, str]:
-        """The tags of the deployed App. Raises ExecutionError for one that is neither deployed from here nor looked up,
-        and AuthError or ConnectionError as every call to the platform does.
+        """The tags of the deployed App. client: as in `deploy`.
+
+        Raises ExecutionError for an App that was neither deployed from here nor looked up, and AuthError or ConnectionError
+        as every call to the platform.
         """
         from .registry import get_tags
 

@@ -23,14 +23,14 @@ UNCHANGED = _Unchanged()
 
 
 class Autoscaler:
-    """Of one deployed Server; has no constructor for users. Each method blocks, and has a form `.aio` that does not."""
+    """The scaling of one deployed Server; get it as `server.autoscaler`. Each method blocks; its `.aio` form does not."""
 
     def __init__(self, deployed: Deployed) -> None:
         self._deployed = deployed
 
     @twin
     def settings(self) -> AutoscalerSettings:
-        """What is in effect, the platform's defaults, what the code says, and what was overridden by whom and when.
+        """The settings in effect, the platform's defaults, those of the code, and overrides with who made them and when.
 
         Raises NotFoundError when there is no such App or Server.
         """
@@ -47,10 +47,12 @@ class Autoscaler:
         scaledown_window: int | _Unchanged | None = UNCHANGED,
         target_concurrency: float | _Unchanged | None = UNCHANGED,
     ) -> AutoscalerSettings:
-        """Changes what is given until the next deployment, and returns the settings as they are then.
+        """Changes the settings that are given, until the next deployment, and returns all of them.
 
-        None is no minimum, no limit, no buffer, the platform's own window (seconds), or no scaling by load. Raises
-        InvalidError for what is not legal or contradicts the settings that stay, NotFoundError as `settings`.
+        min_containers, max_containers, buffer_containers: counts; None is 0, no limit, 0. scaleup_window, scaledown_window:
+        seconds; None is the platform's default. target_concurrency: requests in flight per container; None is no scaling by
+        load.
+        Raises InvalidError for what is not legal or contradicts the other settings, NotFoundError as `settings`.
         """
         given = {
             "min_containers": min_containers,

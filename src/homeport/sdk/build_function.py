@@ -54,5 +54,7 @@ def _pickled(args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     except Exception as error:  # whatever an argument's own pickling raises
         raise InvalidError(f"The arguments of `run_function` can't be pickled: {error}.") from None
     if len(data) > ARGUMENTS_BYTES_MAX:
-        raise InvalidError(f"The arguments of `run_function` are {len(data)} bytes; at most {ARGUMENTS_BYTES_MAX} can go.")
+        raise InvalidError(
+            f"The arguments of `run_function` are {len(data)} bytes; at most {ARGUMENTS_BYTES_MAX} are allowed."
+        )
     return base64.b64encode(data).decode()

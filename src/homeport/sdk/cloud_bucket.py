@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class CloudBucketMount:
-    """A bucket of an object store, as files."""
+    """A bucket of an object store, as files. Not there yet: it can be defined, and a deploy refuses it."""
 
     def __init__(  # noqa: PLR0913 - the public API's signature
         self,
@@ -22,6 +22,9 @@ class CloudBucketMount:
         requester_pays: bool = False,
         force_path_style: bool = False,
     ) -> None:
+        """bucket_name, bucket_endpoint_url, key_prefix: the bucket, its service, and the part of it to mount.
+        secret, oidc_auth_role_arn: credentials. read_only, requester_pays, force_path_style: how it is used.
+        """
         self.bucket_name = bucket_name
         self.bucket_endpoint_url = bucket_endpoint_url
         self.key_prefix = key_prefix

@@ -19,9 +19,10 @@ ENTRIES_MAX = 10_000
 
 
 class Dict(Handle):
-    """Made by `Dict.from_name("settings", create_if_missing=True)`.
+    """A map that Apps share; get one by `Dict.from_name("settings", create_if_missing=True)`.
 
-    A value can have 100 MiB when it is pickled (better: less than 5). An entry goes 7 days after its last use.
+    A pickled value may have 100 MiB (better: less than 5). An entry expires 7 days after its last use. Every method raises
+    NotFoundError when the Dict does not exist.
     """
 
     _kind, _word = "dicts", "Dict"
@@ -29,17 +30,18 @@ class Dict(Handle):
 
     @twin
     def get(self, key: Any, default: Any = None) -> Any:
-        """The value of `key`, or `default`. Raises NotFoundError when there is no such Dict, as all of these."""
+        """The value of `key`, or `default` if there is none."""
         found = self._find(key)
         return default if found is _NOTHING else found
 
     @twin
     def contains(self, key: Any) -> bool:
+        """Whether there is an entry for `key`."""
         return self._find(key, load=False) is not _NOTHING
 
     @twin
     def len(self) -> int:
-        """How many entries; at most 100,000 are counted."""
+        """The number of entries, counted up to 100,000."""
         from ..client import dicts
 
         with self._opened() as (calls, dict_id):
@@ -47,20 +49,25 @@ class Dict(Handle):
 
     @twin
     def put(self, key: Any, value: Any, *, skip_if_exists: bool = False) -> bool:
-        """Whether it was written: with `skip_if_exists` a key that is there keeps its value, so that it can be a lock.
+        """Sets `key` to `value`. Returns whether it was written.
 
+        skip_if_exists: keep the value of a key that exists, and return False: this makes a lock.
         Raises InvalidError for what is too large or can't be pickled.
         """
         return self._put({key: value}, skip_if_exists=skip_if_exists) > 0
 
     @twin
     def update(self, other: Mapping[Any, Any] | None = None, /, **kwargs: Any) -> None:
-        """At most 10,000 entries, all of them or none (unless they have more than 16 MiB together). Raises InvalidError."""
+        """Sets the entries of `other` and `kwargs`, at most 10,000: all or none, unless they exceed 16 MiB together. Raises
+        as `put`.
+        """
         self._put({**dict(other or {}), **kwargs}, skip_if_exists=False)
 
     @twin
     def pop(self, key: Any, default: Any = _NOTHING) -> Any:
-        """Takes it out: of two who ask at the same time one gets it. Raises KeyError when there is none and no `default`."""
+        """Removes `key` and returns its value, to one caller only. Raises KeyError if there is none and no `default` is
+        given.
+        """
         from ..client import dicts
         from .pickled import dumped_key, loaded
 
@@ -74,7 +81,7 @@ class Dict(Handle):
 
     @twin
     def clear(self) -> None:
-        """Takes out everything."""
+        """Removes all entries."""
         from ..client import dicts
 
         with self._opened() as (calls, dict_id):
@@ -82,19 +89,21 @@ class Dict(Handle):
 
     @iterator_twin
     def keys(self) -> Iterator[Any]:
-        """In order of their making; what changes meanwhile may be among them or not."""
+        """Iterates over the keys in order of insertion; what changes meanwhile may be included or not."""
         from .pickled import loaded
 
         return (loaded(key) for key, _ in self._entries())
 
     @iterator_twin
     def values(self) -> Iterator[Any]:
+        """Iterates over the values, as `keys`."""
         from .pickled import loaded
 
         return (loaded(value) for _, value in self._entries())
 
     @iterator_twin
     def items(self) -> Iterator[tuple[Any, Any]]:
+        """Iterates over pairs of key and value, as `keys`."""
         from .pickled import loaded
 
         return ((loaded(key), loaded(value)) for key, value in self._entries())

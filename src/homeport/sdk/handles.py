@@ -27,7 +27,7 @@ HEARTBEAT_S = 120.0
 
 
 class Handle:
-    """One Dict or Queue, by name or id. Making one asks nobody anything."""
+    """A Dict or Queue, by name or id. Creating one does no I/O."""
 
     _kind = ""  # as in routes
     _word = ""
@@ -51,8 +51,10 @@ class Handle:
         create_if_missing: bool = False,
         client: Client | None = None,
     ) -> Self:
-        """The one called `name` in an environment (None: the container's, or the client's). NotFoundError comes later.
+        """The object called `name`. Does no I/O: NotFoundError is raised at the first use.
 
+        create_if_missing: create it at the first use if there is none. environment_name: where it is; None is the
+        container's environment, or the client's. client: None is the platform that this process is configured for.
         Raises InvalidError for a name that is not legal.
         """
         if is_local():
@@ -61,14 +63,20 @@ class Handle:
 
     @classmethod
     def from_id(cls, object_id: str, *, client: Client | None = None) -> Self:
-        """The one with this id, whatever its name. NotFoundError comes at first use."""
+        """The object with the id `object_id`, whatever its name. Does no I/O: NotFoundError is raised at the first use.
+        client: as in `from_name`.
+        """
         return cls._made("", object_id, client)
 
     @classmethod
     def ephemeral(
         cls, *, client: Client | None = None, environment_name: str | None = None
     ) -> AbstractContextManager[Self]:  # fmt: skip
-        """As a context: one without a name, which goes at its end, or some minutes after this process died."""
+        """Context manager (`with` or `async with`) for an unnamed object, deleted on exit, or some minutes after this
+        process died.
+
+        client, environment_name: as in `from_name`.
+        """
         made: AbstractContextManager[Self] = _ephemeral(cls, client, environment_name)
         return made
 
@@ -82,24 +90,25 @@ class Handle:
 
     @property
     def name(self) -> str | None:
+        """The name; None for an unnamed one and for one that was made from an id."""
         return self._name or None
 
     @property
     def object_id(self) -> str:
-        """Looked up if need be. Raises NotFoundError."""
+        """The id; looked up if it is not known yet. Raises NotFoundError."""
         with self._opened() as (_, object_id):
             return object_id
 
     @twin
     def hydrate(self, client: Client | None = None) -> Self:
-        """Looks it up now. Raises NotFoundError."""
+        """Looks it up now and returns it. client: used for this and all later calls. Raises NotFoundError."""
         self._client = client or self._client
         with self._opened():
             return self
 
     @twin
     def info(self) -> ObjectInfo:
-        """Its id, name and environment, and when it was made by whom. Raises NotFoundError."""
+        """Its id, name, environment, creation time and creator. Raises NotFoundError."""
         from ..client import objects
 
         with self._opened() as (calls, object_id):
@@ -123,7 +132,7 @@ H = TypeVar("H")
 
 
 class Manager(Generic[H]):
-    """`Dict.objects` and `Queue.objects`: those of an environment, by name."""
+    """`Dict.objects` and `Queue.objects`: creates, lists and deletes them by name."""
 
     def __init__(self, kind: str, made: Callable[[str, str], H]) -> None:
         """made: from a name and an environment."""
@@ -139,7 +148,12 @@ class Manager(Generic[H]):
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """Raises AlreadyExistsError unless `allow_existing`, InvalidError for a name that is not legal."""
+        """Creates an empty one called `name`.
+
+        allow_existing: leave one that exists as it is. environment_name: None is the current environment. client: None is
+        the platform that this process is configured for.
+        Raises AlreadyExistsError unless `allow_existing`, InvalidError for a name that is not legal.
+        """
         from ..client import objects
         from .connect import calls
 
@@ -151,7 +165,12 @@ class Manager(Generic[H]):
     def list(
         self, *, max_objects: int | None = None, environment_name: str | None = None, client: Client | None = None
     ) -> list[H]:
-        """Newest first. Raises InvalidError for a negative `max_objects`."""
+        """All named ones of an environment, newest first.
+
+        max_objects: return at most this many. environment_name: None is the current environment. client: None is the
+        platform that this process is configured for.
+        Raises InvalidError for a negative `max_objects`.
+        """
         from ..client import objects
         from .connect import calls
 
@@ -169,7 +188,12 @@ class Manager(Generic[H]):
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """With all that is in it. Raises NotFoundError unless `allow_missing`."""
+        """Deletes the one called `name` with all its contents.
+
+        allow_missing: do nothing if there is none. environment_name: None is the current environment. client: None is the
+        platform that this process is configured for.
+        Raises NotFoundError unless `allow_missing`.
+        """
         from ..client import objects
         from ..errors import NotFoundError
         from .connect import calls
@@ -184,7 +208,7 @@ class Manager(Generic[H]):
 
 
 class Ephemeral(Generic[H]):
-    """A context for `with` and `async with`."""
+    """A context manager for `with` and `async with`."""
 
     def __init__(self, made: Callable[[], AbstractContextManager[H]]) -> None:
         self._context = made()

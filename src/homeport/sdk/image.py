@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Image(InstallMethods, StepMethods):
-    """Begin with a class method, as `Image.debian_slim()`, and go on with methods; each returns another image."""
+    """A container's file system; start with a class method, as `Image.debian_slim()`. Each method returns a new image."""
 
     __slots__ = ()
 
@@ -35,8 +35,8 @@ class Image(InstallMethods, StepMethods):
     def debian_slim(cls, python_version: str | None = None, *, force_build: bool = False) -> Self:
         """A small Debian with Python and pip.
 
-        python_version: "3.11" or "3.11.2"; the series of the Python that runs this, when left out.
-        Raises InvalidError for anything else.
+        python_version: "3.11" or "3.11.2"; None is the version that runs this. force_build: make it anew. Raises
+        InvalidError for another form of version.
         """
         return cls._begin(lambda: Base("debian_slim", python_version=_checked_version(python_version), force=force_build))
 
@@ -50,11 +50,12 @@ class Image(InstallMethods, StepMethods):
         force_build: bool = False,
         add_python: str | None = None,
     ) -> Self:
-        """An image of a registry, as `python:3.12-slim` or `ghcr.io/org/name:tag`.
+        """An image of a registry.
 
-        secret: with REGISTRY_USERNAME and REGISTRY_PASSWORD. setup_dockerfile_commands: lines that come before everything
-        else. add_python: the version of a Python to add where the image has none.
-        Raises InvalidError for a tag of another form.
+        tag: as `python:3.12-slim` or `ghcr.io/org/name:tag`. secret: has REGISTRY_USERNAME and REGISTRY_PASSWORD.
+        setup_dockerfile_commands: lines that run before everything else. force_build: pull and make it anew. add_python:
+        version of a Python to add where the image has none.
+        Raises InvalidError for a tag or version of another form.
         """
 
         def base() -> Base:
@@ -65,12 +66,14 @@ class Image(InstallMethods, StepMethods):
 
     @classmethod
     def from_aws_ecr(cls, tag: str, secret: Secret | None = None, **_options: object) -> Self:
-        """Not available: the login of this vendor's registry is its own. Raises InvalidError with what to do instead."""
+        """Not available: this vendor's registry has its own login. tag, secret: ignored. Raises InvalidError with what to do
+        instead.
+        """
         return cls._vendor("from_aws_ecr")
 
     @classmethod
     def from_gcp_artifact_registry(cls, tag: str, secret: Secret | None = None, **_options: object) -> Self:
-        """Not available, as `from_aws_ecr`."""
+        """Not available, as `from_aws_ecr`. tag, secret: ignored."""
         return cls._vendor("from_gcp_artifact_registry")
 
     @classmethod
@@ -88,10 +91,12 @@ class Image(InstallMethods, StepMethods):
         ignore: Sequence[str] | Callable[[Path], bool] | None = None,
         registry_secret: Secret | None = None,
     ) -> Self:
-        """What a local Dockerfile builds, with the files of `context_dir` (the folder of the deploy, when left out).
+        """What the local Dockerfile `path` builds.
 
-        ignore: what of the context is left out; what a .dockerignore says, when left out. Raises InvalidError when the file
-        or the folder is not there.
+        context_dir: the folder that COPY takes files from; None is the folder of the deploy. ignore: patterns or a function;
+        what of the context to leave out; None is its .dockerignore. build_args: values for ARG. registry_secret: as `secret`
+        of `from_registry`. add_python: as there. env, secrets, gpu, force_build: as in `run_commands`.
+        Raises InvalidError when the file or folder is missing.
         """
 
         def base() -> Base:
@@ -112,30 +117,33 @@ class Image(InstallMethods, StepMethods):
 
     @classmethod
     def from_scratch(cls, *, force_build: bool = False) -> Self:
-        """An image without anything in it."""
+        """An empty image. force_build: make what follows anew."""
         return cls._begin(lambda: Base("scratch", force=force_build))
 
     @classmethod
     def micromamba(cls, python_version: str | None = None, *, force_build: bool = False) -> Self:
-        """A small Linux with micromamba and the Python that is named, for `micromamba_install`."""
+        """A small Linux with micromamba, for `micromamba_install`. python_version, force_build: as in `debian_slim`."""
         return cls._begin(lambda: Base("micromamba", python_version=_checked_version(python_version), force=force_build))
 
     @classmethod
     def from_name(cls, name: str) -> Self:
-        """An image that was published as `name` or `name:tag`; it is never built by a deploy."""
+        """The image that was published as `name`, NAME or NAME:TAG. A deploy never builds it. Raises InvalidError for
+        another form.
+        """
         return cls._begin(lambda: Base("named", reference=_published_name(name)))
 
     def pipe(self, func: Callable[Concatenate[Self, P], Any], *args: P.args, **kwargs: P.kwargs) -> Any:
-        """`func(self, …)`: for functions that add several layers."""
+        """`func(self, *args, **kwargs)`: for functions that add several layers."""
         return func(self, *args, **kwargs)
 
     @twin
     def build(self, app: App | None = None, *, environment_name: str | None = None, client: Client | None = None) -> Self:
-        """Builds it now, unless that was done already, and returns it; a deploy then finds it there.
+        """Builds it now, unless it is built already, and returns it.
 
-        app: has no meaning here, where all Apps share their images. environment_name: where its Secrets and Volumes are;
-        that of the client, when left out. Local files that are attached (`add_local_…`) come when a container starts.
-        Raises ImageBuildError with the lines of the step that failed, InvalidError, and what the platform reports.
+        app: has no meaning here, where all Apps share images. environment_name: where its Secrets and Volumes are; None is
+        the client's. client: None is the platform that this process is configured for. Attached local files (`add_local_…`)
+        are added when a container starts. Raises ImageBuildError with the lines of the step that failed, InvalidError, and
+        what the platform reports.
         """
         from . import image_build
 
@@ -144,10 +152,10 @@ class Image(InstallMethods, StepMethods):
 
     @twin
     def publish(self, name: str, *, environment_name: str | None = None, client: Client | None = None) -> None:
-        """Builds it, and from then on `Image.from_name(name)` means it. name: NAME or NAME:TAG (`latest`, when left out).
+        """Builds it and publishes it as `name`, for `Image.from_name`. What runs keeps the image that it has.
 
-        What runs keeps the image that it has. Raises as `build`, and InvalidError for a name that is not legal and for an
-        image with attached local files, which are no part of it.
+        name: NAME or NAME:TAG (default `latest`). environment_name, client: as in `build`.
+        Raises as `build`, and InvalidError for a name of another form and for an image with attached local files.
         """
         from ..errors import InvalidError
         from . import image_build
@@ -160,7 +168,7 @@ class Image(InstallMethods, StepMethods):
         image_build.build(self, full, environment_name, client)
 
     def imports(self) -> Imports:
-        """`with image.imports():` around imports of what only the image has: where another one runs, they may fail."""
+        """Context manager for imports of packages that only this image has: elsewhere an ImportError in it is ignored."""
         return Imports(self)
 
     @classmethod

@@ -36,7 +36,7 @@ def follow(image: Image, name: str | None, environment: str, client: Client) -> 
         if event.name == "built":
             yield Built(str(event.data["image_id"]), str(event.data.get("name") or ""))
             return
-    raise ConnectionError("The platform ended the build without a word; look at its log.")
+    raise ConnectionError("The platform ended the build without an outcome; see its log.")
 
 
 def build(image: Image, name: str | None, environment_name: str | None, client: Client | None) -> Built:
@@ -47,4 +47,4 @@ def build(image: Image, name: str | None, environment_name: str | None, client: 
         for event in follow(image, name, environment, connected):
             if isinstance(event, Built):
                 return event
-    raise ConnectionError("The platform ended the build without a word; look at its log.")
+    raise ConnectionError("The platform ended the build without an outcome; see its log.")

@@ -40,7 +40,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """Python packages by pip. Without any package the image stays as it is."""
+        """Installs Python packages with pip; without any, the image stays as it is.
+
+        packages: requirements, or lists of them. find_links, index_url, extra_index_url, pre, extra_options: pip's options
+        of these names; extra_options is more of its command line. env, secrets, gpu, force_build: as in `run_commands`.
+        Raises InvalidError for arguments of another type.
+        """
         said = _indexes(find_links, index_url, extra_index_url, pre, extra_options)
 
         def make() -> Layer:
@@ -67,9 +72,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         force_build: bool = False,
     ) -> Self:
-        """Packages from private repositories, as `github.com/org/name@ref`; a Secret must have GITHUB_TOKEN or GITLAB_TOKEN.
+        """Installs packages from private repositories with pip.
 
-        Raises InvalidError for a repository of another form, and when no Secret is given.
+        repositories: as `github.com/org/name@ref`. git_user: the user of the token. secrets: must have GITHUB_TOKEN or
+        GITLAB_TOKEN. find_links, index_url, extra_index_url, pre, extra_options: as in `pip_install`. env, gpu, force_build:
+        as in `run_commands`.
+        Raises InvalidError for a repository of another form, and without `secrets`.
         """
         said = _indexes(find_links, index_url, extra_index_url, pre, extra_options)
 
@@ -104,7 +112,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """What a local requirements.txt lists. Raises InvalidError if it is not there."""
+        """Installs what a local requirements.txt lists, with pip.
+
+        requirements_txt: its path. find_links, index_url, extra_index_url, pre, extra_options: as in `pip_install`. env,
+        secrets, gpu, force_build: as in `run_commands`.
+        Raises InvalidError if the file is missing.
+        """
         said = _indexes(find_links, index_url, extra_index_url, pre, extra_options)
 
         def make() -> Layer:
@@ -133,7 +146,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """What a local pyproject.toml depends on, with groups of its optional ones. Raises InvalidError as it is read."""
+        """Installs the dependencies of a local pyproject.toml, with pip.
+
+        pyproject_toml: its path. optional_dependencies: names of groups to add. find_links, index_url, extra_index_url, pre,
+        extra_options: as in `pip_install`. env, secrets, gpu, force_build: as in `run_commands`.
+        Raises InvalidError for a missing file or group.
+        """
         said = _indexes(find_links, index_url, extra_index_url, pre, extra_options)
 
         def make() -> Layer:
@@ -163,7 +181,13 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """Python packages by uv, into the image's own Python. requirements: local files that list more of them."""
+        """Installs Python packages with uv, into the image's own Python.
+
+        packages: requirements, or lists of them. requirements: paths of local requirements files. uv_version: None is any.
+        find_links, index_url, extra_index_url, pre, extra_options: as in `pip_install`, for uv. env, secrets, gpu,
+        force_build: as in `run_commands`.
+        Raises InvalidError if a file is missing.
+        """
         said = _indexes(find_links, index_url, extra_index_url, pre, extra_options)
 
         def make() -> Layer:
@@ -192,9 +216,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """The environment of a local uv project, from its lock file unless `frozen` is False; it goes first in PATH.
+        """Installs the environment of a local uv project, and puts it first in PATH.
 
-        Raises InvalidError without a pyproject.toml, or without a uv.lock where that is needed.
+        uv_project_dir: its folder. groups, extras: names of dependency groups and extras to add. frozen: use the lock file
+        as it is. extra_options: more of uv's command line. uv_version: None is any. env, secrets, gpu, force_build: as in
+        `run_commands`.
+        Raises InvalidError without a pyproject.toml, and without a uv.lock if `frozen`.
         """
 
         def make() -> Layer:
@@ -226,9 +253,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """What a local Poetry project depends on, as its lock file says (beside it, if not given).
+        """Installs the dependencies of a local Poetry project.
 
-        Raises InvalidError for a file that is not there.
+        poetry_pyproject_toml: its path. poetry_lockfile: None is the one beside it. ignore_lockfile: do without. with_,
+        without, only: names of groups. poetry_version: None and "latest" are the newest. old_installer: use Poetry's former
+        one. env, secrets, gpu, force_build: as in `run_commands`.
+        Raises InvalidError if a file is missing.
         """
 
         def make() -> Layer:
@@ -252,7 +282,12 @@ class InstallMethods(Chain):
         secrets: Secrets = None,
         gpu: Gpu = None,
     ) -> Self:
-        """Packages by micromamba, in an image that begins with `Image.micromamba()`. Raises InvalidError in another one."""
+        """Installs packages with micromamba, in an image that begins with `Image.micromamba()`.
+
+        packages: specifications, or lists of them. spec_file: path of a local file that lists more. channels: where to look
+        for them. env, secrets, gpu, force_build: as in `run_commands`.
+        Raises InvalidError in an image of another base.
+        """
 
         def make() -> Layer:
             from ..errors import InvalidError
@@ -272,7 +307,9 @@ class InstallMethods(Chain):
     def apt_install(
         self, *packages: Packages, force_build: bool = False, env: Env = None, secrets: Secrets = None, gpu: Gpu = None
     ) -> Self:
-        """Debian packages."""
+        """Installs Debian packages with apt. packages: names, or lists of them. env, secrets, gpu, force_build: as in
+        `run_commands`.
+        """
 
         def make() -> Layer:
             from . import installs

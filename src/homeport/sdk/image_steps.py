@@ -34,8 +34,12 @@ class StepMethods(Chain):
         gpu: Gpu = None,
         force_build: bool = False,
     ) -> Self:
-        """Shell commands, one after the other; the first that fails ends the build, and so does a line of one that has
-        several.
+        """Runs shell commands, one after the other; the first that fails ends the build, as does a failing line of one.
+
+        commands: texts, or lists of them. env, secrets: environment variables of these commands only. volumes: Volumes by
+        absolute path, mounted meanwhile. gpu: refused at deploy, since builds have none. force_build: build this layer and
+        all after it anew.
+        Raises InvalidError for arguments of another type.
         """
 
         def make() -> Layer:
@@ -58,9 +62,10 @@ class StepMethods(Chain):
         force_build: bool = False,
         ignore: Sequence[str] | Callable[[Path], bool] | None = None,
     ) -> Self:
-        """Lines of a Dockerfile. context_dir: what COPY and ADD take files from; the folder of the deploy, if not given.
+        """Runs lines of a Dockerfile, `dockerfile_commands`.
 
-        ignore: what of it is left out; its .dockerignore, if not given.
+        context_dir: the folder that COPY and ADD take files from; None is the folder of the deploy. ignore: what of it to
+        leave out; None is its .dockerignore. env, secrets, gpu, force_build: as in `run_commands`.
         """
 
         def make() -> Layer:
@@ -93,11 +98,11 @@ class StepMethods(Chain):
         kwargs: Mapping[str, Any] | None = None,
         include_source: bool = True,
     ) -> Self:
-        """Runs a Python function in the image as it is up to here, and keeps what it does to the file system.
+        """Runs the Python function `raw_f(*args, **kwargs)` in the image, and keeps what it does to the file system.
 
-        timeout: seconds. The layer is built again when the function's text or plain data that it uses changes, or a function
-        that it calls and that is in the same file or package.
-        `cpu`, `memory`, `cloud` and `region` have no meaning for a build on this platform.
+        It runs again when its source or plain data that it uses changes, or a function that it calls in the same file or
+        package. timeout: seconds. include_source: whether its module is there. env, secrets, volumes, gpu, force_build: as
+        in `run_commands`. `cpu`, `memory`, `cloud` and `region` have no effect here; `network_file_systems` is refused.
         Raises InvalidError for a function that is not in global scope, and for arguments that can't be pickled.
         """
 
@@ -114,7 +119,9 @@ class StepMethods(Chain):
         return self._add(make)
 
     def env(self, vars: Mapping[str, str]) -> Self:  # noqa: A002 - the public API's name for it
-        """Environment variables that the image has from here on."""
+        """Sets environment variables, `vars`, for later steps and containers. Raises InvalidError for names and values that
+        are not legal.
+        """
 
         def make() -> Layer:
             from . import installs, readers
@@ -125,7 +132,7 @@ class StepMethods(Chain):
         return self._add(make) if vars else self
 
     def workdir(self, path: str) -> Self:
-        """The working directory of later steps and of containers."""
+        """Sets the working directory of later steps and of containers to `path`."""
 
         def make() -> Layer:
             import shlex
@@ -138,21 +145,23 @@ class StepMethods(Chain):
         return self._add(make)
 
     def shell(self, shell_commands: Sequence[str]) -> Self:
-        """The shell that runs later commands, as in ["/bin/bash", "-c"]."""
+        """Sets the shell that runs later commands. shell_commands: as ["/bin/bash", "-c"]."""
         return self._exec_form("SHELL", shell_commands)
 
     def entrypoint(self, entrypoint_commands: Sequence[str]) -> Self:
-        """The image's entrypoint, as in ["/usr/bin/tini", "--"]."""
+        """Sets the image's entrypoint. entrypoint_commands: as ["/usr/bin/tini", "--"]."""
         return self._exec_form("ENTRYPOINT", entrypoint_commands)
 
     def cmd(self, cmd: Sequence[str]) -> Self:
-        """The image's command, as in ["python", "-m", "app"]."""
+        """Sets the image's command. cmd: as ["python", "-m", "app"]."""
         return self._exec_form("CMD", cmd)
 
     def add_local_file(self, local_path: str | Path, remote_path: str, *, copy: bool = False) -> Self:
-        """A local file at an absolute path in the container (or in a folder, if that ends with `/`), read-only there.
+        """Adds a local file, read-only in containers.
 
-        copy: as a layer, so that build steps may follow. Raises InvalidError for what is not a file.
+        local_path: the file. remote_path: its absolute path, or with `/` at the end the folder it goes to. copy: make it a
+        layer, so that build steps may follow; else it is attached when a container starts. Raises InvalidError for what is
+        not a file.
         """
 
         def attached() -> tuple[Attached, ...]:
@@ -170,9 +179,11 @@ class StepMethods(Chain):
         copy: bool = False,
         ignore: Sequence[str] | Callable[[Path], bool] = (),
     ) -> Self:
-        """A local folder, likewise.
+        """Adds a local folder, read-only in containers.
 
-        ignore: patterns as in .dockerignore, or a function of a path that says True to leave it out.
+        local_path: the folder. remote_path: its absolute path. copy: as in `add_local_file`. ignore: patterns as in
+        .dockerignore, or a function of a path that returns True to leave it out. Raises InvalidError for what is not a
+        folder.
         """
 
         def attached() -> tuple[Attached, ...]:
@@ -188,7 +199,9 @@ class StepMethods(Chain):
         copy: bool = False,
         ignore: Sequence[str] | Callable[[Path], bool] = NON_PYTHON_FILES,
     ) -> Self:
-        """Importable local packages and modules by name, for containers to import. Raises InvalidError for others."""
+        """Adds local packages and modules, importable in containers. modules: their names. copy, ignore: as in
+        `add_local_dir`. Raises InvalidError for one that can't be found.
+        """
 
         def attached() -> tuple[Attached, ...]:
             from .local import python_source

@@ -49,7 +49,7 @@ def packages_of(method: str, packages: Sequence[object]) -> list[str]:
         found += readers.texts(method, package)
     for name in found:
         if not name.strip() or name.startswith("-"):
-            raise InvalidError(f"`{method}`: {name!r} is no package; options go into `extra_options`.")
+            raise InvalidError(f"`{method}`: {name!r} is not a package; options go into `extra_options`.")
     return found
 
 
@@ -206,7 +206,7 @@ def environment(variables: Mapping[object, object]) -> str:
     pairs = []
     for name, value in variables.items():
         if not isinstance(name, str) or not name or "=" in name or any(c.isspace() or c == "\0" for c in name):
-            raise InvalidError(f"Image.env: {name!r} is no name for an environment variable.")
+            raise InvalidError(f"Image.env: {name!r} is not a name for an environment variable.")
         if not isinstance(value, str):
             raise InvalidError(f"Image.env: the value of {name} must be text, not {value!r}.")
         if "\n" in value or "\0" in value:

@@ -1,6 +1,6 @@
-"""Decorators of the public API that belong to Functions. A Server refuses what carries one; nothing else reads them yet.
+"""Decorators that only leave a mark: those of Functions, which a Server refuses, and `sessioned`.
 
-Each only leaves a mark, so that a file using them can be loaded and be told in words what a Server can't do
+A file using them can be loaded, and is told in words what a Server can't do
 (semantics 2.1.22 to 2.1.24). Runs in containers too: imports nothing.
 """
 
@@ -26,7 +26,7 @@ class Parameter:
 
 
 def parameter(*, default: object = None, init: bool = True) -> Any:
-    """A field of a parametrised class."""
+    """A field of a parametrised class. default: its value if none is given. init: whether the constructor takes it."""
     return Parameter(default, init)
 
 
@@ -36,17 +36,17 @@ def method(**_settings: object) -> Callable[[F], F]:
 
 
 def batched(*, max_batch_size: int, wait_ms: int) -> Callable[[F], F]:
-    """A method whose calls are gathered into batches."""
+    """A method whose calls are gathered into batches of at most `max_batch_size`, waiting at most `wait_ms` milliseconds."""
     return _marker("batched")
 
 
 def concurrent(*, max_inputs: int, target_inputs: int | None = None) -> Callable[[F], F]:
-    """A class or function whose containers take several inputs at a time."""
+    """A class or function whose containers take `max_inputs` inputs at a time; scaling aims at `target_inputs`."""
     return _marker("concurrent")
 
 
 def clustered(size: int, rdma: bool = False) -> Callable[[F], F]:
-    """A class or function whose containers come in groups of `size` that know each other."""
+    """A class or function whose containers come in groups of `size` that know each other. rdma: with RDMA between them."""
     return _marker("clustered")
 
 

@@ -36,7 +36,7 @@ def of(defined: type | FunctionType) -> Origin:
     file = Path(place).absolute() if place else None
     if module is None or file is None or file.suffix != ".py" or not file.exists():
         what = "Server class" if isinstance(defined, type) else "Function"
-        raise InvalidError(f"{what} {defined.__name__} is in no file that can be sent; define it in a .py file.")
+        raise InvalidError(f"{what} {defined.__name__} has no file that can be uploaded; define it in a .py file.")
     name = _real_name(module, file)
     if "." not in name and file.name != "__init__.py":
         return Origin(Entry(module=name, qualname=defined.__qualname__, path=file.name), Root(file, file.name))

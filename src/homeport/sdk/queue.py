@@ -24,9 +24,10 @@ UNREACHABLE_S_MAX = 60.0  # so long a platform that is being restarted is waited
 
 
 class Queue(Handle):
-    """Made by `Queue.from_name("work", create_if_missing=True)`.
+    """A first-in, first-out queue between Apps; get one by `Queue.from_name("work", create_if_missing=True)`.
 
-    A partition holds 5,000 items of 1 MiB each when they are pickled, and goes 24 hours after the last put to it.
+    It has partitions, by name (1 to 64 characters); without a name it is the default one. Each holds 5,000 items of 1 MiB
+    when pickled, and expires 24 hours after the last put. Every method raises NotFoundError when the Queue does not exist.
     """
 
     _kind, _word = "queues", "Queue"
@@ -36,10 +37,10 @@ class Queue(Handle):
 
     @twin
     def get(self, block: bool = True, timeout: float | None = None, *, partition: str | None = None) -> Any:
-        """Takes out the oldest item. Who has it, has it alone: nobody gets it again, should this process die.
+        """Removes and returns the oldest item of `partition`. It is delivered to one caller only, even if that dies.
 
-        block: wait for one, for `timeout` seconds (None: without end); otherwise None when there is none.
-        Raises queue.Empty at the end of the time, NotFoundError when there is no such Queue, as all of these.
+        block: wait for an item, up to `timeout` seconds (None: forever); if False, return None at once when there is none.
+        Raises queue.Empty when the time is over.
         """
         found = self._take(1, block, timeout, partition)
         return found[0] if found else None
@@ -48,7 +49,9 @@ class Queue(Handle):
     def get_many(
         self, n_values: int, block: bool = True, timeout: float | None = None, *, partition: str | None = None
     ) -> list[Any]:
-        """Up to `n_values`, and at least one if it blocks; else as `get`."""
+        """Removes and returns up to `n_values` items, at least one if it blocks. block, timeout, partition: as in `get`; not
+        blocking, an empty list when there is none. Raises as `get`.
+        """
         return self._take(n_values, block, timeout, partition)
 
     @twin
@@ -61,10 +64,10 @@ class Queue(Handle):
         partition: str | None = None,
         partition_ttl: int = DAY_S,
     ) -> None:
-        """Adds it at the end.
+        """Appends `v` to `partition`.
 
-        block: wait for room, for `timeout` seconds (None: without end).
-        partition_ttl: seconds after which the partition goes if nothing more is put.
+        block: wait for room, up to `timeout` seconds (None: forever).
+        partition_ttl: seconds after the last put when the partition expires, up to 7 days.
         Raises queue.Full when there is no room, InvalidError for what is too large or can't be pickled.
         """
         self._add([v], block, timeout, _part(partition), partition_ttl)
@@ -79,12 +82,14 @@ class Queue(Handle):
         partition: str | None = None,
         partition_ttl: int = DAY_S,
     ) -> None:
-        """All of them or none (unless they have more than 16 MiB together); else as `put`."""
+        """Appends the items of `vs`: all or none, unless they exceed 16 MiB together. block, timeout, partition,
+        partition_ttl: as in `put`. Raises as `put`.
+        """
         self._add(list(vs), block, timeout, _part(partition), partition_ttl)
 
     @twin
     def len(self, *, partition: str | None = None, total: bool = False) -> int:
-        """Of one partition, or with `total` of all together."""
+        """The number of items in `partition`, or with `total` in all partitions. Raises InvalidError for both."""
         from ..client import queues
         from ..errors import InvalidError
 
@@ -95,7 +100,7 @@ class Queue(Handle):
 
     @twin
     def clear(self, *, partition: str | None = None, all: bool = False) -> None:  # noqa: A002 - the public API's name for it
-        """Takes out everything of one partition, or with `all` of every one."""
+        """Removes all items of `partition`, or with `all` of every partition. Raises InvalidError for both."""
         from ..client import queues
         from ..errors import InvalidError
 
@@ -106,7 +111,9 @@ class Queue(Handle):
 
     @iterator_twin
     def iterate(self, *, partition: str | None = None, item_poll_timeout: float = 0.0) -> Iterator[Any]:
-        """The items, oldest first, which stay in the Queue. Ends when none came for `item_poll_timeout` seconds."""
+        """Iterates over the items of `partition`, oldest first, and leaves them there. Ends when none was added for
+        `item_poll_timeout` seconds.
+        """
         return self._iterate(_part(partition), item_poll_timeout)
 
     def _iterate(self, part: str, item_poll_timeout: float) -> Iterator[Any]:

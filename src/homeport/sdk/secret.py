@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SecretManager:
-    """`Secret.objects`: the Secrets of an environment, by name (None: that of the client)."""
+    """`Secret.objects`: creates, lists and deletes Secrets by name."""
 
     @twin
     def create(
@@ -31,7 +31,12 @@ class SecretManager:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """allow_existing: one that is there stays as it is. Raises AlreadyExistsError, InvalidError, NotFoundError."""
+        """Creates the Secret `name`.
+
+        env_dict: its variables; a key whose value is None is left out. allow_existing: leave one that exists as it is.
+        environment_name: None is the current environment. client: None is the platform that this process is configured for.
+        Raises AlreadyExistsError unless `allow_existing`, InvalidError, NotFoundError for the environment.
+        """
         from ..client import secrets
         from ..errors import AlreadyExistsError
         from .connect import session
@@ -47,7 +52,12 @@ class SecretManager:
     def list(
         self, *, max_objects: int | None = None, environment_name: str | None = None, client: Client | None = None
     ) -> list[Secret]:
-        """By name. Raises InvalidError for a negative `max_objects`."""
+        """The named Secrets of an environment, by name.
+
+        max_objects: return at most this many. environment_name: None is the current environment. client: None is the
+        platform that this process is configured for.
+        Raises InvalidError for a negative `max_objects`.
+        """
         from ..client import secrets
         from .connect import session
 
@@ -65,7 +75,12 @@ class SecretManager:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """Raises NotFoundError unless `allow_missing`."""
+        """Deletes the Secret `name`.
+
+        allow_missing: do nothing if there is none. environment_name: None is the current environment. client: None is the
+        platform that this process is configured for.
+        Raises NotFoundError unless `allow_missing`.
+        """
         from ..client import secrets
         from ..errors import NotFoundError
         from .connect import session
@@ -79,7 +94,7 @@ class SecretManager:
 
 
 class Secret:
-    """Made by one of its class methods, as `Secret.from_name("api-key")`."""
+    """Environment variables for containers and build steps; get one by a class method, as `Secret.from_name("api-key")`."""
 
     __slots__ = ("_environment", "_name", "_required_keys", "_values")
     _name: str  # empty for one that was made from values
@@ -96,9 +111,10 @@ class Secret:
 
     @classmethod
     def from_name(cls, name: str, *, environment_name: str | None = None, required_keys: Sequence[str] = ()) -> Secret:
-        """The Secret `name` of an environment (None: the App's).
+        """The Secret `name` that the platform keeps. Does no I/O.
 
-        required_keys: what it must have; a deploy is refused before anything starts if one is missing.
+        environment_name: where it is; None is the App's environment. required_keys: keys that it must have; if one is
+        missing, a deploy is refused before anything starts.
         Raises InvalidError for a name that is not legal.
         """
         if is_local():
@@ -107,7 +123,7 @@ class Secret:
 
     @classmethod
     def from_dict(cls, env_dict: Mapping[str, str | None] = {}) -> Secret:
-        """These values; a key whose value is None is left out.
+        """A Secret of the values in `env_dict`; a key whose value is None is left out.
 
         Other values make another version of the App at the next deploy, equal ones don't. Raises InvalidError.
         """
@@ -115,7 +131,9 @@ class Secret:
 
     @classmethod
     def from_local_environ(cls, env_keys: Sequence[str]) -> Secret:
-        """What these variables have on the machine that deploys. Raises InvalidError naming one that is not set."""
+        """A Secret of these variables (`env_keys`) of the machine that deploys. Raises InvalidError naming one that is not
+        set.
+        """
         if not is_local():
             return cls._of("", {})
         import os
@@ -129,10 +147,10 @@ class Secret:
 
     @classmethod
     def from_dotenv(cls, path: str | None = None, *, filename: str = ".env") -> Secret:
-        """What a `.env` file says. path: the file, or the folder in which `filename` is looked for, and then above it;
-        None is the current one.
+        """A Secret of what a `.env` file says.
 
-        Raises NotFoundError when there is none, InvalidError for one that can't be read.
+        path: the file, or the folder where the search for `filename` begins; it goes on in the folders above. None is the
+        current folder. Raises NotFoundError when there is none, InvalidError for one that can't be read.
         """
         if not is_local():
             return cls._of("", {})
@@ -144,10 +162,11 @@ class Secret:
 
     @twin
     def update(self, env_dict: Mapping[str, str | None], *, client: Client | None = None) -> None:
-        """Adds these to the values that the platform keeps under its name; a key with None is left out.
+        """Adds `env_dict` to the values that the platform keeps under this name; a key whose value is None is left out.
 
-        Containers that run keep what they have: `homeport app rollover` renews them. Raises InvalidError for one without a
-        name, NotFoundError when there is none of this name.
+        Running containers keep the old values; `homeport app rollover` renews them. client: None is the platform that this
+        process is configured for. Raises InvalidError for a Secret without a name, NotFoundError when there is none of this
+        name.
         """
         from ..client import secrets
         from ..errors import InvalidError
@@ -160,7 +179,7 @@ class Secret:
 
     @twin
     def info(self, *, client: Client | None = None) -> SecretInfo:
-        """Its id, its keys, and when it was made and changed. Raises as `update`."""
+        """Its id, its keys, and when it was created and changed. client: as in `update`. Raises as `update`."""
         from ..client import secrets
         from ..errors import InvalidError, NotFoundError
         from .connect import session
@@ -183,7 +202,12 @@ class Secret:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> str:
-        """Makes one with a name; its id. overwrite: replaces all values of one that is there. Raises AlreadyExistsError."""
+        """Creates a named Secret and returns its id.
+
+        deployment_name: its name. env_dict: as in `objects.create`. overwrite: replace all values of one that exists.
+        environment_name: None is the current environment. client: None is the platform that this process is configured for.
+        Raises AlreadyExistsError unless `overwrite`, InvalidError.
+        """
         from ..client import secrets
         from .connect import session
 

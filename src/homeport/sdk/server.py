@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """Has no constructor for users: decorate a class by `@app.server()`, or use `Server.from_name`."""
+    """A Server of an App: decorate a class with `@app.server()`, or find a deployed one by `Server.from_name`."""
 
     _user_cls: type | None  # the decorated class, which the guest runs
     _options: ServerOptions | None  # None inside containers
@@ -58,7 +58,10 @@ class Server:
     def from_name(
         cls, app_name: str, name: str, *, environment_name: str | None = None, client: Client | None = None
     ) -> Server:
-        """The Server `name` of the deployed App `app_name`. Does no I/O: NotFoundError comes at the first use."""
+        """The Server `name` of the deployed App `app_name`. Does no I/O: NotFoundError is raised at the first use.
+
+        environment_name: None is the current environment. client: None is the platform that this process is configured for.
+        """
         made = object.__new__(cls)
         made._user_cls, made._options, made._name = None, None, name
         made._deployed = (app_name, environment_name, client)
@@ -66,7 +69,9 @@ class Server:
 
     @classmethod
     def from_id(cls, server_id: str, *, client: Client | None = None) -> Server:
-        """The deployed Server with this id (`fu-…`), in whatever environment. Does no I/O, as `from_name`."""
+        """The deployed Server with the id `server_id` (`fu-…`), in whatever environment. Does no I/O: NotFoundError is
+        raised at the first use. client: as in `from_name`.
+        """
         made = cls.from_name("", server_id, client=client)
         made._id = server_id
         return made
@@ -90,7 +95,7 @@ class Server:
 
     @property
     def autoscaler(self) -> Autoscaler:
-        """The settings that scale it, and changes to them. Raises ExecutionError when its App is not deployed yet."""
+        """Its scaling settings, and changes to them. Raises ExecutionError when its App is not deployed yet."""
         from .autoscaler import Autoscaler
 
         app_ref, environment_name, client = self._where()
@@ -98,7 +103,7 @@ class Server:
 
     @property
     def sessions(self) -> Sessions:
-        """Beginning and ending sessions of a sessioned Server."""
+        """Starts and ends sessions of a sessioned Server."""
         from .sessions import Sessions
 
         return Sessions(self.get_url)
@@ -114,8 +119,11 @@ class Server:
         scaledown_window: int | None = None,
         target_concurrency: float | None = None,
     ) -> None:
-        """Changes the settings that are given until the next deployment; None leaves one as it is, and a
-        `target_concurrency` of 0 is none. `autoscaler.update` can take limits away too. Raises as that does.
+        """Changes the settings that are given, until the next deployment; None leaves one as it is.
+
+        min_containers, max_containers, buffer_containers: counts. scaleup_window, scaledown_window: seconds.
+        target_concurrency: requests in flight per container; 0 is none. `autoscaler.update` can also remove limits. Raises
+        as that does.
         """
         given = {
             "min_containers": min_containers,
@@ -132,9 +140,10 @@ class Server:
     def stats(
         self, since: datetime | None = None, until: datetime | None = None, *, container: str | None = None
     ) -> ServerStats:
-        """How many requests it had and how they went, and its containers: of the last hour by default, 7 days at most.
+        """Its requests, how they went, and its containers.
 
-        Times without a zone are in this machine's. Raises InvalidError for a range that can't be, and as `get_url` does.
+        since, until: a range of at most 7 days; the last hour by default. A time without a zone is in this machine's.
+        container: only this container's (`ta-…`). Raises InvalidError for a range that is not legal, and as `get_url`.
         """
         from ..client import traffic
         from .asking import asking

@@ -21,14 +21,14 @@ ON_THE_WAY_S = 60  # how old the caller's own "35 days ago" may be
 
 
 class Metrics:
-    """Of one Server; get it as `server.metrics`."""
+    """Time series of one Server; get it as `server.metrics`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     @twin
     def schema(self) -> MetricsSchema:
-        """Which groups, series and sizes of buckets there are. Raises as `server.get_url` does."""
+        """The groups, their series, and the bucket sizes. Raises as `server.get_url`."""
         from ..client import traffic
         from .asking import asking
 
@@ -44,10 +44,11 @@ class Metrics:
         until: datetime | None = None,
         bucket_size: str | None = None,
     ) -> ServerMetrics:
-        """One group (containers, cpu, memory, network, gpu, requests) as series of points, aligned to UTC.
+        """The series of one group, as points aligned to UTC.
 
-        The last hour by default, 31 days and 500 points at most; `bucket_size` is 1m to 1d, by default what makes about
-        100 points. Raises InvalidError for a group, size or range that can't be, and as `server.get_url` does.
+        group: containers, cpu, memory, network, gpu or requests. since, until: a range of at most 31 days and 500 points;
+        the last hour by default. bucket_size: 1m to 1d; by default one that gives about 100 points.
+        Raises InvalidError for a group, size or range that is not legal, and as `server.get_url`.
         """
         from ..client import traffic
         from .asking import asking
@@ -57,7 +58,7 @@ class Metrics:
 
 
 class Logs:
-    """What the containers of one Server write; get it as `server.logs`. Filters are those of `homeport server logs`."""
+    """What the containers of one Server write; get it as `server.logs`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -72,10 +73,10 @@ class Logs:
         search: str | None = None,
         container: str | None = None,
     ) -> list[LogEntry]:
-        """Everything from `since` up to `until` (None: now), oldest first, at most 35 days.
+        """The entries from `since` until before `until` (None: now), oldest first; at most 35 days.
 
-        source: stdout, stderr or system; search: a text that a line must hold. Raises InvalidError for what can't be, and
-        as `server.get_url` does.
+        source: stdout, stderr or system. search: only lines with this text. container: only this container's (`ta-…`).
+        Raises InvalidError for arguments that are not legal, and as `server.get_url`.
         """
         from datetime import datetime, timedelta
 
@@ -92,7 +93,7 @@ class Logs:
     def tail(
         self, n: int = 100, *, source: str | None = None, search: str | None = None, container: str | None = None
     ) -> list[LogEntry]:
-        """The last `n` entries (at most 20,000), oldest first. Raises as `fetch`."""
+        """The last `n` entries (1 to 20,000), oldest first. source, search, container: as in `fetch`. Raises as `fetch`."""
         from ..errors import InvalidError
 
         if not 1 <= n <= TAIL_MAX:
@@ -103,7 +104,9 @@ class Logs:
     def stream(
         self, *, source: str | None = None, search: str | None = None, container: str | None = None
     ) -> Iterator[LogEntry]:
-        """What is written from now on, until the App stops. Raises as `fetch`, also in the middle."""
+        """Iterates over entries as they are written, until the App stops. source, search, container: as in `fetch`. Raises
+        as `fetch`, also while iterating.
+        """
         yield from self._entries({"follow": True, "tail": 0, "source": source, "search": search, "container": container})
 
     def _entries(self, given: Mapping[str, str | int | bool | None]) -> Iterator[LogEntry]:

@@ -28,17 +28,17 @@ PAUSE_S = 1.0
 
 
 class Sessions:
-    """Has no constructor for users. Each method blocks, and has a form `.aio` that does not."""
+    """Starts and ends sessions; get it as `server.sessions`. Each method blocks; its `.aio` form does not."""
 
     def __init__(self, url: Callable[[], str]) -> None:
         self._url = url
 
     @twin
     def start(self, idle_timeout: int = 600, *, credentials: tuple[str, str] | None = None) -> Session:
-        """A new session, once a container has room for it: up to five minutes.
+        """Starts a session; waits up to five minutes until a container has room. Returns its `session_id` and `token`.
 
-        idle_timeout: seconds without a request in flight after which it ends. credentials: a proxy token's `wk-...` and
-        `ws-...`, for a Server that is not public. Raises ExecutionError with the status when it is refused.
+        idle_timeout: seconds without a request in flight after which it ends. credentials: `wk-...` and `ws-...` of a proxy
+        token, for a Server that is not public. Raises ExecutionError with the status when it is refused.
         """
         headers = {"x-modal-server-session-idle-timeout": str(idle_timeout), "x-idempotency-key": os.urandom(16).hex()}
         if credentials is not None:
@@ -53,7 +53,7 @@ class Sessions:
 
     @twin
     def terminate(self, token: str) -> None:
-        """Ends it: requests in flight are finished, new ones refused. One that has ended already is no error.
+        """Ends the session of `token`: requests in flight finish, new ones are refused. One that has ended is no error.
 
         Raises ExecutionError with the status when it is refused.
         """

@@ -33,7 +33,9 @@ class _Objects:
 
 
 class Volume:
-    """Made by `Volume.from_name("data")`. Paths in a Volume are relative to it: `/a/b` and `a/b` are the same file."""
+    """A shared folder for containers; get one by `Volume.from_name("data")`. Paths are relative to it: `/a/b` and `a/b` are
+    the same file.
+    """
 
     __slots__ = ("_client", "_create_if_missing", "_environment", "_guarded", "_id", "_name", "_read_only", "_sub_path")
     _name: str
@@ -62,10 +64,12 @@ class Volume:
         version: int | None = None,
         client: Client | None = None,
     ) -> Volume:
-        """The Volume `name` of an environment (None: the App's, or the current one).
+        """The Volume `name`. Does no I/O: NotFoundError is raised at the first use.
 
+        create_if_missing: create it at the first use or deploy if there is none. environment_name: where it is; None is the
+        App's environment, or the current one. client: None is the platform that this process is configured for.
         version: accepted for source compatibility; there is one kind of Volume here, which has the limits of neither.
-        Raises InvalidError for a name or version that is not legal. NotFoundError comes at the first use.
+        Raises InvalidError for a name or version that is not legal.
         """
         if is_local():
             check_name("Volume", name)
@@ -74,7 +78,9 @@ class Volume:
 
     @classmethod
     def from_id(cls, volume_id: str, *, client: Client | None = None) -> Volume:
-        """The Volume with this id (`vo-…`). NotFoundError comes at the first use."""
+        """The Volume with the id `volume_id` (`vo-…`). Does no I/O: NotFoundError is raised at the first use. client: as in
+        `from_name`.
+        """
         made = cls._made("", None, False, client)
         made._id = volume_id
         return made
@@ -83,7 +89,9 @@ class Volume:
     def ephemeral(
         cls, *, client: Client | None = None, environment_name: str | None = None, version: int | None = None
     ) -> EphemeralVolume:
-        """A Volume without a name, for the time of a `with` (or `async with`) statement."""
+        """Context manager (`with` or `async with`) for an unnamed Volume, deleted on exit. client, environment_name,
+        version: as in `from_name`.
+        """
         from .volume_objects import EphemeralVolume
 
         _check_version(version)
@@ -91,20 +99,21 @@ class Volume:
 
     @property
     def name(self) -> str | None:
+        """The name; None for an unnamed one and for one that was made from an id."""
         return self._name or None
 
     @property
     def object_id(self) -> str:
-        """`vo-…`. Looks the Volume up if nothing has done so before."""
+        """The id, `vo-…`; looked up if it is not known yet. Raises NotFoundError."""
         from .volume_files import hydrated
 
         return hydrated(self)
 
     def with_mount_options(self, *, read_only: bool | None = None, sub_path: str | PurePosixPath | None = None) -> Volume:
-        """The same Volume, to be mounted otherwise. Methods that change its files work all the same.
+        """The same Volume with other mount options; None leaves one as it is. Methods that change its files still work.
 
-        sub_path: the folder of the Volume that is seen at the mount's path; made if it is missing when a container starts.
-        Raises InvalidError for a sub_path that leaves the Volume.
+        read_only: whether containers may only read it. sub_path: the folder of the Volume to mount; created when a container
+        starts. Raises InvalidError for a sub_path that leaves the Volume.
         """
         if self._guarded:
             raise _invalid("with_mount_options() can't be used on what read_only() gave; use its read_only= instead.")
@@ -120,7 +129,9 @@ class Volume:
         return made
 
     def read_only(self) -> Volume:
-        """The same Volume, mounted read-only, and methods that change its files refused."""
+        """The same Volume, mounted read-only; its methods that change files are refused. Raises InvalidError after
+        `with_mount_options`.
+        """
         if self._read_only or self._sub_path:
             raise _invalid("read_only() can't be used on what with_mount_options() gave; use its read_only= instead.")
         made = self._copy()
@@ -129,9 +140,10 @@ class Volume:
 
     @twin
     def commit(self) -> None:
-        """What was written to the mounted Volume until now is there whatever happens to the container or the machine.
+        """Makes everything durable that this container wrote to the mounted Volume: it survives a crash of container and
+        machine.
 
-        Raises RuntimeError where this container has not mounted it, and when it could not be written to the disk.
+        Raises RuntimeError if this container has not mounted the Volume, or the disk fails.
         """
         from ..guest import volumes
 
@@ -139,7 +151,7 @@ class Volume:
 
     @twin
     def reload(self) -> None:
-        """Others' changes are seen from now on. Here they are seen at once anyway, so all that is left is what can go wrong.
+        """Makes others' changes visible. Here they are visible at once anyway, so only the errors are left.
 
         Raises RuntimeError while files of the Volume are open in this container, naming one, and as `commit`.
         """
@@ -149,16 +161,18 @@ class Volume:
 
     @twin
     def info(self) -> VolumeInfo:
-        """Name, time of creation, and who made it. Raises NotFoundError, and what every call to the platform raises."""
+        """Its name, creation time and creator. Raises NotFoundError, and AuthError or ConnectionError as every call to the
+        platform.
+        """
         from .volume_files import info
 
         return info(self)
 
     @iterator_twin
     def iterdir(self, path: str, *, recursive: bool = True) -> Iterator[FileEntry]:
-        """What is in the folder `path`, and with `recursive` in those below it; of a file, itself. Sorted by path.
+        """Iterates over the entries of the folder `path`, sorted by path; for a file, over itself.
 
-        Raises FileNotFoundError, InvalidError for a path that leaves the Volume.
+        recursive: also those in folders below. Raises FileNotFoundError, InvalidError for a path that leaves the Volume.
         """
         from .volume_files import iterdir
 
@@ -166,14 +180,14 @@ class Volume:
 
     @twin
     def listdir(self, path: str, *, recursive: bool = False) -> list[FileEntry]:
-        """`iterdir` as a list."""
+        """`iterdir(path, recursive=recursive)` as a list."""
         from .volume_files import iterdir
 
         return list(iterdir(self, path, recursive))
 
     @iterator_twin
     def read_file(self, path: str) -> Iterator[bytes]:
-        """A file's content, a piece at a time. Raises FileNotFoundError, InvalidError for a folder."""
+        """Iterates over the contents of the file `path`, in pieces. Raises FileNotFoundError, InvalidError for a folder."""
         from .volume_files import read_file
 
         return read_file(self, path)
@@ -182,9 +196,9 @@ class Volume:
     def read_file_into_fileobj(
         self, path: str, fileobj: IO[bytes], progress_cb: Callable[[int], None] | None = None
     ) -> int:  # fmt: skip
-        """Writes a file's content to `fileobj`; returns its size in bytes.
+        """Writes the contents of the file `path` to `fileobj` and returns their size in bytes.
 
-        progress_cb: told of the size of each piece. Raises as `read_file`, and what `fileobj` raises.
+        progress_cb: called with the size in bytes of each piece. Raises as `read_file`, and what `fileobj` raises.
         """
         from .volume_files import read_file
 
@@ -198,25 +212,28 @@ class Volume:
 
     @twin
     def remove_file(self, path: str, recursive: bool = False) -> None:
-        """Removes a file, or with `recursive` a folder and all that is in it. Raises FileNotFoundError, InvalidError."""
+        """Deletes the file `path`, or with `recursive` a folder and everything in it. Raises FileNotFoundError, InvalidError
+        for a folder without `recursive`.
+        """
         from .volume_files import remove_file
 
         remove_file(self._changeable(), path, recursive)
 
     @twin
     def copy_files(self, src_paths: Sequence[str], dst_path: str, recursive: bool = False) -> None:
-        """As `cp` inside of the Volume: to `dst_path`, or into it if it is a folder. Durable when it returns.
+        """Copies files within the Volume, as `cp` does; they are durable when it returns.
 
-        Raises FileNotFoundError, InvalidError for what `cp` would not do either.
+        src_paths: what to copy; folders only if `recursive`. dst_path: the copy, or an existing folder that gets the copies.
+        Raises FileNotFoundError, InvalidError for what `cp` would refuse, too.
         """
         from .volume_files import copy_files
 
         copy_files(self._changeable(), src_paths, dst_path, recursive)
 
     def batch_upload(self, force: bool = False) -> VolumeUpload:
-        """A `with` (or `async with`) statement, in which `put_file` and `put_directory` say what is sent at its end.
+        """Context manager (`with` or `async with`): name files by its `put_file` and `put_directory`; they are sent on exit.
 
-        force: replace files that are there. Else the end raises FileExistsError, and nothing was sent.
+        force: replace files that exist. Otherwise the exit raises FileExistsError and nothing was sent.
         """
         from .volume_upload import VolumeUpload
 
@@ -231,7 +248,10 @@ class Volume:
         client: Client | None = None,
         environment_name: str | None = None,
     ) -> None:
-        """Deployed Apps hold ids: nothing changes for them. Raises NotFoundError, AlreadyExistsError, InvalidError."""
+        """Renames the Volume `old_name` to `new_name`. Deployed Apps hold its id, so nothing changes for them.
+
+        client, environment_name: as in `from_name`. Raises NotFoundError, AlreadyExistsError, InvalidError.
+        """
         from .volume_objects import rename
 
         rename(cls.from_name(old_name, environment_name=environment_name, client=client), new_name)
@@ -240,7 +260,7 @@ class Volume:
     def delete(
         cls: type[Volume], name: str, *, client: Client | None = None, environment_name: str | None = None
     ) -> None:  # fmt: skip
-        """Removes the Volume and all that is in it. Raises NotFoundError."""
+        """Deletes the Volume `name` with its contents. client, environment_name: as in `from_name`. Raises NotFoundError."""
         from .volume_objects import VolumeManager
 
         VolumeManager().delete(name, client=client, environment_name=environment_name)

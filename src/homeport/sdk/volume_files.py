@@ -75,7 +75,7 @@ def info(volume: Volume) -> VolumeInfo:
 
 def iterdir(volume: Volume, path: str, recursive: bool) -> Iterator[FileEntry]:
     if path.endswith("*"):
-        raise InvalidError("Patterns are not supported here; name a folder, and say recursive=True for all that is in it.")
+        raise InvalidError("Patterns are not supported here; name a folder, with recursive=True for its contents.")
     with opened(volume) as (calls, volume_id), _like_a_file_system():
         for found in volumes.entries(calls, volume_id, path, recursive=recursive):
             yield FileEntry(found["path"], FileEntryType[found["type"].upper()], found["mtime"], found["size"])

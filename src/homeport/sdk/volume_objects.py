@@ -24,7 +24,7 @@ HEARTBEAT_S = 300.0
 
 
 class VolumeManager:
-    """`Volume.objects`."""
+    """`Volume.objects`: creates, lists and deletes Volumes by name."""
 
     @twin
     def create(
@@ -36,7 +36,12 @@ class VolumeManager:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """A new Volume. Raises InvalidError, and AlreadyExistsError unless `allow_existing`."""
+        """Creates the Volume `name`.
+
+        allow_existing: leave one that exists as it is. version: as in `Volume.from_name`. environment_name: None is the
+        current environment. client: None is the platform that this process is configured for.
+        Raises AlreadyExistsError unless `allow_existing`, InvalidError for a name or version that is not legal.
+        """
         _check_name(name)
         _check_version(version)
         with reached(client, environment_name) as (calls, environment):
@@ -51,7 +56,12 @@ class VolumeManager:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> list[Volume]:
-        """Those with a name, newest first. Raises InvalidError for a negative `max_objects` or what is no time."""
+        """The named Volumes of an environment, newest first.
+
+        max_objects: return at most this many. created_before: only older ones; a time, or text as '2026-01-31'.
+        environment_name: None is the current environment. client: None is the platform that this process is configured for.
+        Raises InvalidError for a negative `max_objects` and for text that is no time.
+        """
         check_max_objects(max_objects)
         limit = _time(created_before)
         with reached(client, environment_name) as (calls, environment):
@@ -74,7 +84,12 @@ class VolumeManager:
         environment_name: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """Removes the Volume and all that is in it, for good. Raises NotFoundError unless `allow_missing`."""
+        """Deletes the Volume `name` and everything in it.
+
+        allow_missing: do nothing if there is none. environment_name: None is the current environment. client: None is the
+        platform that this process is configured for.
+        Raises NotFoundError unless `allow_missing`.
+        """
         volume = Volume.from_name(name, environment_name=environment_name, client=client)
         try:
             with opened(volume) as (calls, volume_id):

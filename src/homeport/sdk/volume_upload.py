@@ -41,7 +41,7 @@ class _Upload:
 
 
 class VolumeUpload:
-    """What `Volume.batch_upload()` gives. Local files are looked at when they are named, and read at the end."""
+    """What `Volume.batch_upload()` returns. Local files are checked when they are named, and read on exit."""
 
     def __init__(self, volume: Volume, force: bool, sent: Sent | None = None) -> None:
         """sent: told of the size in bytes of each piece that was sent."""
@@ -52,13 +52,14 @@ class VolumeUpload:
 
     @property
     def size_bytes(self) -> int:
-        """Of everything that was named until now."""
+        """The size of everything that was named until now."""
         return sum(upload.size_bytes for upload in self._uploads.values())
 
     def put_file(self, local_file: str | os.PathLike[str] | BinaryIO, remote_path: str, mode: int | None = None) -> None:
-        """One file, or an open one from where it stands on.
+        """Adds one file.
 
-        remote_path: its path in the Volume; folders on the way are made. mode: its permission bits; None takes the file's.
+        local_file: its path, or an open binary file, sent from its position on. remote_path: its path in the Volume; missing
+        folders are created. mode: its permission bits; None takes those of the local file.
         Raises FileNotFoundError, InvalidError for a folder or a path that leaves the Volume.
         """
         path = _inside(remote_path)
@@ -75,10 +76,11 @@ class VolumeUpload:
     def put_directory(
         self, local_path: str | os.PathLike[str], remote_path: str | PurePosixPath, recursive: bool = True
     ) -> None:  # fmt: skip
-        """All files of a folder, and with `recursive` of those below it. Symlinks to files in the folder are followed.
+        """Adds all files of a folder. Symlinks to files in the folder are followed.
 
-        remote_path: the folder of the Volume where they go. Raises NotADirectoryError, InvalidError for symlinks that lead
-        out of the folder, to a folder or to nothing, and as `put_file`.
+        local_path: the folder. remote_path: the folder of the Volume that gets them. recursive: also files in folders below.
+        Raises NotADirectoryError, InvalidError for symlinks that lead out of the folder, to a folder or nowhere, and as
+        `put_file`.
         """
         folder = Path(local_path)
         if not folder.is_dir():

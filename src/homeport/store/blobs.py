@@ -190,4 +190,6 @@ class Blobs:
 
 
 def _no_digest(text: str) -> InvalidError:
-    return InvalidError(f"{text[:80]!r} is no blob digest: it must be the sha256 of the content, 64 lower-case hex digits.")
+    return InvalidError(
+        f"{text[:80]!r} is not a blob digest: it must be the sha256 of the content, 64 lower-case hex digits."
+    )

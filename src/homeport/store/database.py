@@ -42,7 +42,7 @@ class Database:
         except DBAPIError as error:
             self._dispose()
             if _name(error) in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
-                raise PlatformError(f"{path} is damaged or no homeport journal: restore it from a backup.") from error
+                raise PlatformError(f"{path} is damaged or not a homeport journal: restore it from a backup.") from error
             raise as_os_error(error, path) from error
         except BaseException:
             self._dispose()

@@ -88,7 +88,7 @@ def open_data_dir(root: Path) -> DataDir:
 
 def _open(root: Path) -> DataDir:
     if root.exists() and not root.is_dir():
-        raise InvalidError(f"{root} is no directory: choose another data directory with --data-dir.")
+        raise InvalidError(f"{root} is not a directory: choose another data directory with --data-dir.")
     marker = root / MARKER
     if marker.exists():
         instance = _instance(marker)
@@ -110,7 +110,7 @@ def _refuse_foreign(root: Path) -> None:
         found.name not in FOUND_IN_A_NEW_ONE and not found.name.startswith(f".{MARKER}.") for found in root.iterdir()
     ):
         raise InvalidError(
-            f"{root} holds files and is not a homeport data directory (it has no {MARKER}): "
+            f"{root} contains files and is not a homeport data directory (it has no {MARKER}): "
             "choose an empty one with --data-dir."
         )
 

@@ -135,7 +135,7 @@ def parse(text: str, origin: str) -> dict[str, bytes]:
     """Keys as people give them, by id: 64 hex digits or base64 of 32 bytes, several with commas. Raises InvalidError."""
     keys = [_key(part.strip(), origin) for part in text.split(",") if part.strip()]
     if not keys:
-        raise InvalidError(f"{origin} holds no key; {_FORM}")
+        raise InvalidError(f"{origin} contains no key; {_FORM}")
     return {key_id(key): key for key in keys}
 
 
@@ -169,7 +169,7 @@ def _key(text: str, origin: str) -> bytes:
             continue
         if len(key) == KEY_BYTES:
             return bytes(key)
-    raise InvalidError(f"{origin} holds something that is no key; {_FORM}")
+    raise InvalidError(f"{origin} contains something that is not a key; {_FORM}")
 
 
 def _cipher(key: bytes) -> AESGCM:

@@ -73,7 +73,7 @@ class ObjectFile:
             self._prepare()
         except sqlite3.DatabaseError as error:
             self.connection.close()
-            raise PlatformError(f"{path} is damaged or no homeport database: restore it from a backup.") from error
+            raise PlatformError(f"{path} is damaged or not a homeport database: restore it from a backup.") from error
         except BaseException:
             self.connection.close()
             raise

@@ -125,7 +125,9 @@ class VolumeTree:
         """As `cp`: into `destination` if it is a folder, else as it. Several sources want a folder."""
         into = self._is_folder(destination)
         if len(sources) > 1 and not into:
-            raise InvalidError(f"'{destination}' in Volume {self.name!r} is no folder; several files can only go into one.")
+            raise InvalidError(
+                f"'{destination}' in Volume {self.name!r} is not a folder; several files can only go into one."
+            )
         for source in sources:
             target = "/".join(part for part in (destination, source.rpartition("/")[2]) if part) if into else destination
             found = self.entry(source)
@@ -186,7 +188,7 @@ class VolumeTree:
 
     def _refuse_folder(self, path: str, recursive: bool) -> None:
         if not recursive:
-            raise InvalidError(f"'{path or '/'}' in Volume {self.name!r} is a folder; say that you mean it: recursive (-r).")
+            raise InvalidError(f"'{path or '/'}' in Volume {self.name!r} is a folder; that needs recursive (-r).")
 
     def _refuse_taken(self, parent: int, name: str, target: Target) -> None:
         try:
@@ -227,7 +229,7 @@ class VolumeTree:
         if error.errno in (errno.EXDEV, errno.ELOOP):
             return InvalidError(f"{where} leads out of the Volume by a symlink; name the file itself.")
         if error.errno == errno.ENOTDIR:
-            return InvalidError(f"{where} can't be: a part of it is a file and no folder.")
+            return InvalidError(f"{where} can't be: a part of it is a file, not a folder.")
         if error.errno in (errno.ENXIO, errno.ENAMETOOLONG):
             return InvalidError(f"{where} can't be opened: {error.strerror}.")
         if error.errno in DISK_FULL:
