@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
 
 from homeport.errors import InvalidError
 from homeport.images import BuildahImages, ImageSettings, chain, settling
-from homeport.images.files import write_whole
 from homeport.images.index import Index
 from homeport.images.layers import Stored
 from homeport.images.settling import Settling
@@ -123,13 +121,6 @@ def test_what_was_not_settled_when_the_machine_went_down_is_taken_for_nothing_wh
         assert len(storage.noted) == 9
 
     asyncio.run(story())
-
-
-def test_a_whole_file_is_there_after_a_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
-    write_whole(tmp_path / "file", "text")
-    assert synced == [f"{tmp_path}/.file.part", str(tmp_path)]
 
 
 def test_an_image_that_a_deploy_takes_while_it_is_dropped_stays(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ from ..images.builder import BuildahImages
 from ..images.settings import ImageSettings
 from ..router.haproxy import HAProxyRouter
 from ..router.settings import RouterSettings
+from ..runtime import durable
 from ..runtime.client import SpawnerClient
 from ..runtime.processes import identify
 from ..runtime.spawner_process import SpawnerProcess
@@ -61,7 +62,6 @@ from ..store.blobs import Blobs
 from ..store.database import Database
 from ..store.datadir import DataDir, open_data_dir
 from ..store.environments import EnvironmentTable
-from ..store.files import write_private
 from ..store.history import History
 from ..store.journal import SqlJournal
 from ..store.keyring import KEY_VARIABLE, Keyring, open_keyring, platform_key
@@ -346,7 +346,7 @@ def _announce(settings: Settings) -> None:
     said = {"api_url": settings.api_url, "pid": process.pid, "start": process.start, "http_port": settings.http_port}
     path = place_file(settings.data_dir)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    write_private(path, json.dumps(said).encode())
+    durable.write(path, json.dumps(said).encode())
 
 
 def _withdraw(settings: Settings) -> None:

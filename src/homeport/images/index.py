@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..ports import Image
-from .files import write_whole
+from ..runtime import durable
 
 SCHEMA = 2
 ONLY = "only:"
@@ -89,7 +89,7 @@ class Index:
             "links": self._settled,
             "used": self._used,
         }
-        write_whole(self._path, json.dumps(body, indent=1))
+        durable.write(self._path, json.dumps(body, indent=1).encode())
 
     def _load(self) -> None:
         """Empty when it is missing, unreadable or of another schema: then everything is built again."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import InvalidError
-from .files import write_whole
+from ..runtime import durable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}[A-Za-z0-9]|[A-Za-z0-9]")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -52,7 +52,7 @@ class PublishedNames:
         """Raises OSError with nothing changed."""
         names = {**self._names, published.name: published}
         body = {"schema": 1, "names": [asdict(each) for each in names.values()]}
-        write_whole(self._path, json.dumps(body, indent=1))
+        durable.write(self._path, json.dumps(body, indent=1).encode())
         self._names = names
 
     def holds(self, image_id: str) -> bool:

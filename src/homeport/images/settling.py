@@ -12,8 +12,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import Error
+from ..runtime import durable
 from . import recipe as recipes
-from .files import write_whole
 from .index import Index
 from .storage import Storage
 
@@ -38,7 +38,7 @@ class Settling:
             for image in sorted(self._storage.stored(), key=lambda each: -len(each.chain)):
                 if image.image_id not in settled and not any(map(recipes.is_base, image.names)):
                     await self._storage.remove(image.image_id)
-            write_whole(boot_file, boot)
+            durable.write(boot_file, boot.encode())
 
     def soon(self) -> None:
         """What is linked by now will be on disk in a while; nobody has to wait for it."""

@@ -1,35 +1,20 @@
-"""Files that are either the old or the new text, also after a power cut. Owns writing; knows no content."""
+"""The router's own files, as texts. Knows no content."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from ..errors import PlatformError
-
-
-def write(path: Path, text: str) -> None:
-    """Replace the file in one step, durably, with mode 0600. Raises OSError with the old file untouched."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
+from ..runtime import durable
 
 
 def write_if_changed(path: Path, text: str) -> bool:
-    """As `write`, unless the file already says so. Returns whether it was written."""
+    """As `durable.write`, unless the file already says so. Returns whether it was written."""
     if path.exists() and read(path) == text:
         return False
-    write(path, text)
+    durable.write(path, text.encode())
     return True
 
 
@@ -55,11 +40,3 @@ def private_directory(path: Path) -> None:
 def tail(path: Path, lines: int) -> str:
     """The last lines of a log, for messages."""
     return "\n".join(read(path).splitlines()[-lines:])
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

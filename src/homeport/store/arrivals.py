@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import ConflictError, InvalidError, ResourceExhaustedError
-from .files import DISK_FULL, sync_directory
+from ..runtime import durable
+from .files import DISK_FULL
 
 CHUNK_BYTES = 1024**2
 TOGETHER_FROM = 8  # so many files are made durable by one look at the whole file system
@@ -168,9 +169,9 @@ def _write(handle: int, content: bytes, *, sync: bool) -> None:
 
 def _sync_names(folders: set[Path]) -> None:
     for folder in folders:
-        sync_directory(folder)
+        durable.sync_directory(folder)
     for above in {folder.parent for folder in folders}:
-        sync_directory(above)
+        durable.sync_directory(above)
 
 
 def _sync_all(folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidError, PlatformError
-from .files import write_private
+from ..runtime import durable
 
 FORMAT = 1
 MARKER = "homeport.json"
@@ -97,7 +97,7 @@ def _open(root: Path) -> DataDir:
         instance = secrets.token_hex(8)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         # the marker is the first thing in it: a directory that was left half made is still ours
-        write_private(marker, json.dumps({"format": FORMAT, "instance": instance}).encode() + b"\n")
+        durable.write(marker, json.dumps({"format": FORMAT, "instance": instance}).encode() + b"\n")
     root.chmod(0o700)
     for name in DIRECTORIES:
         (root / name).mkdir(mode=0o700, exist_ok=True)

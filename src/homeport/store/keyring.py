@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ExecutionError, InvalidError, PlatformError
-from .files import write_private
+from ..runtime import durable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -145,7 +145,7 @@ def platform_key(directory: Path, purpose: str) -> bytes:
     found = _document(path).get("key")
     if found is None:
         found = secrets.token_hex(KEY_BYTES)
-        write_private(path, json.dumps({"key": found}).encode() + b"\n")
+        durable.write(path, json.dumps({"key": found}).encode() + b"\n")
     try:
         root = bytes.fromhex(str(found))
     except ValueError:
@@ -179,7 +179,7 @@ def _cipher(key: bytes) -> AESGCM:
 
 
 def _write_keys(path: Path, keys: Mapping[str, bytes]) -> None:
-    write_private(path, json.dumps({name: base64.b64encode(key).decode() for name, key in keys.items()}).encode() + b"\n")
+    durable.write(path, json.dumps({name: base64.b64encode(key).decode() for name, key in keys.items()}).encode() + b"\n")
 
 
 def _document(path: Path) -> dict[str, object]:

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from ..errors import ExecutionError, InvalidError, NotFoundError, ResourceExhaustedError
 from ..manifest.tree import Entry, File, Link, Tree
+from ..runtime import durable
 from .blobs import Blobs
-from .files import DISK_FULL, remove_tree, sync_directory
+from .files import DISK_FULL, remove_tree
 
 THREADS = 4
 PLACED_ALONE = 500  # so many files are not worth a thread
@@ -97,7 +98,7 @@ class Sources:
         except BaseException:
             remove_tree(aside)
             raise
-        sync_directory(self._root)
+        durable.sync_directory(self._root)
 
     def _fill(self, root: str, entries: Sequence[Entry]) -> None:
         """Side by side: almost all of the time is spent in the file system."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PlatformError
-from .files import write_private
+from ..runtime import durable
 
 ADMIN = "admin"
 ADMIN_FILE = "admin-token.json"
@@ -51,7 +51,7 @@ class TokenStore:
         others = {token_id: entry for token_id, entry in self._known.items() if entry["actor"] != ADMIN}
         self._save({**others, token.token_id: {"actor": ADMIN, "sha256": sha256(token.secret)}})
         document = {"token_id": token.token_id, "token_secret": token.secret}
-        write_private(self._keys / ADMIN_FILE, json.dumps(document).encode() + b"\n")
+        durable.write(self._keys / ADMIN_FILE, json.dumps(document).encode() + b"\n")
         return token
 
     def verify(self, token_id: str, secret: str) -> str | None:
@@ -61,7 +61,7 @@ class TokenStore:
         return entry["actor"] if entry and good else None
 
     def _save(self, known: dict[str, dict[str, str]]) -> None:
-        write_private(self._keys / HASHES_FILE, json.dumps(known, indent=1).encode() + b"\n")
+        durable.write(self._keys / HASHES_FILE, json.dumps(known, indent=1).encode() + b"\n")
         self._known = known
 
 

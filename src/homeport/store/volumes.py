@@ -14,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, func, select
 
+from ..runtime import durable
 from .beneath import sync_file_system
 from .database import Database
-from .files import remove_tree, sync_directory
+from .files import remove_tree
 from .tables import volumes
 from .volume_tree import VolumeTree
 
@@ -90,7 +91,7 @@ class VolumeFolders:
     def make(self, volume_id: str) -> None:
         """An empty folder for it, durable. One that a broken creation left is taken over. Raises OSError."""
         self.path(volume_id).mkdir(mode=0o755, exist_ok=True)
-        sync_directory(self._root)
+        durable.sync_directory(self._root)
 
     def tree(self, volume_id: str, name: str) -> VolumeTree:
         """`name` is for messages."""
@@ -107,7 +108,7 @@ class VolumeFolders:
             self.path(volume_id).rename(aside)
         except FileNotFoundError:
             return
-        sync_directory(self._root)
+        durable.sync_directory(self._root)
         remove_tree(aside)
 
     def sync(self) -> None:
