@@ -32,7 +32,7 @@ from .answers import (
     Stopped,
 )
 from .config import Target, find
-from .failures import refused, unreachable
+from .failures import not_text, refused, unreachable
 from .stream import Event, events
 
 CONNECT_TIMEOUT_S = 5.0
@@ -243,6 +243,8 @@ class Client:
             response = self._http.request(method, path, **options)
         except httpx.TransportError as error:
             raise unreachable(self.target, error) from None
+        except UnicodeEncodeError:
+            raise not_text() from None
         if response.is_error or response.is_redirect:
             raise refused(self.target, response)
         return self._object(response)
@@ -267,6 +269,8 @@ class Client:
                 yield from events(response.iter_bytes(), is_last)
         except httpx.TransportError as error:
             raise unreachable(self.target, error) from None
+        except UnicodeEncodeError:
+            raise not_text() from None
 
 
 def _given(**params: str | int | bool | None) -> dict[str, str | int | bool]:
@@ -288,4 +292,4 @@ def _is_end(event: Event) -> bool:
 
 
 def _part(text: str) -> str:
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogateescape")
