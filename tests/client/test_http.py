@@ -194,3 +194,16 @@ def test_a_company_proxy_is_not_used_for_this_machine(monkeypatch: pytest.Monkey
         assert made._http._mounts == {}
     with Client(Target("http://hp.example", "a", "b", "c")) as made:
         assert made._http._mounts != {}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: list(c.deploy({"manifest": {"name": "x\udcff"}}, True)),
+        lambda c: c.set_app_tags("x", "main", {"a": "\udcff"}),
+        lambda c: c.apps("\udcff"),
+    ],
+)
+def test_text_that_is_no_utf8_is_refused_and_not_shown(call: Callable[[Client], object]) -> None:
+    with pytest.raises(errors.InvalidError, match="text that is not UTF-8"):
+        call(answering(200, {"apps": []}))

@@ -146,6 +146,7 @@ def test_one_that_can_not_be_decrypted_is_named_and_values_at_hand_repair_theirs
         ({"A" * 16_385: "x"}, "too long: at most 16384 characters"),
         ({"A": "x" * 32_769}, "The value of A is too long: at most 32768 characters, not 32769."),
         ({"A": "x\0y"}, "null character"),
+        ({"A": "sesame\udcff"}, "The value of A is not UTF-8 text; bytes can be written as base64."),
         ({"A": "\U0001f511" * 32_768}, "at most 128 KiB"),
         ({f"K{n}": "" for n in range(1001)}, "at most 1000 keys"),
         ({f"K{n}": "x" * 32_000 for n in range(40)}, "at most 1 MiB"),

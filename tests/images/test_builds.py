@@ -227,6 +227,19 @@ def test_builds_that_begin_alike_build_that_part_once(house: House) -> None:
     assert sum("/shared" in line for line in house.steps()) == 1
 
 
+def test_a_build_that_has_to_wait_for_others_says_so(house: House) -> None:
+    """Otherwise it looks as if it hung."""
+
+    async def story() -> None:
+        images = BuildahImages(house.settings, house.stock)  # who has to wait belongs to this event loop
+        recipes = [tiny(run(f"RUN sleep 1; echo {n} > /own")) for n in range(3)]
+        await asyncio.gather(*(images.ensure(recipe, house.said.append) for recipe in recipes))
+
+    house.said = []
+    asyncio.run(story())
+    assert house.said.count("waiting until another build is over; no more are done at once") == 1
+
+
 def test_a_step_that_hangs_ends_at_its_timeout_and_leaves_nothing(house: House) -> None:
     with pytest.raises(ImageBuildError, match=r"timed out\. Please try again with a larger `timeout` parameter"):
         house.build(tiny(replace(run("RUN sleep 600.25"), timeout_s=1)))

@@ -233,6 +233,7 @@ def test_local_files_go_along_where_a_line_takes_any(line: str, takes: bool) -> 
         (lambda: SLIM.add_local_python_source("sys"), "no Python source"),
         (lambda: SLIM.add_local_python_source(), "at least one module"),
         (lambda: modal.Image.from_dockerfile("/none/Dockerfile"), "There is no Dockerfile at /none/Dockerfile"),
+        (lambda: modal.Image.from_dockerfile("/dev/null"), "The Dockerfile /dev/null is empty"),
         (lambda: modal.Image.from_registry("a b"), "must name an image"),
         (lambda: modal.Image.from_name("A B"), "A published image is named like"),
         (lambda: modal.Image.from_aws_ecr("x"), "is not available here"),

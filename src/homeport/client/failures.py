@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import httpx
 
-from ..errors import AuthError, ConnectionError, Error, from_code  # noqa: A004 - the public API's name for it
+from ..errors import AuthError, ConnectionError, Error, InvalidError, from_code  # noqa: A004 - the public API's name for it
 from .config import Target
 
 
@@ -23,6 +23,11 @@ def unreachable(target: Target, error: httpx.TransportError) -> Error:
         f"Could not reach the platform at {target.server_url}: {_why(error)}; is it running? "
         "Try `homeport status` or `homeport up`."
     )
+
+
+def not_text() -> Error:
+    """Bytes that Python keeps in texts (`os.fsdecode`) can't be sent. They may be a secret, so they are not shown."""
+    return InvalidError("What is to be sent holds text that is not UTF-8; look at the names and values that were given.")
 
 
 def refused(target: Target, response: httpx.Response) -> Error:

@@ -31,7 +31,7 @@ from .answers import (
     Stopped,
 )
 from .config import Target, find
-from .failures import refused, unreachable
+from .failures import not_text, refused, unreachable
 from .stream import Event, events
 
 CONNECT_TIMEOUT_S = 5.0
@@ -239,6 +239,8 @@ class Client:
             response = self._http.request(method, path, **options)
         except httpx.TransportError as error:
             raise unreachable(self.target, error) from None
+        except UnicodeEncodeError:
+            raise not_text() from None
         if response.is_error or response.is_redirect:
             raise refused(self.target, response)
         return self._object(response)
@@ -263,6 +265,8 @@ class Client:
                 yield from events(response.iter_bytes(), is_last)
         except httpx.TransportError as error:
             raise unreachable(self.target, error) from None
+        except UnicodeEncodeError:
+            raise not_text() from None
 
 
 def _given(**params: str | int | bool | None) -> dict[str, str | int | bool]:
@@ -284,4 +288,4 @@ def _is_end(event: Event) -> bool:
 
 
 def _part(text: str) -> str:
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogateescape")

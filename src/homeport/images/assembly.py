@@ -28,6 +28,7 @@ from .storage import Invocation, Storage
 from .workplace import Shown, Visible, Workplace
 
 _SILENT = re.compile(r"COMMIT |Successfully tagged |--> |Error: building at STEP|[0-9a-f]{64}$")
+FULL_HOUSE = "waiting until another build is over; no more are done at once"
 ARGUMENTS = "/opt/homeport/arguments"
 REMOTE = {"HOMEPORT_IS_REMOTE": "1", "MODAL_IS_REMOTE": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -98,6 +99,8 @@ class Assembly:
         seen = {place: await self._visible(steps[place]) for place in range(segment.first, segment.end)}
         contexts = {name: await asyncio.to_thread(self._shop.materials.tree, digest) for name, digest in segment.contexts}
         every = seen[segment.first] if segment.whole_file else None
+        if self._shop.room.locked():
+            self._job.tell(FULL_HOUSE)
         async with self._shop.room, self._shop.storage.workplace([seen[place] for place in segment.runs()], every) as place:
             what = self._invocation(segment, base, contexts)
             made = await self._run(segment, what, place, base)

@@ -127,11 +127,20 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     _signal(process.pid, signal.SIGTERM)
+    rest = asyncio.create_task(_read_away(process))  # asyncio tells of an end only once all that was said is read
     try:
         await asyncio.wait_for(asyncio.shield(process.wait()), TERM_TO_KILL_S)
     except TimeoutError:
         _signal(process.pid, signal.SIGKILL)
         await process.wait()
+    finally:
+        rest.cancel()
+
+
+async def _read_away(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    async for _ in _lines(process.stdout):
+        pass
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

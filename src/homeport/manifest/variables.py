@@ -42,10 +42,12 @@ def _value_problem(key: str, value: str) -> str | None:
         return f"The value of {shown} is too long: at most {VALUE_MAX} characters, not {len(value)}."
     if "\0" in value:
         return f"The value of {shown} holds a null character, which no environment variable can."
+    if any(0xD800 <= ord(character) < 0xE000 for character in value):  # also bytes that were read as text and are none
+        return f"The value of {shown} is not UTF-8 text; bytes can be written as base64."
     if len(key) + 1 + _bytes(value) > VARIABLE_BYTES_MAX:
         return f"{shown} and its value are too long together: an environment variable has at most 128 KiB."
     return None
 
 
 def _bytes(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
+    return len(text.encode())

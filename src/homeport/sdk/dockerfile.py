@@ -43,5 +43,7 @@ def layer_of(path: object, context_dir: object, ignore: object, build_args: tupl
         raise InvalidError(f"`from_dockerfile` takes a path on this machine, not {path!r}.")
     local = Path(path).expanduser().absolute()
     text = read(local, "Dockerfile")
+    if not text.strip():
+        raise InvalidError(f"The Dockerfile {local} is empty.")
     contexts = (context_of(context_dir, ignore, local),) if needs_context(text) else ()
     return Layer("from_dockerfile", (text,), contexts, build_args)
