@@ -45,7 +45,16 @@ def test_containers_are_listed(cli: Cli, platform: FakePlatform) -> None:
         "2026-11-21",
         "10:00:00+00:00",
     ]
-    assert second.split() == ["ta-2", "ap-1", "hello", "Server", "v3", "pending", "(no", "room)", "Pending"]
+    assert second.split() == ["ta-2", "ap-1", "hello", "Server", "v3", "pending", "Pending", "no", "room"]
+
+
+def test_why_a_container_ended_comes_last_with_the_requests_that_it_cost(cli: Cli, platform: FakePlatform) -> None:
+    ended = {**READY, "state": "ended", "reason": "replaced by v4; its grace period was over", "requests_cut": 2}
+    platform.answers["GET /v1/containers"] = {"containers": [ended, {**READY, "requests_cut": 0}]}
+    header, first, second = cli("container", "list", "--all").out.splitlines()
+    assert header.endswith("  Why")
+    assert first.endswith("  replaced by v4; its grace period was over; 2 requests cut")
+    assert second.endswith("+00:00")
 
 
 @pytest.mark.parametrize("option", ["--app", "--app-id"])

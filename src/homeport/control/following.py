@@ -14,6 +14,7 @@ from ..core.events import Event as Happening
 from ..core.facts import DeployRequested
 from ..core.model import App, Deployment, Strategy
 from ..core.states import ContainerState, DeploymentState
+from ..engine.loglines import Wanted
 from ..engine.logs import read_tail
 from ..settings import Settings
 from . import views
@@ -24,6 +25,7 @@ from .watch import Watchers
 
 LAST_RECORDS_S = 0.25  # until the router has told of requests that ended with the last container
 LOG_TAIL_LINES = 20
+ITS_OWN = Wanted(sources=("stdout", "stderr"))  # what the platform said of it is the deployment's reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Follower:
         tail: list[str] = []
         if deployment.state is DeploymentState.FAILED and deployment.culprit:
             path = log_path(self.settings.data_dir, app_id, deployment.culprit)
-            lines = await asyncio.to_thread(read_tail, {deployment.culprit: str(path)}, LOG_TAIL_LINES)
+            lines = await asyncio.to_thread(read_tail, {deployment.culprit: str(path)}, LOG_TAIL_LINES, ITS_OWN)
             tail = [line.text for line in lines]
         return {
             "version": deployment.version,
