@@ -93,10 +93,13 @@ def test_exec_that_is_cut_is_an_error(cli: Cli, platform: FakePlatform) -> None:
 
 
 def test_a_container_is_stopped_with_yes_only(cli: Cli, platform: FakePlatform) -> None:
-    platform.answers["POST /v1/containers/ta-1/stop"] = {"container_id": "ta-1", "state": "ended"}
+    answer = {"container_id": "ta-1", "state": "ended", "requests_cut": 0}
+    platform.answers["POST /v1/containers/ta-1/stop"] = answer
     assert cli("container", "stop", "ta-1").code == 1
     assert platform.asked == []
     assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n"
+    platform.answers["POST /v1/containers/ta-1/stop"] = {**answer, "requests_cut": 1}
+    assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n1 request cut.\n"
 
 
 def test_graceful_is_for_containers_of_functions(cli: Cli, platform: FakePlatform) -> None:  # 3.7.9
@@ -130,6 +133,21 @@ def test_a_server_is_shown_with_its_url(cli: Cli, platform: FakePlatform) -> Non
     lines = cli("server", "info", "hello/Server").out.splitlines()
     assert [line.split() for line in lines[:2]] == [["Server", "Name:", "Server"], ["Object", "ID:", "fu-1"]]
     assert "URL:                  http://hello.localhost:8080" in lines
+
+
+def test_what_was_changed_of_its_autoscaler_is_shown_beside_what_the_version_says(cli: Cli, platform: FakePlatform) -> None:
+    code = {"min_containers": 0, "max_containers": 3, "scaledown_window": 20, "target_concurrency": 5.0}
+    changed = {"min_containers": 2, "max_containers": None, "scaledown_window": 5, "target_concurrency": 1.0}
+    platform.answers["GET /v1/servers/hello/Server"] = {**SERVER, "autoscaling": {**code, "overrides": changed}}
+    lines = cli("server", "info", "hello/Server").out.splitlines()
+    for line in (
+        "Min Containers:       0 (now 2, until the next deployment)",
+        "Max Containers:       3 (now none, until the next deployment)",
+        "Buffer Containers:    -",
+        "Scaledown Window:     20 seconds (now 5 seconds, until the next deployment)",
+        "Target Concurrency:   5.0 requests / container (now 1.0 requests / container, until the next deployment)",
+    ):
+        assert line in lines
 
 
 @pytest.mark.parametrize("ref", ["hello", "hello/", "/Server", "a/b/c"])

@@ -44,7 +44,7 @@ def test_requests_that_were_cut_are_said_behind_what_the_container_wrote(tmp_pat
     path = log_path(tmp_path, APP, ONE)
     path.parent.mkdir(parents=True)
     path.write_text("4000 o bye\n")
-    said = "2 requests were cut: not over when the container ended, after exit_grace_period and SIGTERM"
+    said = "2 requests were cut: not over when the container ended"
     assert logged(tmp_path, RequestsCut(APP, ONE, 2)) == [("stdout", "bye"), ("system", said)]
     assert logged(tmp_path, RequestsCut(APP, ONE, 1))[-1] == ("system", said.replace("2 requests were", "1 request was"))
 

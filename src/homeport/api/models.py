@@ -188,6 +188,7 @@ class History(_Answer):
 class AppStopped(_Answer):
     app_id: str
     containers_ended: int
+    requests_cut: int
 
 
 class ContainerSummary(_Answer):
@@ -211,6 +212,7 @@ class Containers(_Answer):
 class ContainerStopped(_Answer):
     container_id: str
     state: str
+    requests_cut: int
 
 
 class ServerId(_Answer):

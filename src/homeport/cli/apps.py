@@ -148,8 +148,10 @@ def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes:
         if not yes:
             running = len(client.containers(environment, app=answer["app_id"]))
             confirm(stop_question(name, answer["environment"], running))
-        ended = client.stop_app(answer["app_id"], environment)["containers_ended"]
-    render.out(f"✓ App '{name}' is stopped. {_containers(ended)} ended.", "green")
+        stopped = client.stop_app(answer["app_id"], environment)
+    render.out(f"✓ App '{name}' is stopped. {_containers(stopped['containers_ended'])} ended.", "green")
+    if stopped["requests_cut"]:
+        render.out(f"{text.cut_short(stopped['requests_cut'])}.")
 
 
 def _refuse_stopped(life: Mapping[str, Any]) -> None:

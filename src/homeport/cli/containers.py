@@ -117,6 +117,8 @@ def stop(
     with connected(context) as client:
         answer = client.stop_container(container)
     render.out(f"✓ Container '{container}' has {answer['state']}.", "green")
+    if answer["requests_cut"]:
+        render.out(f"{text.cut_short(answer['requests_cut'])}.")
 
 
 def container_row(container: Mapping[str, Any]) -> list[str]:

@@ -107,8 +107,8 @@ def log_line(entry: Mapping[str, Any], prefix: LogPrefix, zone: tzinfo | None = 
 
 def cut(requests: int) -> str:
     """Said of a deployment whose old containers had to end before their requests did."""
-    were, they = ("requests were", "they") if requests > 1 else ("request was", "it")
-    return f"{requests} {were} cut: {they} outlasted the old container, exit_grace_period and SIGTERM included."
+    were = "requests were" if requests > 1 else "request was"
+    return f"{requests} {were} cut: not over when the old containers ended."
 
 
 def cut_short(requests: int) -> str:

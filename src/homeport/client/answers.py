@@ -165,6 +165,7 @@ class Garbage(TypedDict):
 class Stopped(TypedDict):
     app_id: str
     containers_ended: int
+    requests_cut: int
 
 
 class ContainerInfo(TypedDict):
@@ -184,6 +185,7 @@ class ContainerInfo(TypedDict):
 class ContainerStopped(TypedDict):
     container_id: str
     state: str
+    requests_cut: int
 
 
 class ServerId(TypedDict):

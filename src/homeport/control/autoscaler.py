@@ -68,7 +68,7 @@ class Autoscaler:
             "current_settings": _public(effective(deployment, subject.spec)),
             "default_settings": _public(self._defaults(subject.spec)),
             "static_settings": self._static(deployment, server),
-            "override_settings": {_name(o.setting): _value(_name(o.setting), o.value) for o in mine},
+            "override_settings": overridden(deployment, server),
             "override_events": [self._event(o) for o in sorted(mine, key=lambda o: (o.at_ms, o.setting))],
         }
 
@@ -173,6 +173,12 @@ def _refuse(spec: ServiceSpec) -> None:
     )
     for problem in scale_problems(policy):
         raise InvalidError(problem)
+
+
+def overridden(deployment: Deployment, server: str) -> Json:
+    """What somebody changed of a Server since `deployment`, by public name."""
+    mine = [o for o in deployment.overrides if o.service == server]
+    return {_name(o.setting): _value(_name(o.setting), o.value) for o in mine}
 
 
 def _public(spec: ServiceSpec) -> Json:

@@ -52,4 +52,4 @@ class LastWords:
 
 def cut(requests: int) -> str:
     were = "requests were" if requests > 1 else "request was"
-    return f"{requests} {were} cut: not over when the container ended, after exit_grace_period and SIGTERM"
+    return f"{requests} {were} cut: not over when the container ended"

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from .. import __version__
-from ..core.events import AppMoved, ContainerMoved
 from ..core.facts import AppStopRequested, ContainerStopRequested
 from ..core.model import App, Container
 from ..core.states import AppState, ContainerState
@@ -28,10 +27,11 @@ from ..store.blobs import Blobs
 from ..store.history import AppRow, ContainerRow, History
 from . import views
 from .audit import Auditor
-from .autoscaler import Autoscaler
+from .autoscaler import Autoscaler, overridden
 from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
+from .cuts import cut_until
 from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
@@ -261,12 +261,9 @@ class Platform:
             raise ConflictError(views.already_stopped(row))
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
-            while row.app_id in self._loop.world.apps and not self._over(Subject(row.app_id)):
-                event = await happenings.get()
-                if isinstance(event, AppMoved) and event.state is AppState.STOPPED:
-                    break
+            cut = await cut_until(happenings, lambda: self._over(Subject(row.app_id)))
         ended = sum(c.state is not ContainerState.PENDING for c in app.containers)
-        return {"app_id": row.app_id, "containers_ended": ended}
+        return {"app_id": row.app_id, "containers_ended": ended, "requests_cut": cut}
 
     async def logs(self, query: LogQuery) -> AsyncIterator[Event]:
         subject = self._subject(query)
@@ -292,12 +289,8 @@ class Platform:
         row = self._find_container(container_id)
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(ContainerStopRequested(container_id), Origin(actor=actor))])
-            while any(c.container_id == container_id for c in self._containers(row.app_id)):
-                event = await happenings.get()
-                moved = event.container if isinstance(event, ContainerMoved) else None
-                if moved and moved.container_id == container_id and moved.state is ContainerState.ENDED:
-                    break
-        return {"container_id": container_id, "state": ContainerState.ENDED.value}
+            cut = await cut_until(happenings, lambda: self._over(Subject(row.app_id, container_id)))
+        return {"container_id": container_id, "state": ContainerState.ENDED.value, "requests_cut": cut}
 
     async def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         row = self._find_container(container_id)
@@ -318,14 +311,14 @@ class Platform:
     def server_info(self, app_ref: str, server: str, environment: str) -> Json:
         row = self._find(app_ref, environment)
         app = self._loop.world.apps.get(row.app_id)
-        manifest = None
-        if app is not None and app.deployments:
-            manifest = self._parts.publisher.manifests.get(app.deployments[-1].manifest_digest)
-        spec = next((s for s in manifest.servers if s.name == server), None) if manifest else None
-        if app is None or spec is None:
-            there = ", ".join(s.name for s in manifest.servers) if manifest else "none"
-            raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
-        return views.server_info(app, spec, self._parts.settings)
+        there: dict[str, None] = {}
+        for deployment in views.live_first(app.deployments) if app else ():
+            manifest = self._parts.publisher.manifests.get(deployment.manifest_digest)
+            there |= dict.fromkeys(s.name for s in manifest.servers)
+            spec = next((s for s in manifest.servers if s.name == server), None)
+            if app is not None and spec is not None:
+                return views.server_info(app, deployment, spec, self._parts.settings, overridden(deployment, server))
+        raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {', '.join(there) or 'none'}.")
 
     async def _spawner(self) -> Json:
         try:

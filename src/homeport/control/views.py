@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from ..core.model import App, Container, Service
+from ..core.model import App, Container, Deployment, Service
 from ..core.states import ContainerState, DeploymentState
 from ..manifest.schema import AppManifest, ServerSpec
 from ..settings import Settings
@@ -131,10 +131,15 @@ def server_id(app: App, service: Service) -> Json:
     return {"app_id": app.app_id, "app_name": app.name, "server_name": service.name, "object_id": service.service_id}
 
 
-def server_info(app: App, server: ServerSpec, settings: Settings) -> Json:
-    spec = next(s for d in app.deployments[-1:] for s in d.services if s.name == server.name)
+def live_first(deployments: Sequence[Deployment]) -> list[Deployment]:
+    """In the order in which they tell of a Server: the live one, then the newest, which may bring Servers along."""
+    return sorted(deployments, key=lambda deployment: (deployment.state is not DeploymentState.LIVE, -deployment.version))
+
+
+def server_info(app: App, deployment: Deployment, server: ServerSpec, settings: Settings, overrides: Json) -> Json:
+    """Of `server` as `deployment` says it, with what somebody changed of its autoscaler since."""
+    spec = next(s for s in deployment.services if s.name == server.name)
     service = next(s for s in app.services if s.name == server.name)
-    live = next((d for d in app.deployments if d.state is DeploymentState.LIVE), app.deployments[-1])
     return {
         "server_name": server.name,
         "object_id": service.service_id,
@@ -149,13 +154,13 @@ def server_info(app: App, server: ServerSpec, settings: Settings) -> Json:
         "exit_grace_period": server.exit_grace_period_ms / 1000,
         "cpu": server.resources.cpu_milli / 1000,
         "memory_mib": server.resources.memory_mib,
-        **_more(server),
-        "version": live.version,
+        **_more(server, overrides),
+        "version": deployment.version,
         "containers": sum(c.service_id == service.service_id and c.state is ContainerState.READY for c in app.containers),
     }
 
 
-def _more(server: ServerSpec) -> Json:
+def _more(server: ServerSpec, overrides: Json) -> Json:
     """What `server info` shows besides (semantics 2.4.3, 2.6.8)."""
     scale, resources = server.scale, server.resources
     target = scale.target_concurrency_centi
@@ -178,6 +183,7 @@ def _more(server: ServerSpec) -> Json:
             "scaledown_window": scale.scaledown_window_s,
             "target_concurrency": None if target is None else target / 100,
             "max_concurrency": scale.max_concurrency,
+            "overrides": overrides,
         },
         "volumes": [
             {"path": m.path, "volume_id": m.volume_id, "name": m.name, "read_only": m.read_only} for m in server.volumes
