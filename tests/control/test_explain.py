@@ -129,3 +129,13 @@ def test_a_changed_setting_has_its_unit_and_its_nothing() -> None:
     lines = told(Service("fu-1", "web"), overrides=(window, least))["lines"]
     assert "scaledown_window was set to 5 s by ada 1 s ago, until the next deployment." in lines
     assert "min_containers was set to 0 by ada 1 s ago, until the next deployment." in lines
+
+
+def test_a_container_that_does_not_answer_is_not_passed_over() -> None:
+    there = containers(ContainerState.READY, ContainerState.READY)
+    one = (replace(there[0], failures=2), there[1])
+    line = "1 container does not answer at its port; if that goes on, it is replaced."
+    assert line in told(Service("fu-1", "web", count=2), containers=one)["lines"]
+    both = tuple(replace(container, failures=1) for container in there)
+    line = "2 containers do not answer at their port; if that goes on, they are replaced."
+    assert line in told(Service("fu-1", "web", count=2), containers=both)["lines"]

@@ -120,6 +120,9 @@ def _hindered(case: Case) -> Iterator[str]:
     if service.retry_at_ms > case.now_ms and service.failures:
         seconds = _seconds(service.retry_at_ms - case.now_ms)
         yield f"{_containers(service.failures)} in a row failed; the next one may start in {seconds}."
+    if silent := sum(c.failures > 0 for c in case.containers(ContainerState.READY)):
+        does, its, it_is = ("does", "its", "it is") if silent == 1 else ("do", "their", "they are")
+        yield f"{_containers(silent)} {does} not answer at {its} port; if that goes on, {it_is} replaced."
     more = len(case.containers(ContainerState.READY)) - case.wanted
     known = scale.is_known(case.seen, case.now_ms)
     if known and case.settings.sessions_max and more > 0 and len(case.app.deployments) == 1:
