@@ -112,6 +112,8 @@ def test_one_at_its_most_does_not_promise_to_grow() -> None:
     lines = told(Service("fu-1", "web", count=3), replace(SPEC, max_containers=3))["lines"]
     assert "It can't grow: max_containers is 3." in lines
     assert not any(line.startswith("It grows") for line in lines)
+    lines = told(Service("fu-1", "web", count=4), replace(SPEC, max_containers=3))["lines"]
+    assert [line for line in lines if "max_containers" in line] == ["max_containers allows no more than 3."]
 
 
 def test_one_that_its_minimum_keeps_grows_when_that_is_not_enough() -> None:

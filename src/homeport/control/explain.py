@@ -140,7 +140,8 @@ def _next(case: Case) -> Iterator[str]:
         more, window = scale.wanted(settings, service.load.rising_count), f"scaleup_window {settings.scaleup_window_s} s"
         yield f"If its load stays as it is, it gets {more} in {_seconds(rest_ms)} ({window})."
     elif settings.max_containers and case.wanted >= settings.max_containers:
-        yield f"It can't grow: max_containers is {settings.max_containers}."
+        if _rule(case) != "max_containers":  # or it was said already
+            yield f"It can't grow: max_containers is {settings.max_containers}."
     elif settings.target_concurrency_centi and case.wanted:
         limit = _outgrown_at(case) * settings.target_concurrency_centi / 100
         lasting = f" for {settings.scaleup_window_s} s" if settings.scaleup_window_s else ""
