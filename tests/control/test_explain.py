@@ -141,3 +141,16 @@ def test_a_container_that_does_not_answer_is_not_passed_over() -> None:
     both = tuple(replace(container, failures=1) for container in there)
     line = "2 containers do not answer at their port; if that goes on, they are replaced."
     assert line in told(Service("fu-1", "web", count=2), containers=both)["lines"]
+
+
+def test_a_version_that_rolls_out_is_said_to_serve_once_it_does() -> None:
+    rolling = Deployment(2, "digest", (SPEC,), Strategy.ROLLING, DeploymentState.ROLLING, "r", 0)
+    live = replace(rolling, version=1, state=DeploymentState.LIVE)
+    old, new = containers(ContainerState.READY, ContainerState.STARTING)
+    for state, line in (
+        (ContainerState.STARTING, "v2 rolls out; what v1 has serves until it is ready."),
+        (ContainerState.READY, "v2 rolls out; 1 container of it serves already."),
+    ):
+        there = (old, replace(new, version=2, state=state))
+        lines = told(Service("fu-1", "web", count=1), containers=there, deployments=(live, rolling))["lines"]
+        assert line in lines

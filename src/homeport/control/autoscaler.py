@@ -106,7 +106,9 @@ class Autoscaler:
                 if app is not None and spec.name == server:
                     return Subject(app, deployment, spec)
         if not current:
-            raise NotFoundError(f"App {row.name!r} is not deployed; deploy it first.")
+            raise NotFoundError(
+                f"App {row.name!r} is not deployed; deploy it first. `homeport app history {row.name}` tells how it ended."
+            )
         there = ", ".join(spec.name for spec in next(iter(current.values())).services) or "none"
         raise NotFoundError(f"App {row.name!r} has no Server {server!r}; its Servers: {there}.")
 

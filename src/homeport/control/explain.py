@@ -116,7 +116,10 @@ def _hindered(case: Case) -> Iterator[str]:
     service = case.service
     for deployment in case.app.deployments:
         if deployment.state is DeploymentState.ROLLING and deployment.version != case.deployment.version:
-            yield f"v{deployment.version} rolls out; what v{case.deployment.version} has serves until it is ready."
+            new = [c for c in case.containers(ContainerState.READY) if c.version == deployment.version]
+            serves = f"{_containers(len(new))} of it serve{'s' if len(new) == 1 else ''} already"
+            until = f"what v{case.deployment.version} has serves until it is ready"
+            yield f"v{deployment.version} rolls out; {serves if new else until}."
     if service.retry_at_ms > case.now_ms and service.failures:
         seconds = _seconds(service.retry_at_ms - case.now_ms)
         yield f"{_containers(service.failures)} in a row failed; the next one may start in {seconds}."
