@@ -211,7 +211,7 @@ class FakePlatform:
 
     async def stop_app(self, ref: str, environment: str, actor: str) -> dict[str, Any]:
         self._asked("stop_app", ref, environment, actor)
-        return {"app_id": APP_ID, "containers_ended": 2}
+        return {"app_id": APP_ID, "containers_ended": 2, "requests_cut": 0}
 
     def logs(self, query: LogQuery) -> AsyncIterator[Event]:
         return self._stream("logs", query)
@@ -222,7 +222,7 @@ class FakePlatform:
 
     async def stop_container(self, container_id: str, actor: str) -> dict[str, Any]:
         self._asked("stop_container", container_id, actor)
-        return {"container_id": container_id, "state": "ended"}
+        return {"container_id": container_id, "state": "ended", "requests_cut": 1}
 
     def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         return self._stream("exec", container_id, argv, stdin)

@@ -38,7 +38,7 @@ DEPLOY: dict[str, Any] = {"manifest": codec.to_json(MANIFEST), "request_id": "r1
         (
             "POST /apps/hello/stop",
             ("stop_app", "hello", "main", "admin"),
-            {"app_id": fakes.APP_ID, "containers_ended": 2},
+            {"app_id": fakes.APP_ID, "containers_ended": 2, "requests_cut": 0},
         ),
         ("GET /apps/hello/tags?environment=dev", ("app_tags", "hello", "dev"), {"tags": {"team": "blue"}}),
         ("GET /audit", ("audit", 100), {"audit": [fakes.ACT]}),
@@ -46,7 +46,11 @@ DEPLOY: dict[str, Any] = {"manifest": codec.to_json(MANIFEST), "request_id": "r1
         ("GET /audit/verify", ("verify_audit",), fakes.VERDICT),
         ("GET /containers", ("containers", None, "main", False), {"containers": [fakes.CONTAINER]}),
         ("GET /containers?app=hello&all=true", ("containers", "hello", "main", True), {"containers": [fakes.CONTAINER]}),
-        ("POST /containers/co-1/stop", ("stop_container", "co-1", "admin"), {"container_id": "co-1", "state": "ended"}),
+        (
+            "POST /containers/co-1/stop",
+            ("stop_container", "co-1", "admin"),
+            {"container_id": "co-1", "state": "ended", "requests_cut": 1},
+        ),
         ("GET /servers/fu-1", ("server_by_id", "fu-1"), fakes.SERVER),
         ("GET /servers/hello/web", ("server_info", "hello", "web", "main"), fakes.SERVER),
     ],

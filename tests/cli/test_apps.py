@@ -162,7 +162,7 @@ def stoppable(platform: FakePlatform) -> FakePlatform:
     platform.answers = {
         "GET /v1/apps/hello": INFO,
         "GET /v1/containers": {"containers": [{}, {}]},
-        f"POST /v1/apps/{HELLO}/stop": {"app_id": HELLO, "containers_ended": 2},
+        f"POST /v1/apps/{HELLO}/stop": {"app_id": HELLO, "containers_ended": 2, "requests_cut": 0},
     }
     return platform
 
@@ -176,6 +176,11 @@ def test_stop_without_a_terminal_asks_and_does_nothing(cli: Cli, stoppable: Fake
     )
     assert (result.code, result.out) == (1, "")
     assert all(request.method == "GET" for request in stoppable.asked)
+
+
+def test_stop_says_how_many_requests_it_cut(cli: Cli, stoppable: FakePlatform) -> None:
+    stoppable.answers[f"POST /v1/apps/{HELLO}/stop"] = {"app_id": HELLO, "containers_ended": 2, "requests_cut": 3}
+    assert cli("app", "stop", "hello", "--yes").out.splitlines()[-1] == "3 requests cut."
 
 
 def test_stop_says_when_nothing_runs(cli: Cli, stoppable: FakePlatform) -> None:

@@ -45,7 +45,16 @@ def test_containers_are_listed(cli: Cli, platform: FakePlatform) -> None:
         "2026-11-21",
         "10:00:00+00:00",
     ]
-    assert second.split() == ["ta-2", "ap-1", "hello", "Server", "v3", "pending", "(no", "room)", "Pending"]
+    assert second.split() == ["ta-2", "ap-1", "hello", "Server", "v3", "pending", "Pending", "no", "room"]
+
+
+def test_why_a_container_ended_comes_last_with_the_requests_that_it_cost(cli: Cli, platform: FakePlatform) -> None:
+    ended = {**READY, "state": "ended", "reason": "replaced by v4; its grace period was over", "requests_cut": 2}
+    platform.answers["GET /v1/containers"] = {"containers": [ended, {**READY, "requests_cut": 0}]}
+    header, first, second = cli("container", "list", "--all").out.splitlines()
+    assert header.endswith("  Why")
+    assert first.endswith("  replaced by v4; its grace period was over; 2 requests cut")
+    assert second.endswith("+00:00")
 
 
 @pytest.mark.parametrize("option", ["--app", "--app-id"])
@@ -84,11 +93,14 @@ def test_exec_that_is_cut_is_an_error(cli: Cli, platform: FakePlatform) -> None:
 
 
 def test_a_container_is_stopped_with_yes_only(cli: Cli, platform: FakePlatform) -> None:
-    platform.answers["POST /v1/containers/ta-1/stop"] = {"container_id": "ta-1", "state": "ended"}
+    answer = {"container_id": "ta-1", "state": "ended", "requests_cut": 0}
+    platform.answers["POST /v1/containers/ta-1/stop"] = answer
     assert cli("container", "stop", "ta-1").code == 1
     assert platform.asked == []
     assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n"
-    assert cli("container", "stop", "ta-1", "--yes", "--json").json == {"container_id": "ta-1", "state": "ended"}
+    assert cli("container", "stop", "ta-1", "--yes", "--json").json == answer
+    platform.answers["POST /v1/containers/ta-1/stop"] = {**answer, "requests_cut": 1}
+    assert cli("container", "stop", "ta-1", "--yes").out == "✓ Container 'ta-1' has ended.\n1 request cut.\n"
 
 
 def test_graceful_is_for_containers_of_functions(cli: Cli, platform: FakePlatform) -> None:  # 3.7.9

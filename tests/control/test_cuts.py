@@ -12,7 +12,7 @@ from homeport.control import cuts
 from homeport.control.cuts import Cuts
 from homeport.control.loop import ControlLoop
 from homeport.core import ids
-from homeport.core.events import RequestsCut
+from homeport.core.events import Event, RequestsCut
 from homeport.core.model import App, Container, World
 from homeport.core.states import AppState, ContainerState
 from homeport.router.records import RequestRecord
@@ -76,3 +76,14 @@ def test_those_of_a_container_on_its_way_out_are_written_down_and_told_once_toge
     asyncio.run(play())
     assert written == [(STOPPING, 2), (GONE, 1), (STOPPING, 3)]
     assert told == [RequestsCut(APP, STOPPING, 2), RequestsCut(APP, GONE, 1), RequestsCut(APP, STOPPING, 1)]
+
+
+def test_whoever_waits_for_an_end_is_told_of_all_that_it_cut_also_of_what_the_router_tells_late() -> None:
+    async def play() -> int:
+        happenings: asyncio.Queue[Event] = asyncio.Queue()
+        for count in (2, 1):  # of one container, in two batches
+            happenings.put_nowait(RequestsCut(APP, STOPPING, count))
+        asyncio.get_running_loop().call_later(cuts.TOGETHER_S, happenings.put_nowait, RequestsCut(APP, GONE, 4))
+        return await cuts.cut_until(happenings, happenings.empty)
+
+    assert asyncio.run(play()) == 7

@@ -33,7 +33,7 @@ def test_a_load_says_its_numbers_since_when_and_what_would_change_it() -> None:
     answer = told(service, containers=containers(*[ContainerState.READY] * 4, ContainerState.STARTING))
     assert answer["lines"] == [
         "web has 5 containers: 4 ready, 1 starting; it should have 5.",
-        "Its load needs 5: 45 requests were in flight, 40 s ago.",
+        "Its load needs 5, decided 40 s ago: 45 requests were in flight.",
         "In flight now: 32 on average; one container is for 10.",
         "It grows when more than 50 requests are in flight for 3 s.",
         "If nothing is in flight from now on, it goes down to 4 in 58 s (scaledown_window 60 s).",
@@ -44,12 +44,12 @@ def test_a_load_says_its_numbers_since_when_and_what_would_change_it() -> None:
 
 
 def test_one_at_zero_says_what_brings_it_back_and_how_long_that_takes() -> None:
-    why = "none was needed in the last 60 s"
+    why = "none was needed for 60 s"
     service = Service("fu-1", "web", count=0, scaled_at_ms=NOW_MS - 7_200_000, why=why, starts_ms=(2_500,))
     answer = told(service)
     assert answer["lines"] == [
         "web has no container; it should have 0.",
-        "Its load needs none: none was needed in the last 60 s, 2 h ago.",
+        "Its load needs none, decided 2 h ago: none was needed for 60 s.",
         "In flight now: 0 on average; one container is for 10.",
         "The next request that finds no container starts one; nine of ten starts take 3 s or less.",
     ]
@@ -106,3 +106,51 @@ def test_containers_that_stay_for_their_sessions_are_said_to() -> None:
     service = Service("fu-1", "web", count=1)
     answer = told(service, replace(SPEC, sessions_max=10), containers=containers(*[ContainerState.READY] * 3))
     assert "2 containers more stay until the sessions there have ended." in answer["lines"]
+
+
+def test_one_at_its_most_does_not_promise_to_grow() -> None:
+    lines = told(Service("fu-1", "web", count=3), replace(SPEC, max_containers=3))["lines"]
+    assert "It can't grow: max_containers is 3." in lines
+    assert not any(line.startswith("It grows") for line in lines)
+    lines = told(Service("fu-1", "web", count=4), replace(SPEC, max_containers=3))["lines"]
+    assert [line for line in lines if "max_containers" in line] == ["max_containers allows no more than 3."]
+
+
+def test_one_that_its_minimum_keeps_grows_when_that_is_not_enough() -> None:
+    for count in (0, 1):
+        lines = told(Service("fu-1", "web", count=count), replace(SPEC, min_containers=2))["lines"]
+        assert "It grows when more than 20 requests are in flight for 3 s." in lines
+        assert not any(line.startswith("The next request that finds no container") for line in lines)
+    buffered = told(Service("fu-1", "web", count=1), replace(SPEC, min_containers=4, buffer_containers=1))["lines"]
+    assert "It grows when more than 30 requests are in flight for 3 s." in buffered
+
+
+def test_a_changed_setting_has_its_unit_and_its_nothing() -> None:
+    window = Override("web", "scaledown_window_s", 5, NOW_MS - 1_000, "ada")
+    least = Override("web", "min_containers", 0, NOW_MS - 1_000, "ada")
+    lines = told(Service("fu-1", "web"), overrides=(window, least))["lines"]
+    assert "scaledown_window was set to 5 s by ada 1 s ago, until the next deployment." in lines
+    assert "min_containers was set to 0 by ada 1 s ago, until the next deployment." in lines
+
+
+def test_a_container_that_does_not_answer_is_not_passed_over() -> None:
+    there = containers(ContainerState.READY, ContainerState.READY)
+    one = (replace(there[0], failures=2), there[1])
+    line = "1 container does not answer at its port; if that goes on, it is replaced."
+    assert line in told(Service("fu-1", "web", count=2), containers=one)["lines"]
+    both = tuple(replace(container, failures=1) for container in there)
+    line = "2 containers do not answer at their port; if that goes on, they are replaced."
+    assert line in told(Service("fu-1", "web", count=2), containers=both)["lines"]
+
+
+def test_a_version_that_rolls_out_is_said_to_serve_once_it_does() -> None:
+    rolling = Deployment(2, "digest", (SPEC,), Strategy.ROLLING, DeploymentState.ROLLING, "r", 0)
+    live = replace(rolling, version=1, state=DeploymentState.LIVE)
+    old, new = containers(ContainerState.READY, ContainerState.STARTING)
+    for state, line in (
+        (ContainerState.STARTING, "v2 rolls out; what v1 has serves until it is ready."),
+        (ContainerState.READY, "v2 rolls out; 1 container of it serves already."),
+    ):
+        there = (old, replace(new, version=2, state=state))
+        lines = told(Service("fu-1", "web", count=1), containers=there, deployments=(live, rolling))["lines"]
+        assert line in lines

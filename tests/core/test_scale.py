@@ -96,14 +96,14 @@ def test_it_falls_to_the_highest_need_of_the_window_not_to_the_last() -> None:
     assert town.load(*[5] * 9) == 5
     assert town.load(5) == 3
     assert town.load(5, 5) == 1
-    assert town.service.why == "no more than 1 was needed in the last 10 s"
+    assert town.service.why == "no more than 1 was needed for 10 s"
 
 
 def test_an_idle_server_goes_to_nothing_after_its_window_and_a_request_brings_it_back() -> None:
     town = Town(scaledown_window_s=5)
     assert town.load(1, 0, 0, 0, 0, 0) == 1
     assert town.load(0, 0) == 0
-    assert town.service.why == "none was needed in the last 5 s"
+    assert town.service.why == "none was needed for 5 s"
     assert town.load(*[0] * 20) == 0
     assert town.ask() == 1
     assert town.service.why == "a request found no container"

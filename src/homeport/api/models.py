@@ -189,6 +189,7 @@ class History(_Answer):
 class AppStopped(_Answer):
     app_id: str
     containers_ended: int
+    requests_cut: int
 
 
 class ContainerSummary(_Answer):
@@ -212,6 +213,7 @@ class Containers(_Answer):
 class ContainerStopped(_Answer):
     container_id: str
     state: str
+    requests_cut: int
 
 
 class ServerInfo(_Answer):

@@ -151,6 +151,8 @@ def stop(context: typer.Context, app: AppArgument, env: Environment = None, yes:
         stopped = client.stop_app(answer["app_id"], environment)
     ended = text.counted(stopped["containers_ended"], "container")
     render.done(stopped, as_json, f"✓ App '{name}' is stopped. {ended} ended.")
+    if stopped["requests_cut"] and not as_json:
+        render.out(f"{text.cut_short(stopped['requests_cut'])}.")
 
 
 def _refuse_stopped(life: Mapping[str, Any]) -> None:

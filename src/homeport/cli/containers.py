@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(help="Containers of deployed Apps.", no_args_is_help=True, rich_markup_mode=None)
 
-LIST_HEADERS = ("Container ID", "App ID", "App Name", "Server", "Version", "State", "Address", "Start Time")
+LIST_HEADERS = ("Container ID", "App ID", "App Name", "Server", "Version", "State", "Address", "Start Time", "Why")
 SILENT_STDIN_S = 2.0
 
 
@@ -118,19 +118,23 @@ def stop(
     with connected(context) as client:
         answer = client.stop_container(container)
     render.done(answer, as_json, f"✓ Container '{container}' has {answer['state']}.")
+    if answer["requests_cut"] and not as_json:
+        render.out(f"{text.cut_short(answer['requests_cut'])}.")
 
 
 def container_row(container: Mapping[str, Any]) -> list[str]:
-    host, port, reason = container.get("host"), container.get("port"), container.get("reason")
+    """Why it is in its state comes last: a long reason widens no column then."""
+    host, port = container.get("host"), container.get("port")
     return [
         container["container_id"],
         container["app_id"],
         container["app_name"],
         container["server"],
         f"v{container['version']}",
-        f"{container['state']} ({reason})" if reason else container["state"],
+        container["state"],
         f"{host}:{port}" if host else "",
         text.local_time(container.get("started_at")) or "Pending",
+        "; ".join(filter(None, (container.get("reason"), text.cut_short(container.get("requests_cut") or 0)))),
     ]
 
 

@@ -14,6 +14,14 @@ from .options import Environment, Json, taking
 from .server_refs import ServerArgument, server_at
 
 SECRETS_SHOWN = 5
+AUTOSCALING = (  # label, name, unit
+    ("Min Containers", "min_containers", ""),
+    ("Max Containers", "max_containers", ""),
+    ("Buffer Containers", "buffer_containers", ""),
+    ("Scaleup Window", "scaleup_window", " seconds"),
+    ("Scaledown Window", "scaledown_window", " seconds"),
+    ("Target Concurrency", "target_concurrency", " requests / container"),
+)
 
 group = typer.Typer(help="Servers of deployed Apps.", no_args_is_help=True, rich_markup_mode=None)
 group.add_typer(autoscaler.group, name="autoscaler")
@@ -119,15 +127,7 @@ def _resources(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _autoscaling(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    target = settings.get("target_concurrency")
-    return [
-        ("Min Containers", _or_dash(settings.get("min_containers"))),
-        ("Max Containers", _or_dash(settings.get("max_containers"))),
-        ("Buffer Containers", _or_dash(settings.get("buffer_containers"))),
-        ("Scaleup Window", _or_dash(settings.get("scaleup_window"), " seconds")),
-        ("Scaledown Window", _or_dash(settings.get("scaledown_window"), " seconds")),
-        ("Target Concurrency", f"{target:.1f} requests / container" if target is not None else "-"),
-    ]
+    return [(label, _or_dash(settings.get(name), unit)) for label, name, unit in AUTOSCALING]
 
 
 def _scheduling(answer: Mapping[str, Any]) -> str:
@@ -148,4 +148,4 @@ def _joined(words: Iterable[str]) -> str:
 
 
 def _or_dash(value: object, unit: str = "") -> str:
-    return "-" if value is None else f"{value}{unit}"
+    return "-" if value is None else f"{f'{value:.1f}' if isinstance(value, float) else value}{unit}"

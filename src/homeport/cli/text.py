@@ -128,4 +128,9 @@ def log_line(entry: Mapping[str, Any], prefix: LogPrefix, zone: tzinfo | None = 
 def cut(requests: int) -> str:
     """Said of a deployment whose old containers had to end before their requests did."""
     were = "requests were" if requests > 1 else "request was"
-    return f"{requests} {were} cut: they outlasted their old containers, exit_grace_period and SIGTERM included."
+    return f"{requests} {were} cut: not over when the old containers ended."
+
+
+def cut_short(requests: int) -> str:
+    """The same of one container, in a table; empty for none."""
+    return f"{requests} request{'s' if requests > 1 else ''} cut" if requests else ""

@@ -166,6 +166,7 @@ class Garbage(TypedDict):
 class Stopped(TypedDict):
     app_id: str
     containers_ended: int
+    requests_cut: int
 
 
 class ContainerInfo(TypedDict):
@@ -185,6 +186,7 @@ class ContainerInfo(TypedDict):
 class ContainerStopped(TypedDict):
     container_id: str
     state: str
+    requests_cut: int
 
 
 class ServerInfo(TypedDict):

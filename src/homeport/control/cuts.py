@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ..core.events import RequestsCut
+from ..core.events import Event, RequestsCut
 from ..core.ids import app_of
 from ..core.model import World
 from ..core.states import ContainerState
@@ -20,6 +20,7 @@ from ..store import records
 from .loop import ControlLoop
 
 TOGETHER_S = 0.1  # those of one container come at once
+LAST_RECORDS_S = 0.25  # until the router has told of requests that ended with the last container
 OF_THE_SERVER = ("S", "K", "D")  # it broke off; the router took it out; it was found dead
 SWITCHING = 101  # a WebSocket
 REMEMBERED = 1_000  # containers
@@ -55,6 +56,21 @@ class Cuts:
             watcher(self._loop.world, events)
         while len(self._counts) > REMEMBERED:
             del self._counts[next(iter(self._counts))]
+
+
+async def cut_until(happenings: asyncio.Queue[Event], is_over: Callable[[], bool]) -> int:
+    """How many requests are cut until what `happenings` tells of is over, and by the end of it."""
+    cut = 0
+    while not is_over():
+        cut += cut_by(await happenings.get())
+    await asyncio.sleep(LAST_RECORDS_S)
+    while not happenings.empty():
+        cut += cut_by(happenings.get_nowait())
+    return cut
+
+
+def cut_by(event: Event) -> int:
+    return event.count if isinstance(event, RequestsCut) else 0
 
 
 def cut_off(record: RequestRecord) -> bool:

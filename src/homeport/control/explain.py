@@ -19,6 +19,7 @@ _STATES = (ContainerState.READY, ContainerState.STARTING, ContainerState.PENDING
 _ACTIVE = _STATES[:3]
 _WORDS = {ContainerState.PENDING: "waiting"}
 # By the core's name: what people call it, and how many of its units make one of theirs.
+_NOTHING = {"min_containers": "0", "buffer_containers": "0"}  # what nothing of it is called
 _PUBLIC = {"target_concurrency_centi": ("target_concurrency", 100), "scaleup_window_s": ("scaleup_window", 1)}
 
 
@@ -80,9 +81,9 @@ def _there(case: Case) -> Iterator[str]:
 def _why(case: Case) -> Iterator[str]:
     """What the load asks for, by the rule that decided last."""
     service, settings = case.service, case.settings
-    since = f", {_ago(case.now_ms - service.scaled_at_ms)}" if service.scaled_at_ms else ""
-    reason = f": {service.why}{since}" if service.why else ""
-    yield f"Its load needs {service.count or 'none'}{reason}."
+    decided = f", decided {_ago(case.now_ms - service.scaled_at_ms)}" if service.scaled_at_ms and service.why else ""
+    reason = f": {service.why}" if service.why else ""
+    yield f"Its load needs {service.count or 'none'}{decided}{reason}."
     if not scale.is_known(case.seen, case.now_ms):
         yield "Its load is not known at the moment; until it is, nothing is taken away."
         return
@@ -104,7 +105,8 @@ def _bounds(case: Case) -> Iterator[str]:
     for override in case.deployment.overrides:
         if override.service == case.spec.name:
             name, factor = _PUBLIC.get(override.setting, (override.setting.removesuffix("_s"), 1))
-            value = f"{override.value / factor:g}" if override.value else "none"
+            unit = " s" if override.setting.endswith("_s") else ""
+            value = f"{override.value / factor:g}{unit}" if override.value else _NOTHING.get(name, "none")
             ago = _ago(case.now_ms - override.at_ms)
             yield f"{name} was set to {value} by {override.actor or 'somebody'} {ago}, until the next deployment."
 
@@ -114,10 +116,16 @@ def _hindered(case: Case) -> Iterator[str]:
     service = case.service
     for deployment in case.app.deployments:
         if deployment.state is DeploymentState.ROLLING and deployment.version != case.deployment.version:
-            yield f"v{deployment.version} rolls out; what v{case.deployment.version} has serves until it is ready."
+            new = [c for c in case.containers(ContainerState.READY) if c.version == deployment.version]
+            serves = f"{_containers(len(new))} of it serve{'s' if len(new) == 1 else ''} already"
+            until = f"what v{case.deployment.version} has serves until it is ready"
+            yield f"v{deployment.version} rolls out; {serves if new else until}."
     if service.retry_at_ms > case.now_ms and service.failures:
         seconds = _seconds(service.retry_at_ms - case.now_ms)
         yield f"{_containers(service.failures)} in a row failed; the next one may start in {seconds}."
+    if silent := sum(c.failures > 0 for c in case.containers(ContainerState.READY)):
+        does, its, it_is = ("does", "its", "it is") if silent == 1 else ("do", "their", "they are")
+        yield f"{_containers(silent)} {does} not answer at {its} port; if that goes on, {it_is} replaced."
     more = len(case.containers(ContainerState.READY)) - case.wanted
     known = scale.is_known(case.seen, case.now_ms)
     if known and case.settings.sessions_max and more > 0 and len(case.app.deployments) == 1:
@@ -134,17 +142,26 @@ def _next(case: Case) -> Iterator[str]:
         rest_ms = service.load.rising_since_ms + settings.scaleup_window_s * 1000 - now_ms
         more, window = scale.wanted(settings, service.load.rising_count), f"scaleup_window {settings.scaleup_window_s} s"
         yield f"If its load stays as it is, it gets {more} in {_seconds(rest_ms)} ({window})."
-    elif settings.target_concurrency_centi and service.count:
-        limit = service.count * settings.target_concurrency_centi / 100
+    elif settings.max_containers and case.wanted >= settings.max_containers:
+        if _rule(case) != "max_containers":  # or it was said already
+            yield f"It can't grow: max_containers is {settings.max_containers}."
+    elif settings.target_concurrency_centi and case.wanted:
+        limit = _outgrown_at(case) * settings.target_concurrency_centi / 100
         lasting = f" for {settings.scaleup_window_s} s" if settings.scaleup_window_s else ""
         yield f"It grows when more than {limit:g} requests are in flight{lasting}."
-    if not service.count:
+    if not case.wanted:
         seconds = scale.retry_after_s(service)
         yield f"The next request that finds no container starts one; nine of ten starts take {seconds} s or less."
     elif later := _idle(case):
         at_ms, count = later
         window = f"scaledown_window {settings.scaledown_window_s} s"
         yield f"If nothing is in flight from now on, it goes down to {count} in {_seconds(at_ms - now_ms)} ({window})."
+
+
+def _outgrown_at(case: Case) -> int:
+    """The largest need that its containers are still enough for: more than the present one under a minimum."""
+    settings = case.settings
+    return max(case.service.count, settings.min_containers - settings.buffer_containers)
 
 
 def _idle(case: Case) -> tuple[int, int] | None:

@@ -9,21 +9,23 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..core.events import ContainerMoved, DeploymentMoved, RequestsCut
+from ..core.events import ContainerMoved, DeploymentMoved
 from ..core.events import Event as Happening
 from ..core.facts import DeployRequested
 from ..core.model import App, Deployment, Strategy
 from ..core.states import ContainerState, DeploymentState
+from ..engine.loglines import Wanted
 from ..engine.logs import read_tail
 from ..settings import Settings
 from . import views
+from .cuts import LAST_RECORDS_S, cut_by
 from .loop import ControlLoop
 from .prepare import log_path
 from .requests import Event, progress
 from .watch import Watchers
 
-LAST_RECORDS_S = 0.25  # until the router has told of requests that ended with the last container
 LOG_TAIL_LINES = 20
+ITS_OWN = Wanted(sources=("stdout", "stderr"))  # what the platform said of it is the deployment's reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,11 @@ class Follower:
             yield progress("terminate", "Terminating running containers")
         for container in app.containers:
             yield Event("container", views.container_event(container, _service_name(app, container.service_id)))
-        cut: dict[str, int] = {}
+        cut = 0
         while deployment.state is DeploymentState.ROLLING:
             event = await happenings.get()
-            if isinstance(event, RequestsCut):
-                cut[event.container_id] = event.count
-            elif isinstance(event, ContainerMoved):
+            cut += cut_by(event)
+            if isinstance(event, ContainerMoved):
                 yield Event("container", views.container_event(event.container, event.service))
             elif isinstance(event, DeploymentMoved) and event.deployment.version == deployment.version:
                 deployment = event.deployment
@@ -98,12 +99,11 @@ class Follower:
         settled = await self._settled(app.app_id, deployment, began_ms)
         if published.recreates and deployment.state is DeploymentState.LIVE:
             async for event in self._until_gone(app, deployment, happenings):
-                if isinstance(event, RequestsCut):
-                    cut[event.container_id] = event.count
-                elif isinstance(event, ContainerMoved):
+                cut += cut_by(event)
+                if isinstance(event, ContainerMoved):
                     yield Event("container", views.container_event(event.container, event.service))
             settled["containers_left"] = self._older(app, deployment)
-        yield Event("settled", {**settled, "requests_cut": sum(cut.values())})
+        yield Event("settled", {**settled, "requests_cut": cut})
 
     async def _until_gone(
         self, app: App, deployment: Deployment, happenings: asyncio.Queue[Happening]
@@ -136,7 +136,7 @@ class Follower:
         tail: list[str] = []
         if deployment.state is DeploymentState.FAILED and deployment.culprit:
             path = log_path(self.settings.data_dir, app_id, deployment.culprit)
-            lines = await asyncio.to_thread(read_tail, {deployment.culprit: str(path)}, LOG_TAIL_LINES)
+            lines = await asyncio.to_thread(read_tail, {deployment.culprit: str(path)}, LOG_TAIL_LINES, ITS_OWN)
             tail = [line.text for line in lines]
         return {
             "version": deployment.version,

@@ -31,7 +31,9 @@ def find_server(row: AppRow, app: App | None, server: str) -> Subject:
     """`app`: the same as it is in the World. Raises NotFoundError, also for an App that is not deployed (2.4.1)."""
     versions = current(app) if app is not None else ()
     if app is None or not versions:
-        raise NotFoundError(f"App {row.name!r} is not deployed; deploy it first.")
+        raise NotFoundError(
+            f"App {row.name!r} is not deployed; deploy it first. `homeport app history {row.name}` tells how it ended."
+        )
     for deployment in versions:
         for spec in deployment.services:
             if spec.name == server:

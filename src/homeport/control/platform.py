@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from .. import __version__
-from ..core.events import AppMoved, ContainerMoved
 from ..core.facts import AppStopRequested, ContainerStopRequested
 from ..core.ids import app_of_service
 from ..core.model import App, Container
@@ -32,6 +31,7 @@ from .autoscaler import Autoscaler
 from .builds import Builds
 from .chronicle import Input, Origin
 from .collector import Collector
+from .cuts import cut_until
 from .dicts import Dicts
 from .environments import Environments
 from .garbage import DAY_MS
@@ -265,12 +265,9 @@ class Platform:
             raise ConflictError(views.already_stopped(row))
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
-            while row.app_id in self._loop.world.apps and not self._over(Subject(row.app_id)):
-                event = await happenings.get()
-                if isinstance(event, AppMoved) and event.state is AppState.STOPPED:
-                    break
+            cut = await cut_until(happenings, lambda: self._over(Subject(row.app_id)))
         ended = sum(c.state is not ContainerState.PENDING for c in app.containers)
-        return {"app_id": row.app_id, "containers_ended": ended}
+        return {"app_id": row.app_id, "containers_ended": ended, "requests_cut": cut}
 
     async def logs(self, query: LogQuery) -> AsyncIterator[Event]:
         subject = self._subject(query)
@@ -296,12 +293,8 @@ class Platform:
         row = self._find_container(container_id)
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(ContainerStopRequested(container_id), Origin(actor=actor))])
-            while any(c.container_id == container_id for c in self._containers(row.app_id)):
-                event = await happenings.get()
-                moved = event.container if isinstance(event, ContainerMoved) else None
-                if moved and moved.container_id == container_id and moved.state is ContainerState.ENDED:
-                    break
-        return {"container_id": container_id, "state": ContainerState.ENDED.value}
+            cut = await cut_until(happenings, lambda: self._over(Subject(row.app_id, container_id)))
+        return {"container_id": container_id, "state": ContainerState.ENDED.value, "requests_cut": cut}
 
     async def exec(self, container_id: str, argv: tuple[str, ...], stdin: bytes | None) -> AsyncIterator[Event]:
         row = self._find_container(container_id)

@@ -110,13 +110,19 @@ def container_line(row: ContainerRow, app: AppRow, now: Container | None) -> Jso
         "server": row.service,
         "version": row.version,
         "state": now.state.value if now else ContainerState.ENDED.value,
-        "reason": (now.reason if now else row.reason) or "",
+        "reason": _why(now) if now else row.reason or "",
         "host": host or None,
         "port": int(port) if port else None,
         "started_at": iso(row.started_at_ms),
         "exit_code": row.exit_code,
         "requests_cut": row.cut or 0,
     }
+
+
+def _why(container: Container) -> str:
+    """Of its state; and of one that is ready, what it lacks to be replaced for."""
+    failing = container.state is ContainerState.READY and container.failures
+    return f"the port does not answer, {failing} health checks in a row" if failing else container.reason
 
 
 def container_event(container: Container, service: str) -> Json:

@@ -68,7 +68,12 @@ class Vitals:
                 case RequestsCut(app_id, container_id, count):
                     self.requests_cut += count
                     said = {"app_id": app_id, "container_id": container_id, "requests_cut": count}
-                    log.warning("%d requests ended with their container", count, extra=said)
+                    log.warning(
+                        "%s of %s ended with it",
+                        "1 request" if count == 1 else f"{count} requests",
+                        container_id,
+                        extra=said,
+                    )
                 case _:
                     pass
 

@@ -73,7 +73,7 @@ class ContainerMoved:
 
 @dataclass(frozen=True, slots=True)
 class RequestsCut:
-    """So many requests ended with a container that was told to end. Not of a step: the router's records tell it."""
+    """So many more requests ended with a container that was told to end. Not of a step: the router's records tell it."""
 
     app_id: str
     container_id: str

@@ -75,7 +75,7 @@ def lowered(service: Service, spec: ServiceSpec, seen: LoadSeen, now_ms: int) ->
         forgotten = bool(service.load.peaks) and kept != service.load.peaks
         return replace(service, load=replace(service.load, peaks=kept)) if forgotten else service
     most = "none was needed" if held == 0 else f"no more than {held} {'was' if held == 1 else 'were'} needed"
-    why = f"{most} in the last {spec.scaledown_window_s} s"
+    why = f"{most} for {spec.scaledown_window_s} s"
     return replace(service, load=replace(service.load, peaks=kept), count=held, scaled_at_ms=now_ms, why=why)
 
 

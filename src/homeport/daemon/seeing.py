@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..control.cuts import Cuts
+from ..control.lastwords import LastWords
 from ..control.loop import ControlLoop
 from ..control.metrics import Metrics
 from ..control.prometheus import Prometheus
@@ -46,7 +47,7 @@ class Seeing:
     def attach(self, loop: ControlLoop, history: History) -> Seen:
         """What can be asked from now on."""
         self._loop = loop
-        loop.watchers.append(self._vitals.watch)
+        loop.watchers += [self._vitals.watch, LastWords(self._settings.data_dir, self._clock).watch]
         self._router.on_request.append(Cuts(loop).take)
         traffic = Traffic(self._requests, history, loop, self._clock)
         now_ms = self._clock.now_ms()
