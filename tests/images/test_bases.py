@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from homeport.errors import InvalidError
 from homeport.images import ImageSettings, addpython, basenames, bases, chain, runner
 from homeport.images.bases import Bases
 from homeport.images.failures import BuildFailed
@@ -26,7 +27,7 @@ SLIM = ImageRecipe()
 
 
 class FakeStorage(Storage):
-    """Builds and imports in no time, under the next number; `hangs` never comes to an end."""
+    """Builds and imports in no time, under the next number; `hangs` never comes to an end, `fails` says these lines."""
 
     def __init__(self, place: Path) -> None:
         super().__init__(place, place)
@@ -34,6 +35,7 @@ class FakeStorage(Storage):
         self.files: list[str] = []
         self.noted: list[str] = []
         self.hangs = False
+        self.fails: tuple[str, ...] = ()
         self._number = itertools.count(1)
 
     def names(self) -> set[str]:
@@ -55,6 +57,8 @@ class FakeStorage(Storage):
     async def build(self, what: Invocation, place: Workplace, sink: Callable[[str], None]) -> Finished:
         if self.hangs:
             await asyncio.Event().wait()
+        if self.fails:
+            return Finished(1, self.fails)
         self.files.append(what.dockerfile)
         self.kept[what.tag] = f"i{next(self._number)}"
         return Finished(0, ())
@@ -130,6 +134,13 @@ def test_builds_of_bases_take_their_turn_and_end_at_their_limit(house: House) ->
             await house.bases.own("x:2", "", lambda: "FROM scratch")
 
     asyncio.run(story())
+
+
+def test_a_base_that_fails_says_why_and_not_what_ran(house: House) -> None:
+    house.of(SLIM)
+    house.storage.fails = ("https://channel: no such host", 'Error: building at STEP "RUN exec(x)": exit status 1')
+    with pytest.raises(InvalidError, match=r"could not be used: https://channel: no such host\. Use debian_slim"):
+        house.of(ImageRecipe(base=chain.MICROMAMBA))
 
 
 def test_the_newest_of_a_bases_names_is_the_one_with_the_highest_number() -> None:

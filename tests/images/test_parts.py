@@ -55,6 +55,15 @@ def test_a_failure_has_the_step_its_status_and_its_last_lines() -> None:
     ]
 
 
+def test_a_failure_gives_its_reason_once() -> None:
+    tail = Tail(lambda: False)
+    tail.begin("1/1: FROM nowhere/x")
+    why = "creating build container: pinging container registry nowhere: no such host"
+    for line in ("Trying to pull nowhere/x:latest...", f"Error: {why}"):
+        tail.feed(line)
+    assert tail.failure(f"Error: {why}") == [f"step 1 of 1: FROM nowhere/x ({why})", "Trying to pull nowhere/x:latest..."]
+
+
 def test_a_full_disk_is_what_the_disk_says_and_not_a_step() -> None:
     for full in (False, True):
         tail = Tail(lambda full=full: full)  # type: ignore[misc]  # bound now

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import ImageBuildError, InvalidError
 from ..manifest.schema import ImageRecipe
 from ..ports import Progress
-from . import basenames, chain, dockerfile, micromamba, registry
+from . import basenames, buildlog, chain, dockerfile, micromamba, registry
 from . import recipe as recipes
 from .basetar import base_tar, revision
 from .failures import BuildFailed
@@ -108,7 +108,7 @@ class Bases:
             except TimeoutError:
                 raise BuildFailed([f"it did not end within {self._settings.base_limit_s:g} s"]) from None
         if finished.returncode != 0:
-            raise BuildFailed([line for line in finished.tail if line.strip()][-10:])
+            raise BuildFailed(buildlog.shown_tail(finished.tail) or ["no reason was given"])
         await self._storage.sync()
         await self._storage.tag(unnamed, name)
         return self._known(name)

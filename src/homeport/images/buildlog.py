@@ -76,7 +76,8 @@ class Tail:
             return [last_words.removeprefix("Error: ") or "buildah gave no reason", *shown[:-1]]
         found = _EXIT.search(last_words)
         how = f"exit status {found[1]}" if found else _short(last_words) or "no reason given"
-        return [f"step {self.step.replace('/', ' of ', 1)} ({how})", *shown]
+        told = (line for line in shown if _short(line) != how)  # a registry's refusal is long enough once
+        return [f"step {self.step.replace('/', ' of ', 1)} ({how})", *told]
 
 
 def says_no_space(last_words: str) -> bool:
