@@ -62,7 +62,8 @@ def test_the_history_of_a_stopped_app_is_still_there(box: Box) -> None:  # 1.5.1
     before = box.json("app", "history", "over")
     box.ok("app", "stop", "over", "--yes")
     (entry,) = box.json("app", "history", "over")
-    assert {**entry, "outcome": "live", "reason": before[0]["reason"]} == before[0]
+    assert (before[0]["rollback_allowed"], entry["rollback_allowed"]) == (True, False)
+    assert {**entry, "outcome": "live", "reason": before[0]["reason"], "rollback_allowed": True} == before[0]
     assert {"version", "time_deployed", "client", "deployed_by", "commit", "tag"} <= entry.keys()
 
 

@@ -151,7 +151,7 @@ def test_a_deleted_volume_stays_with_who_has_it_and_new_containers_say_that_it_i
     files = folder(own, "gone")
     asked = own.run("volume", "delete", "gone")
     assert asked.code == 1
-    assert "It is used by holds: containers that run keep it until they end" in asked.out
+    assert "It is used by holds: containers that run keep it until they end" in asked.err
     own.ok("volume", "delete", "gone", "-y")
     own.ok("volume", "create", "gone")
     assert said(own.inside("holds", "print(open('/data/x').read())")) == "still here"
