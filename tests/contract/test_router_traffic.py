@@ -127,11 +127,13 @@ def test_a_public_route_passes_headers_on_and_says_who_asked() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve("ta-1")
         trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        sent = {"authorization": "Bearer of-the.app", "traceparent": trace, "x_forwarded_for": "6.6.6.6"}
+        forged = {"x_forwarded_for": "6.6.6.6", "x_forwarded_host": "evil"}
+        sent = {"authorization": "Bearer of-the.app", "traceparent": trace, **forged}
         seen = (await bench.get("/headers", **sent)).json()
         assert (seen["authorization"], seen["traceparent"]) == (sent["authorization"], trace)
         assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")
-        assert seen["x-forwarded-host"] == "a.localhost"
+        assert seen["host"] == "a.localhost"
+        assert "x-forwarded-host" not in seen, "the host that was asked for is in Host"
 
     play(scenario)
 

@@ -26,7 +26,7 @@ def test_who_asked_and_how_only_the_router_says(kind: str) -> None:
         request = await last(bench, FORGED)
         assert not [value for _, value in request.headers if "6.6.6.6" in value or "evil" in value]
         said = {name: request.all(f"x-forwarded-{name}") for name in ("for", "host", "proto", "port", "prefix")}
-        assert said == {"for": ["127.0.0.1"], "host": ["a.localhost"], "proto": ["http"], "port": [], "prefix": []}
+        assert said == {"for": ["127.0.0.1"], "host": [], "proto": ["http"], "port": [], "prefix": []}
 
     play(scenario, kind)
 

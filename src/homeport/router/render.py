@@ -5,6 +5,7 @@ Pure: values in, text out. The digest covers what only a reload can change; serv
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -37,7 +38,7 @@ class Shape:
     @property
     def digest(self) -> str:
         """Names this shape. A data plane that says another one (`show env HOMEPORT_CONFIG`) needs a reload."""
-        return hashlib.sha256(_render(self, "", (), False).encode()).hexdigest()[:16]
+        return _digest(self)
 
 
 def config(shape: Shape, slots: Iterable[Slot], reloaded: bool = False) -> str:
@@ -95,6 +96,11 @@ def server_words(server: Server) -> str:
 def connections_max(wanted: int, files_max: int) -> int:
     """`wanted`, lowered to what the limit of open files allows; HAProxy refuses to start with more."""
     return max(100, min(wanted, int((files_max - FDS_RESERVED) / FDS_PER_CONNECTION)))
+
+
+@functools.lru_cache(maxsize=8)  # asked for twice a second
+def _digest(shape: Shape) -> str:
+    return hashlib.sha256(_render(shape, "", (), False).encode()).hexdigest()[:16]
 
 
 def _render(shape: Shape, digest: str, slots: Iterable[Slot], reloaded: bool) -> str:

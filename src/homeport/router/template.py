@@ -170,7 +170,7 @@ frontend http
     http-request set-var(txn.sid,ifnotempty) req.fhdr(modal-routing-affinity-key)
     http-request set-var(txn.skey) var(txn.be),concat(|,txn.sid),sha2(256) if {{ var(txn.sid) -m found }} !sessioned
 
-    # who asked and how, we alone say; `Connection` could name headers for the container to drop
+    # who asked and how, we alone say (to whom, `Host` says); `Connection` could name headers for the container to drop
     http-request del-header x-forwarded- -m beg
     http-request del-header forwarded
     http-request del-header x-real-ip
@@ -180,7 +180,6 @@ frontend http
     http-request del-header connection if !{{ req.fhdr(upgrade) -m found }}
     http-request set-header Connection Upgrade if {{ req.fhdr(upgrade) -m found }}
     http-request add-header X-Forwarded-Proto {scheme}
-    http-request add-header X-Forwarded-Host %[req.hdr(host)]
 
     # an empty pool answers at once; the level sends this record to ring "events" as well (semantics 2.2.3)
     http-request set-log-level notice if {{ var(txn.be),nbsrv eq 0 }} !sessioned
