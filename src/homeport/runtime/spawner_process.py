@@ -42,7 +42,8 @@ class SpawnerProcess:
 
         Raises PlatformError with the last lines of its log when it does not come up.
         """
-        if self.running() is None:
+        there = self.running()
+        if there is None:
             await self._start()
         end = time.monotonic() + ANSWER_LIMIT_S
         while True:
@@ -50,6 +51,9 @@ class SpawnerProcess:
                 wire.connect(self.socket_path).close()
                 return
             except OSError as error:
+                if there is not None and not alive(there):  # it was dying when we looked
+                    there = None
+                    await self._start()
                 if time.monotonic() > end:
                     said = await asyncio.to_thread(self._last_words)
                     raise PlatformError(
