@@ -237,6 +237,20 @@ class HAProxyBench:
         shutil.rmtree(self.directory)
 
 
+def played(make: Callable[[], HAProxyBench], scenario: Callable[[HAProxyBench], Awaitable[None]], *names: str) -> None:
+    """Runs a scenario on a fresh data plane with servers of these names behind it, and removes what it left."""
+
+    async def run() -> None:
+        bench = await make().open(*names)
+        try:
+            async with asyncio.timeout(60):
+                await scenario(bench)
+        finally:
+            await bench.clean()
+
+    asyncio.run(run())
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

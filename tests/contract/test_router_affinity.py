@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from router_bench import HAProxyBench, until
+from router_bench import HAProxyBench, played, until
 
 pytestmark = pytest.mark.host
 Scenario = Callable[[HAProxyBench], Awaitable[None]]
@@ -14,17 +14,7 @@ NAMES = ("ta-1", "ta-2", "ta-3", "ta-4")
 
 
 def play(scenario: Scenario, **settings: int) -> None:
-    """Runs a scenario on a fresh data plane, and removes what it left."""
-
-    async def run() -> None:
-        bench = await HAProxyBench(**settings).open(*NAMES)
-        try:
-            async with asyncio.timeout(60):
-                await scenario(bench)
-        finally:
-            await bench.clean()
-
-    asyncio.run(run())
+    played(lambda: HAProxyBench(**settings), scenario, *NAMES)
 
 
 @pytest.mark.parametrize("header", ["modal_session_id", "modal_routing_affinity_key"])

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from router_bench import HAProxyBench, until
+from router_bench import HAProxyBench, played, until
 
 from homeport.router.sessions import Session, hashed
 
@@ -42,15 +42,7 @@ def lobby() -> Iterator[str]:
 
 
 def play(scenario: Scenario, lobby: str = "127.0.0.1:9") -> None:
-    async def run() -> None:
-        bench = await HAProxyBench(control_address=lobby, control_secret="cd" * 32).open(*NAMES)
-        try:
-            async with asyncio.timeout(60):
-                await scenario(bench)
-        finally:
-            await bench.clean()
-
-    asyncio.run(run())
+    played(lambda: HAProxyBench(control_address=lobby, control_secret="cd" * 32), scenario, *NAMES)
 
 
 async def begin(bench: HAProxyBench, token: str, container: str, host: str = HOST) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from router_bench import HAProxyBench, free_port, until
+from router_bench import HAProxyBench, free_port, played, until
 
 from homeport.errors import PlatformError
 from homeport.router import loopback
@@ -26,17 +26,7 @@ Scenario = Callable[[HAProxyBench], Awaitable[None]]
 
 
 def play(scenario: Scenario) -> None:
-    """Runs a scenario on a fresh data plane, and removes what it left."""
-
-    async def run() -> None:
-        bench = await HAProxyBench().open("ta-1", "ta-2")
-        try:
-            async with asyncio.timeout(60):
-                await scenario(bench)
-        finally:
-            await bench.clean()
-
-    asyncio.run(run())
+    played(HAProxyBench, scenario, "ta-1", "ta-2")
 
 
 async def pid(bench: HAProxyBench, name: str) -> int:

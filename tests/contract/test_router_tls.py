@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from router_bench import HAProxyBench, free_port, until
+from router_bench import HAProxyBench, free_port, played, until
 
 from homeport.errors import InvalidError
 
@@ -51,18 +51,9 @@ def make_certificate(folder: Path, serial: int) -> None:
 
 
 def play(folder: Path, scenario: Scenario, redirect: bool = False) -> None:
-    async def run() -> None:
-        make_certificate(folder, 1)
-        names = {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
-        bench = HAProxyBench(**names, https_port=free_port(), https_redirect=redirect)
-        await bench.open("ta-1", "ta-2")
-        try:
-            async with asyncio.timeout(60):
-                await scenario(bench)
-        finally:
-            await bench.clean()
-
-    asyncio.run(run())
+    make_certificate(folder, 1)
+    names = {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
+    played(lambda: HAProxyBench(**names, https_port=free_port(), https_redirect=redirect), scenario, "ta-1", "ta-2")
 
 
 def shaken(bench: HAProxyBench, *protocols: str) -> ssl.SSLSocket:

@@ -80,7 +80,7 @@ def test_a_healthy_program_hears_nothing_of_its_checks() -> None:
         asyncio.run(health.check([("ta-1", address)]))
         with pytest.raises(BlockingIOError):
             server.accept()
-    health.close()
+    health.remove("ta-1")
 
 
 def test_where_the_kernel_cannot_be_asked_connections_are_made(monkeypatch: pytest.MonkeyPatch) -> None:

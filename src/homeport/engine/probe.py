@@ -87,10 +87,6 @@ class Health:
             door.close()
         self._failing.discard(container_id)
 
-    def close(self) -> None:
-        for container_id in list(self._doors):
-            self.remove(container_id)
-
     async def run(self) -> None:
         """Until it is cancelled."""
         loop = asyncio.get_running_loop()
