@@ -30,7 +30,7 @@ def stays_asleep(box: Box, app: str) -> None:
 def test_only_who_is_let_in_wakes_a_server_that_sleeps(box: Box) -> None:
     closed = server("asleep", options="scaledown_window=2").replace("unauthenticated=True", "unauthenticated=False")
     url = box.deploy("asleep", closed)
-    wait_until(lambda: box.containers("asleep") == [], "no container to run any more", 60)
+    wait_until(lambda: box.containers("asleep") == [], "no container to run any more")
     token = box.json("workspace", "proxy-tokens", "create")
     good = {"Modal-Key": token["Modal-Key"], "Modal-Secret": token["Modal-Secret"]}
     half, wrong = {"Modal-Key": token["Modal-Key"]}, {**good, "Modal-Secret": "ws-wrong"}
@@ -43,4 +43,4 @@ def test_only_who_is_let_in_wakes_a_server_that_sleeps(box: Box) -> None:
     finally:
         box.ok("workspace", "rbac", "off")
     assert get(url, good).status == 503
-    wait_until(lambda: get(url, good).status == 200, "the container that the request has started", 60)
+    wait_until(lambda: get(url, good).status == 200, "the container that the request has started")

@@ -102,7 +102,7 @@ def test_load_adds_containers_up_to_the_target_of_each_and_refuses_nobody(box: B
         wait_until(lambda: len(answers) >= seen + 30, "two more rounds")
         assert count(box, "grown") in (4, 5)
     assert set(answers) == {Answer(200, "one")}
-    wait_until(lambda: not box.containers("grown"), "nothing to be left", 30)
+    wait_until(lambda: not box.containers("grown"), "nothing to be left")
 
 
 def test_a_request_that_goes_on_keeps_its_container(box: Box) -> None:

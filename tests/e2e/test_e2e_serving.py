@@ -83,7 +83,7 @@ def test_a_slow_request_is_cut_at_the_end_of_a_short_grace_period(box: Box) -> N
     url = box.deploy("hasty", server("hasty", options="exit_grace_period=1"))
     with box.held("hasty", url) as held:
         box.deploy("hasty", server("hasty", "two", options="exit_grace_period=1"))
-        ended = wait_until(lambda: box.ending("hasty", held.container_id), "the end", seconds=45)
+        ended = wait_until(lambda: box.ending("hasty", held.container_id), "the end")
         end = wait_until(lambda: held.end, "the end of the request")
     assert getattr(end, "status", 502) == 502, end
     assert "grace period" in ended["reason"], ended

@@ -56,7 +56,7 @@ def from_snapshot(box: Box) -> dict[str, str] | None:
 def test_a_container_after_the_first_has_the_state_from_before_and_its_own(box: Box) -> None:
     url = box.deploy("frozen", SERVER.replace("{version}", "1"))
     first, *_ = json.loads(box.get(url).text)
-    one = wait_until(lambda: from_snapshot(box), "a container from the snapshot", 60)
+    one = wait_until(lambda: from_snapshot(box), "a container from the snapshot")
     said = json.loads(box.get(url).text)
     two = wait_until(lambda: from_snapshot(box), "another")
     said_then = json.loads(box.get(url).text)
@@ -67,6 +67,6 @@ def test_a_container_after_the_first_has_the_state_from_before_and_its_own(box: 
     assert len(list((box.data_dir / "run/snapshots").iterdir())) == 1
     url = box.deploy("frozen", SERVER.replace("{version}", "2"))
     assert json.loads(box.get(url).text)[3] == 2
-    wait_until(lambda: from_snapshot(box), "a container from the new version's snapshot", 60)
+    wait_until(lambda: from_snapshot(box), "a container from the new version's snapshot")
     assert json.loads(box.get(url).text)[3] == 2
     wait_until(lambda: len(list((box.data_dir / "run/snapshots").iterdir())) == 1, "the old snapshot's end")

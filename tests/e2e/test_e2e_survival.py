@@ -13,7 +13,7 @@ import pytest
 from e2e_harness import Answer, Box, Load, kill, lives, running, wait_until
 from e2e_sources import server
 
-OPENS_LATER = "threading.Thread(target=lambda: (time.sleep(3), serve()), daemon=True).start()"
+OPENS_WHEN_LET_GO = "threading.Thread(target=lambda: (held(), serve()), daemon=True).start()"
 NEVER_OPENS = 'print("here I sit", flush=True)'
 
 
@@ -52,21 +52,27 @@ def test_a_killed_control_plane_costs_no_request_and_the_next_up_adopts_what_run
 
 
 @pytest.mark.parametrize(
-    ("enter", "outcome", "version"), [(OPENS_LATER, "live", "two"), (NEVER_OPENS, "failed", "one")], ids=["ready", "never"]
+    ("enter", "outcome", "version"),
+    [(OPENS_WHEN_LET_GO, "live", "two"), (NEVER_OPENS, "failed", "one")],
+    ids=["ready", "never"],
 )
 def test_a_deploy_that_lost_its_control_plane_is_finished_or_marked_failed(
     sturdy: Box, enter: str, outcome: str, version: str
 ) -> None:
     url = sturdy.deploy("web", server("web", "one"))
-    options = f"startup_timeout={30 if outcome == 'live' else 6}"
+    options = f"startup_timeout={120 if outcome == 'live' else 6}"
     path = sturdy.write("web.py", server("web", "two", enter=enter, options=options))
     with Load(url) as load, sturdy.begin("deploy", str(path)) as deploying:
-        wait_until(lambda: [c for c in sturdy.containers("web") if c["version"] == 2 and c["host"]], "the new container")
+        (new,) = wait_until(
+            lambda: [c for c in sturdy.containers("web") if c["version"] == 2 and c["host"]], "the new container"
+        )
         sturdy.kill_control_plane()
         _, err = deploying.communicate()
         assert deploying.returncode == 1
         assert err.splitlines()[-1].startswith("Error: "), err
         sturdy.up()
+        if outcome == "live":
+            sturdy.let_go(new["container_id"])
         wait_until(lambda: sturdy.json("app", "history", "web")[0]["outcome"] == outcome, f"v2 to be {outcome}")
         wait_until(lambda: len(sturdy.containers("web")) == 1, "one container to be left")
     assert load.failures == []
