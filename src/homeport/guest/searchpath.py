@@ -1,7 +1,8 @@
 """`sys.path` and the builtins of `site`, without the cost of `site` where nothing there needs it.
 
-`python -S` leaves out the folders of installed packages. They are put back here by looking at the disk; when a virtual
-environment, a `.pth` file or a `sitecustomize` is involved, `site` itself does it, as it always would.
+`python -S` leaves out the folders of installed packages. They are put back here by looking at the disk. Of `site` is
+used what is needed: nothing, the part that reads `.pth` files (Debian's setuptools has one), or the whole of it when a
+virtual environment or a `sitecustomize` is involved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NEED_SITE = ("sitecustomize.py", "sitecustomize", "usercustomize.py", "usercustomize")
+_CUSTOM = ("sitecustomize.py", "sitecustomize", "usercustomize.py", "usercustomize")
 
 
 def install(first: list[str]) -> None:
@@ -21,14 +22,21 @@ def install(first: list[str]) -> None:
     standard = [path for path in sys.path if path not in first]
     packages = package_folders((sys.prefix, sys.exec_prefix, "/usr/local"), sys.version_info[:2])
     said = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    if needs_site(packages, sys.executable):
-        sys.path[:] = [*first, *said, *standard]
+    sys.path[:] = list(dict.fromkeys([*first, *said, *standard]))
+    names = [name for folder in packages for name in os.listdir(folder)]
+    if needs_site(names, sys.executable):
         import site
 
         site.main()
         return
-    sys.path[:] = list(dict.fromkeys([*first, *said, *standard, *packages]))
     _add_builtins()
+    if any(name.endswith(".pth") for name in names):
+        import site
+
+        for folder in packages:
+            site.addsitedir(folder)
+    else:
+        sys.path += [folder for folder in packages if folder not in sys.path]
 
 
 def tell_children(lib: str) -> None:
@@ -51,12 +59,12 @@ def package_folders(prefixes: Iterable[str], version: tuple[int, int]) -> list[s
     return list(found)
 
 
-def needs_site(packages: list[str], executable: str) -> bool:
-    """True when something is there that only `site` knows how to read."""
+def needs_site(names: list[str], executable: str) -> bool:
+    """True when something is there that only the whole of `site` deals with. `names` are those of all installed packages."""
     folder = os.path.dirname(executable)
     if os.path.exists(f"{folder}/pyvenv.cfg") or os.path.exists(f"{os.path.dirname(folder)}/pyvenv.cfg"):
         return True
-    return any(name.endswith(".pth") or name in NEED_SITE for path in packages for name in os.listdir(path))
+    return any(name in _CUSTOM for name in names)
 
 
 def _add_builtins() -> None:

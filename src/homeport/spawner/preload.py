@@ -27,7 +27,7 @@ _STANDARD = (
     *("http.server", "importlib.metadata", "importlib.resources", "inspect", "io", "ipaddress", "itertools", "json"),
     *("linecache", "locale", "logging", "logging.config", "logging.handlers", "math", "mimetypes", "numbers", "opcode"),
     *("operator", "os", "pathlib", "pickle", "pkgutil", "pprint", "queue", "random", "re", "secrets", "select"),
-    *("selectors", "shlex", "shutil", "signal", "socket", "socketserver", "ssl", "stat", "statistics", "string"),
+    *("selectors", "shlex", "shutil", "signal", "site", "socket", "socketserver", "ssl", "stat", "statistics", "string"),
     *("struct", "subprocess", "tempfile", "textwrap", "threading", "tokenize", "traceback", "types", "typing"),
     *("unicodedata", "urllib.parse", "urllib.request", "warnings", "weakref", "zipfile", "zlib"),
     *("encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8", "_sitebuiltins"),

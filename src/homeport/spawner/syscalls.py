@@ -66,8 +66,23 @@ _PIDFD_INFO_SIZE = 64
 _PIDFD_INFO_EXIT_CODE_OFFSET = 60
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc_with_lock = ctypes.PyDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+def bare_fork() -> int:
+    """As os.fork(), without what Python has others do at a fork (`os.register_at_fork`). Raises OSError.
+
+    Only for a process without threads whose child calls os.fork() before any code of others runs: what they do touches a
+    hundred pages, and would be done twice. The interpreter keeps its lock across the call (`PyDLL`), so it is whole in both.
+    """
+    return _check(_libc_with_lock.fork(), "fork")
+
+
+def keep_for_good(thing: object) -> None:
+    """It is never taken apart, whoever lets go of it: a fork that does so would touch all of its pages."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def unshare(flags: int) -> None:

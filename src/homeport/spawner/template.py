@@ -144,7 +144,7 @@ def _fork_first() -> int:
     """As fork(2); the child is the first process of a new pid namespace. Raises OSError."""
     syscalls.unshare(syscalls.CLONE_NEWPID)
     try:
-        pid = os.fork()
+        pid = syscalls.bare_fork()  # it forks once more, into PID 1 and the worker
     except OSError:
         syscalls.setns(HOME, syscalls.CLONE_NEWPID)
         raise

@@ -73,6 +73,8 @@ def _show_files(host: Host, key: Key, place: str) -> None:
         os.makedirs(path, 0o755, exist_ok=True)
     _bind_read_only(key.library, f"{root}{key.library_at}")
     _bind_read_only(_HERE, f"{ours}/spawner")
+    os.close(os.open(f"{root}{template_main.GUEST_MAIN}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    _bind_read_only(f"{root}{key.argv[-1]}", f"{root}{template_main.GUEST_MAIN}")
     _bind_read_only(f"{_HERE}/template_main.py", f"{root}{key.argv[-1]}")
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_RDONLY
     syscalls.mount("", root, "", syscalls.MS_REMOUNT | syscalls.MS_BIND | flags)
