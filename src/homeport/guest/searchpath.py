@@ -1,7 +1,7 @@
 """`sys.path` and the builtins of `site`, without the cost of `site` where nothing there needs it.
 
 `python -S` leaves out the folders of installed packages. They are put back here by looking at the disk. Of `site` is
-used what is needed: nothing, the part that reads `.pth` files (Debian's setuptools has one), or the whole of it when a
+used what is needed: nothing, the part that reads `.pth` files (setuptools has one), or the whole of it when a
 virtual environment or a `sitecustomize` is involved.
 """
 

@@ -24,6 +24,7 @@ DPKG_OPTIONS = (
 FINISH = """set -e
 ln -s /usr/bin/python3 "$1/usr/local/bin/python"
 rm -f "$1"/usr/lib/python3.*/EXTERNALLY-MANAGED
+rm -f "$1"/usr/lib/python3/dist-packages/distutils-precedence.pth
 rm -rf "$1"/usr/share/locale/* "$1"/usr/share/man/* "$1"/usr/share/info/*
 rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list.d/*
 rm -f "$1"/var/log/*.log "$1"/var/log/apt/* "$1"/var/cache/debconf/*-old
