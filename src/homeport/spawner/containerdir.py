@@ -75,30 +75,23 @@ class ContainerDir:
     def init(self) -> tuple[int, int]:
         """(pid, start time) of its first process; (0, 0) when none was ever started.
 
-        A shim that died before it wrote the pid down leaves a pid file. If crun made it, that process must be younger than
-        the shim; ours has its start time as well.
+        A shim that died while crun ran left crun's pid file. That process must be younger than the shim.
         """
         state = self.state() or {}
         if state.get("init_pid"):
             return int(state["init_pid"]), int(state["init_start"])
-        pid, known = self._pid_file()
+        pid = self.init_pid_by_crun()
         start = process.start_time(pid)
-        fits = start == known if known else start >= int(state.get("shim_start", 0))
-        return (pid, start) if start and fits and self._owns(pid) else (0, 0)
+        return (pid, start) if start and start >= int(state.get("shim_start", 0)) and self._owns(pid) else (0, 0)
 
     def init_pid_by_crun(self) -> int:
         """0 when crun did not get that far."""
-        return self._pid_file()[0]
-
-    def _pid_file(self) -> tuple[int, int]:
-        """(pid, start time or 0)."""
         try:
             with open(self.file("pid"), encoding="ascii") as file:
-                words = file.read().split()
+                text = file.read().strip()
         except FileNotFoundError:
-            return 0, 0
-        pid, start = [*words, "0", "0"][:2]
-        return (int(pid), int(start)) if pid.isdigit() and start.isdigit() else (0, 0)
+            return 0
+        return int(text) if text.isdigit() else 0
 
     def is_running(self) -> bool:
         return process.is_running(*self.init())

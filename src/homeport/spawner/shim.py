@@ -49,8 +49,9 @@ class Shim(NamedTuple):
 
     def fork_start(self, lease: Lease, origin: Origin, control: int = -1) -> int:
         """The pid of a shim that starts the container. `control` as in `start.Start`."""
-        keep = [lease.netns, origin.reply, control]
-        return self._fork(lambda wakeup: self._start(lease, origin, control, wakeup), keep)
+        writes = self.pipes.out_write, self.pipes.err_write
+        it = start.Start(self.host, self.directory, self.spec, lease, *writes, origin, control).ahead()
+        return self._fork(lambda wakeup: self._start(it, wakeup), [lease.netns, origin.reply, control])
 
     def fork_adopt(self) -> int:
         """The pid of a shim for a container that has none; pipes that are -1 are reopened through the container."""
@@ -88,9 +89,38 @@ class Shim(NamedTuple):
             if not self.directory.is_running() and self.directory.ending() is None:
                 self.directory.write_exit({"error": text, "step": "run its shim"})
 
-    def _start(self, lease: Lease, origin: Origin, control: int, wakeup: int) -> None:
+    def _start(self, it: start.Start, wakeup: int) -> None:
+        state, log = self._described(it.lease), LogFile(self.spec["log_path"])
+
+        def write_down(begun: start.Begun | None) -> None:
+            running: dict[str, Any] = {}
+            if begun:
+                log.say(begun.note or it.origin.note)
+                running = {"init_pid": begun.pid, "init_start": begun.start, "backend": begun.backend}
+            self.directory.write("state.json", {**state, **running})
+
+        try:
+            begun = it.run(write_down)
+        except StepError as error:
+            log.say(f"could not start: {error}")
+            self.directory.write_exit({"error": str(error), "step": error.step})
+            return
+        for fd in (it.stdout, it.stderr, it.lease.netns, it.control):
+            if fd >= 0:
+                os.close(fd)
+        if begun.template_hangs:
+            it.origin.kill_source()
+
+        def status() -> int | None:
+            told = begun.status()
+            return _status_of_stranger(begun.pidfd, begun.pid, begun.start) if told is None else told
+
+        self._keep(Init(begun.pid, begun.pidfd, status), log, wakeup)
+
+    def _described(self, lease: Lease) -> dict[str, Any]:
+        """As state.json has a container without a first process."""
         me = os.getpid()
-        state = {
+        return {
             "id": self.directory.id,
             "shim_pid": me,
             "shim_start": process.start_time(me),
@@ -102,30 +132,6 @@ class Shim(NamedTuple):
             "pipes": [os.fstat(fd).st_ino for fd in (self.pipes.out, self.pipes.err)],
             "started_at_ms": now_ms(),
         }
-        self.directory.write("state.json", state)
-        log = LogFile(self.spec["log_path"])
-        writes = self.pipes.out_write, self.pipes.err_write
-        it = start.Start(self.host, self.directory, self.spec, lease, *writes, origin, control)
-        try:
-            begun = it.run()
-        except StepError as error:
-            log.say(f"could not start: {error}")
-            self.directory.write_exit({"error": str(error), "step": error.step})
-            return
-        for fd in (*writes, lease.netns, control):
-            if fd >= 0:
-                os.close(fd)
-        log.say(begun.note or origin.note)
-        if begun.template_hangs:
-            origin.kill_source()
-        running = {"init_pid": begun.pid, "init_start": begun.start, "backend": begun.backend}
-        self.directory.write("state.json", {**state, **running})
-
-        def status() -> int | None:
-            told = begun.status()
-            return _status_of_stranger(begun.pidfd, begun.pid, begun.start) if told is None else told
-
-        self._keep(Init(begun.pid, begun.pidfd, status), log, wakeup)
 
     def _adopt(self, wakeup: int) -> None:
         log = LogFile(self.spec["log_path"])

@@ -2,6 +2,7 @@
 
     hosts and resolv files -> cgroups -> private mounts -> overlay -> Volumes -> first process, from a template or by crun
 
+A process from a template gets its orders before there is a shim, and makes its namespaces while that makes the rest.
 Each is small, can be undone, and names itself when it fails. The network was taken by the spawner before the shim existed.
 """
 
@@ -68,28 +69,49 @@ class Start(NamedTuple):
     origin: Origin
     control: int = -1  # for what is to be a memory snapshot itself: the socket on which it is asked for containers
     trial: bool = False  # of the template: it ends before any code of a user, and crun is no way out
+    forked: Forked | None = None  # once its process was told what to become
 
     @property
     def cgroups(self) -> list[str]:
         return self.host.cgroups(self.directory.id)
 
-    def run(self) -> Begun:
-        """Raises StepError with everything undone."""
+    def ahead(self) -> Start:
+        """What can be done before there is a shim: a process from a template is told what to become, and begins. Whatever
+        does not work here, `run` meets again.
+        """
+        if self.origin.backend != FORK or self._volume_places():
+            return self
+        forked = Forked(self.origin.reply)
+        try:
+            self._order(forked)
+        except (OSError, ValueError, KeyError):
+            return self
+        return self._replace(forked=forked)
+
+    def run(self, write_down: Callable[[Begun | None], None]) -> Begun:
+        """`write_down` is called before crun runs and before a process from elsewhere may go: a shim that dies then left
+        word of it. Raises StepError with everything undone.
+        """
         begun: list[Begun] = []
+        note = steps.Step("write down who keeps it", lambda: write_down(None))
         if self.origin.backend == CRUN:
             run_crun = steps.Step("run crun", lambda: begun.append(self._run_crun()), self._delete)
-            steps.run([*self._before(), *self._for_crun(), *self._for_volumes(), run_crun])
+            steps.run([note, *self._before(), *self._for_crun(), *self._for_volumes(), run_crun])
+            write_down(begun[0])
             return begun[0]
+
+        def go(forked: Forked | Joined) -> steps.Step:
+            describe = "start its first process"
+            return steps.Step(describe, lambda: begun.append(self._fork_or_run_crun(forked, write_down)), self._delete)
+
         apart = [steps.Step("make its mount namespace", self._private_mounts)] if self._volume_places() else []
         if self.origin.backend == SNAPSHOT:
             joined = Joined(self.origin.reply, self._room)
-            go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(joined)), self._delete)
-            steps.run([*apart, *self._for_volumes(), *self._before(), go])
+            steps.run([note, *apart, *self._for_volumes(), *self._before(), go(joined)])
             return begun[0]
-        forked = Forked(self.origin.reply)
-        order = steps.Step("say what it shall become", lambda: self._order(forked))
-        go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(forked)), self._delete)
-        steps.run([*apart, *self._for_volumes(), order, *self._before(), go])
+        forked = self.forked or Forked(self.origin.reply)
+        order = [] if self.forked else [steps.Step("say what it shall become", lambda: self._order(forked))]
+        steps.run([*apart, *self._for_volumes(), *order, *self._before(), go(forked)])
         return begun[0]
 
     def _before(self) -> list[steps.Step]:
@@ -173,7 +195,7 @@ class Start(NamedTuple):
         return gpus.give(config, given, self.host.cdi) if given else config
 
     def _order(self, forked: Forked) -> None:
-        """First of all: it unfolds its image while we make the rest."""
+        """It unfolds its image while we make the rest."""
         request: dict[str, object] = {**self._orders(), "trial": self.trial}
         mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         fds = (self.lease.netns, mounts, self.stdout, self.stderr, *([] if self.control < 0 else [self.control]))
@@ -198,12 +220,12 @@ class Start(NamedTuple):
         found = self._orders()
         return Room(found["orders"], found["env"], self.lease.wiring, (self.stdout, self.stderr))
 
-    def _fork_or_run_crun(self, forked: Forked | Joined) -> Begun:
+    def _fork_or_run_crun(self, forked: Forked | Joined, write_down: Callable[[Begun | None], None]) -> Begun:
         begun: list[Begun] = []
 
         def note(pid: int) -> None:  # while it waits: later it may have ended, and be nobody's any more
             begun.append(Begun(pid, process.start_time(pid), os.pidfd_open(pid), forked.status, self.origin.backend))
-            _write(self.directory.file("pid"), f"{pid} {begun[0].start}")  # as crun does it, for a shim that dies now
+            write_down(begun[0])
 
         try:
             forked.begin(note)
@@ -213,10 +235,13 @@ class Start(NamedTuple):
             cgroup.kill_all(self.cgroups)
             if self.trial or self.control >= 0:  # which crun could not hand on
                 raise
+            write_down(None)
             for step in self._for_crun():
                 step.do()
             note_text = f"started by crun: its {_NAMES[self.origin.backend]} failed: {' '.join(str(error).split())}"
-            return self._run_crun()._replace(note=note_text, template_hangs=isinstance(error, TimeoutError))
+            found = self._run_crun()._replace(note=note_text, template_hangs=isinstance(error, TimeoutError))
+            write_down(found)
+            return found
 
     def _run_crun(self) -> Begun:
         """crun starts in the container's cgroups, so that there is no moment in which a process is outside of them."""

@@ -67,7 +67,7 @@ def _run(host: Host, reply: int, key: Key, lease: Lease) -> str:
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     begin = start.Start(host, directory, _spec(key), lease, null, null, Origin(FORK, reply), trial=True)
     try:
-        code = begin.run().status()
+        code = begin.run(lambda begun: None).status()
         problem = "" if code == 0 else f"it ended with status {code}"
     except StepError as error:
         problem = str(error)
