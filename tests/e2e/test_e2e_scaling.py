@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
-from e2e_harness import HELD_LIMIT_S, PATIENT, REQUEST_LIMIT_S, Answer, Box, ask, connect, wait_until
+from e2e_harness import HELD_LIMIT_S, PATIENT, Answer, Box, ask, connect, wait_until
 from e2e_sources import server
 
 
@@ -29,8 +29,13 @@ def first(url: str) -> tuple[int, int]:
 
 
 @contextmanager
-def in_flight(url: str, requests: int, path: str = "/slow") -> Iterator[list[Answer | str]]:
-    """So many people who each wait for an answer, and then ask again. Gives their answers so far."""
+def in_flight(
+    url: str, requests: int, path: str = "/slow", let_go: Callable[[], None] = lambda: None
+) -> Iterator[list[Answer | str]]:
+    """So many people who each wait for an answer, and then ask again. Gives their answers so far.
+
+    At the end `let_go` is called until none of them waits any more.
+    """
     over = threading.Event()
     answers: list[Answer | str] = []
 
@@ -51,9 +56,7 @@ def in_flight(url: str, requests: int, path: str = "/slow") -> Iterator[list[Ans
         yield answers
     finally:
         over.set()
-        end_s = time.monotonic() + REQUEST_LIMIT_S
-        for each in people:
-            each.join(max(0.0, end_s - time.monotonic()))
+        wait_until(lambda: not any(each.is_alive() for each in people) or let_go(), "the last answers")
 
 
 def test_an_idle_server_goes_to_nothing_and_the_first_request_brings_it_back(box: Box) -> None:
@@ -97,11 +100,11 @@ def test_load_adds_containers_up_to_the_target_of_each_and_refuses_nobody(box: B
     """Check 11.34, with 15 in flight and a target of 4: about 4 containers. The requests go on until that is so."""
     url = box.deploy("grown", server("grown", options="target_concurrency=4, scaleup_window=1, scaledown_window=120"))
     (old,) = box.containers("grown")
-    with in_flight(url, 15, "/hold") as answers:
+    let_go = partial(let_all_go, box, "grown")
+    with in_flight(url, 15, "/hold", let_go) as answers:
         wait_until(lambda: count(box, "grown") >= 4, "four containers")
         assert answers == []
-        let_all_go(box, "grown")
-        wait_until(lambda: len(answers) >= 45 or let_all_go(box, "grown"), "three rounds of answers")
+        wait_until(lambda: len(answers) >= 45 or let_go(), "three rounds of answers")
         assert count(box, "grown") in (4, 5)
         assert old["container_id"] in {c["container_id"] for c in box.containers("grown")}
     assert set(answers) == {Answer(200, "one")}
