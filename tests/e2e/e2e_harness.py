@@ -12,10 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -29,10 +28,13 @@ from homeport.spawner.subnet import instance_tag
 T = TypeVar("T")
 HOMEPORT = Path(sys.executable).with_name("homeport")
 # A test that passes never waits for these; a slow machine may need them.
-WAIT_LIMIT_S = 60
-COMMAND_LIMIT_S = 180
-REQUEST_LIMIT_S = 30
+WAIT_LIMIT_S = 120
+COMMAND_LIMIT_S = 300
+REQUEST_LIMIT_S = 60
+HELD_LIMIT_S = 900  # a request that a test holds while it does other things
 POLL_S = 0.02
+# For a Server whose requests must not be cut, whatever a test does while they go on.
+PATIENT = "exit_grace_period=600"
 
 
 def wait_until(look: Callable[[], T], what: str, seconds: float = WAIT_LIMIT_S) -> T:
@@ -121,8 +123,14 @@ class Box:
         """In a new data directory: tests find the containers that they left, unless their Servers ask for less."""
         self.data_dir.mkdir(mode=0o700, exist_ok=True)
         if not any(self.data_dir.iterdir()):
-            (self.data_dir / "settings.toml").write_text("scaledown_window_s = 3600\n")
+            self.settle("")
         self.ok("up", "--detach", "--api-port", str(self.api_port), "--http-port", str(self.http_port))
+
+    def settle(self, settings: str) -> None:
+        """These lines, for the next start. Where they don't say otherwise, tests find the containers that they left."""
+        self.data_dir.mkdir(mode=0o700, exist_ok=True)
+        usual = "" if "scaledown_window_s" in settings else "scaledown_window_s = 3600\n"
+        (self.data_dir / "settings.toml").write_text(usual + settings)
 
     def down(self) -> None:
         self.ok("down")
@@ -198,9 +206,9 @@ class Box:
 
     # requests
 
-    def get(self, url: str, path: str = "/", **headers: str) -> Answer:
+    def get(self, url: str, path: str = "/", timeout_s: float = REQUEST_LIMIT_S, **headers: str) -> Answer:
         """`headers` with `_` for `-`."""
-        connection = connect(url)
+        connection = connect(url, timeout_s)
         try:
             return ask(connection, url, path, {name.replace("_", "-"): value for name, value in headers.items()})
         finally:
@@ -217,21 +225,37 @@ class Box:
 
         wait_until(answers, f"{text!r} from {url}")
 
+    def reaches(self, url: str, container_id: str) -> None:
+        """Waits until the router gives this container requests: it learns of it after the container is ready."""
+        wait_until(lambda: self.get(url, "/who").text == container_id, f"a request to reach {container_id}")
+
     @contextmanager
     def held(self, app: str, url: str, container: str = "") -> Iterator[HeldRequest]:
         """A request that is inside the App's container, or the one named, which keeps it until it is let go."""
         container = container or self.container(app)["container_id"]
-        held = HeldRequest(self, container)
+
+        def inside() -> int:
+            return self.ok("container", "logs", container).count("holding a request")
+
+        held, before = HeldRequest(self, container), inside()
         asking = threading.Thread(target=held.ask, args=(url,), daemon=True)
         asking.start()
         try:
-            wait_until(lambda: "holding a request" in self.ok("container", "logs", container), "the request to be inside")
+            wait_until(lambda: inside() > before, "the request to be inside")
             yield held
         finally:
             self.run("container", "exec", container, "touch", "/tmp/go")
             asking.join(REQUEST_LIMIT_S + 5)
 
     # what is left
+
+    def leaves_nothing(self) -> None:
+        """Fails the test if there is anything of a platform that is down.
+
+        Only links may still be there: the kernel removes them by itself, some time after the namespaces that they led to.
+        """
+        assert [each for each in self.leftovers() if not each.startswith("link ")] == []
+        wait_until(lambda: self.leftovers() == [], "the end of the links")
 
     def leftovers(self) -> list[str]:
         """Processes, links, tables, cgroups and mounts of this platform."""
@@ -260,7 +284,7 @@ class HeldRequest:
 
     def ask(self, url: str) -> None:
         try:
-            self.end = self.box.get(url, "/hold")
+            self.end = self.box.get(url, "/hold", timeout_s=HELD_LIMIT_S)
         except (OSError, http.client.HTTPException) as error:
             self.end = f"cut off: {type(error).__name__}"
 
@@ -279,58 +303,7 @@ def running(root: Path) -> Iterator[Box]:
         yield started
     finally:
         started.down()
-    assert started.leftovers() == []
-
-
-@dataclass
-class Load:
-    """People who keep asking, some over one connection and some with a new one for each request. Use as a context."""
-
-    url: str
-    path: str = "/"
-    keep_alive: int = 3
-    fresh: int = 2
-    answers: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
-
-    def __enter__(self) -> Load:
-        kinds = [True] * self.keep_alive + [False] * self.fresh
-        self._threads = [threading.Thread(target=self._client, args=(kind,), daemon=True) for kind in kinds]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(REQUEST_LIMIT_S + 5)
-
-    def more(self, count: int = 100) -> None:
-        """Waits for so many more answers."""
-        end = self.answers.total() + count
-        wait_until(lambda: self.answers.total() >= end, f"{count} more answers (failures: {self.failures[:3]})")
-
-    def until(self, text: str, count: int = 20) -> None:
-        """Waits until this was answered so often."""
-        wait_until(lambda: self.answers[text] >= count, f"{text!r} {count} times")
-
-    def _client(self, keep_alive: bool) -> None:
-        connection = connect(self.url)
-        while not self._over.wait(0.002):
-            try:
-                answer = ask(connection, self.url, self.path)
-                if answer.status == 200:
-                    self.answers[answer.text] += 1
-                else:
-                    self.failures.append(f"{answer.status} {answer.text}")
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(f"{type(error).__name__}: {error}")
-                connection.close()
-            if not keep_alive:
-                connection.close()
-        connection.close()
+    started.leaves_nothing()
 
 
 def connect(url: str, timeout_s: float = REQUEST_LIMIT_S) -> http.client.HTTPConnection:

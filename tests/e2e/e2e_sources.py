@@ -41,6 +41,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/hold":
             print("holding a request", flush=True)
             held()
+        if self.path == "/stream":
+            self.stream()
+            return
         if self.path == "/leave":
             os._exit(3)
         if self.path == "/eat":
@@ -52,6 +55,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         if self.path == "/hold":
             open("/tmp/answered", "w").close()
+
+    def stream(self):  # two lines, the second one when the container is let go
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"6\\r\\nfirst\\n\\r\\n")
+        held()
+        self.wfile.write(b"5\\r\\nlast\\n\\r\\n0\\r\\n\\r\\n")
 
     def log_message(self, *_):
         pass

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from e2e_harness import Answer, Box, Done
+from e2e_harness import REQUEST_LIMIT_S, Answer, Box, Done
 from e2e_sources import server
 
 from free_ports import free_ports
@@ -139,7 +139,7 @@ def test_a_wrong_token_is_refused_and_its_origin_named(box: Box) -> None:
     assert done.code == 1
     assert "HOMEPORT_TOKEN_ID" in sentence(done)
     assert "as-wrong" not in done.err
-    connection = http.client.HTTPConnection("127.0.0.1", box.api_port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", box.api_port, timeout=REQUEST_LIMIT_S)
     connection.request("GET", "/v1/apps")
     assert connection.getresponse().status == 401
     connection.close()
@@ -197,7 +197,7 @@ def test_a_disk_that_is_full_refuses_the_upload_and_what_runs_goes_on(tmp_path: 
             small.down()
     finally:
         subprocess.run(["umount", small.data_dir], check=True)
-    assert small.leftovers() == []
+    small.leaves_nothing()
 
 
 def _fill_and_deploy(small: Box) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from e2e_harness import Answer, Box
+from e2e_harness import Answer, Box, wait_until
 from e2e_sources import documents_example, server
 
 CONTAINER_KEYS = {"container_id", "app_id", "app_name", "server", "version", "state", "host", "port", "started_at"}
@@ -50,10 +50,19 @@ def test_everything_about_an_app_can_be_read_as_json(box: Box) -> None:
 
 def test_what_a_container_prints_can_be_read_as_lines_and_as_json(box: Box) -> None:
     box.deploy("talks", server("talks", enter='print("to stdout"); print("to stderr", file=sys.stderr); serve()'))
-    assert box.ok("app", "logs", "talks").splitlines() == ["to stdout", "to stderr"]
-    entries = [json.loads(line) for line in box.ok("app", "logs", "talks", "--json").splitlines()]
+    its = ("--search", "to std")  # the platform may have said something as well: how it was started
+    both = wait_until(lambda: _two_lines(box.ok("app", "logs", "talks", *its)), "two lines in the log")
+    assert both == ["to stdout", "to stderr"]
+    entries = [json.loads(line) for line in box.ok("app", "logs", "talks", *its, "--json").splitlines()]
     assert [(e["source"], e["text"]) for e in entries] == [("stdout", "to stdout"), ("stderr", "to stderr")]
-    assert box.ok("container", "logs", box.container("talks")["container_id"]).splitlines() == ["to stdout", "to stderr"]
+    container = box.container("talks")["container_id"]
+    assert box.ok("container", "logs", container, *its).splitlines() == ["to stdout", "to stderr"]
+
+
+def _two_lines(text: str) -> list[str]:
+    """None of them before there are two: what is printed is in the log a moment later."""
+    lines = text.splitlines()
+    return lines if len(lines) >= 2 else []
 
 
 def test_exec_passes_on_output_and_exit_code(box: Box) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from e2e_harness import Answer, Box, wait_until
+from e2e_harness import REQUEST_LIMIT_S, Answer, Box, wait_until
 from e2e_sources import server
 
 from homeport.client import blobs
@@ -73,7 +73,7 @@ class Deploy:
             f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {target.token_id}.{target.token_secret}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        connection = socket.create_connection(("127.0.0.1", urlsplit(target.server_url).port or 0), timeout=15)
+        connection = socket.create_connection(("127.0.0.1", urlsplit(target.server_url).port or 0), timeout=REQUEST_LIMIT_S)
         connection.sendall(head.encode() + body[: int(len(body) * part)])
         return connection
 
@@ -90,6 +90,19 @@ def leave(connection: socket.socket, how: str) -> None:
     if how == RESET:  # as when the machine or the process dies
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def is_read(connection: socket.socket) -> None:
+    """Waits until the platform has read all that was sent: a reset throws away what it has not."""
+
+    def left() -> list[str]:
+        """Bytes in the receive buffer of the other end, in hex, as the kernel tells: one number, unless it is gone."""
+        (_, mine), (_, its) = connection.getsockname(), connection.getpeername()
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        ends = (f":{its:04X}", f":{mine:04X}")
+        return [line[4].partition(":")[2] for line in lines if (line[1][-5:], line[2][-5:]) == ends]
+
+    wait_until(lambda: left() == ["00000000"], "all to be read")
 
 
 def arriving(box: Box) -> list[Path]:
@@ -142,6 +155,7 @@ def test_after_posting_the_deploy_goes_on_without_its_client(box: Box, how: str,
     deploy = Deploy(box, f"posted-{how}-{told}")
     deploy.upload()
     connection = deploy.send("POST /v1/deployments?wait=true", deploy.body("r1"))
+    is_read(connection)
     if told:
         assert b"200 OK" in connection.recv(100)
     leave(connection, how)
@@ -154,7 +168,9 @@ def test_who_asks_again_with_the_same_id_makes_no_second_version(box: Box) -> No
     deploy = Deploy(box, "again")
     deploy.upload()
     for _ in range(3):
-        leave(deploy.send("POST /v1/deployments", deploy.body("the-same")), RESET)
+        connection = deploy.send("POST /v1/deployments", deploy.body("the-same"))
+        is_read(connection)
+        leave(connection, RESET)
     wait_until(lambda: deploy.versions() == [(1, "live")], "the version to be live")
 
 

@@ -23,8 +23,7 @@ def own(tmp_path: Path) -> Iterator[Box]:
 
 def restart(box: Box, **settings: int) -> None:
     box.down()
-    lines = [f"{name} = {value}\n" for name, value in {"scaledown_window_s": 3600, **settings}.items()]
-    (box.data_dir / "settings.toml").write_text("".join(lines))
+    box.settle("".join(f"{name} = {value}\n" for name, value in settings.items()))
     box.up()
 
 

@@ -94,9 +94,7 @@ print(json.dumps(refused))
 def open_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A platform whose API listens on every address of the machine, as one does for a team."""
     box = Box(tmp_path_factory.mktemp("open"))
-    box.data_dir.mkdir(exist_ok=True)
-    with (box.data_dir / "settings.toml").open("a") as settings:
-        settings.write('api_bind = "0.0.0.0"\n')
+    box.settle('api_bind = "0.0.0.0"\n')
     try:
         box.up()
         box.deploy("hostile", server("hostile"))

@@ -58,7 +58,8 @@ def test_a_server_that_runs_out_of_memory_is_replaced_and_reported_as_such(box: 
     assert box.get(url, "/eat").status == 502
     ended = box.replaced("hungry", old)
     assert (ended["exit_code"], "out of memory" in ended["reason"]) == (137, True), ended
-    assert "out of memory at its limit of 128 MiB" in box.ok("app", "logs", "hungry", "--source", "system")
+    words = "out of memory at its limit of 128 MiB"
+    wait_until(lambda: words in box.ok("app", "logs", "hungry", "--source", "system"), "a word about it in the log")
 
 
 def test_a_server_that_takes_too_much_memory_while_it_starts_fails_the_deploy_with_that_reason(box: Box) -> None:

@@ -9,7 +9,7 @@ from queue import Empty
 from urllib.parse import urlsplit
 
 import pytest
-from e2e_harness import Box, connect, wait_until
+from e2e_harness import HELD_LIMIT_S, WAIT_LIMIT_S, Box, connect, wait_until
 
 from homeport.client.config import Choice, find
 from homeport.client.http import Client
@@ -64,7 +64,7 @@ def deploy(box: Box, name: str, *options: str) -> str:
 
 def run(url: str, program: str) -> object:
     """What the program left in `out`, inside the container."""
-    connection = connect(url, timeout_s=100)
+    connection = connect(url, timeout_s=HELD_LIMIT_S)
     try:
         connection.request("POST", "/", program.encode(), {"Host": urlsplit(url).netloc})
         return json.loads(connection.getresponse().read())
@@ -127,10 +127,10 @@ def test_a_queue_hands_each_item_to_one_and_waits(box: Box, client: Client) -> N
     with pytest.raises(Empty):
         mine.get(timeout=0.05)
     found: list[object] = []
-    waiting = threading.Thread(target=lambda: found.append(run(url, here + "out = q.get(timeout=20)")))
+    waiting = threading.Thread(target=lambda: found.append(run(url, here + f"out = q.get(timeout={WAIT_LIMIT_S})")))
     waiting.start()
     mine.put({"late": True})
-    waiting.join(20)
+    waiting.join(WAIT_LIMIT_S)
     assert found == [{"late": True}]
     assert "Full" in str(run(url, here + "q.put_many(list(range(5000))); q.put(1, block=False)"))
     assert box.ok("queue", "len", "work") == "5000\n"
@@ -143,15 +143,15 @@ def test_what_was_acknowledged_survives_the_control_plane_and_who_waits_goes_on(
     url = deploy(box, "survivor")
     run(url, 'modal.Dict.from_name("kept", create_if_missing=True)["a"] = 1')
     found: list[object] = []
-    program = 'out = modal.Queue.from_name("restart", create_if_missing=True).get(timeout=100)'
+    program = 'out = modal.Queue.from_name("restart", create_if_missing=True).get(timeout=600)'
     waiting = threading.Thread(target=lambda: found.append(run(url, program)))
     waiting.start()
-    wait_until(lambda: box.json("queue", "list"), "the Queue")
+    wait_until(lambda: "restart" in [line["name"] for line in box.json("queue", "list")], "the Queue")
     box.kill_control_plane()
     box.up()
     with Client(find(Choice(data_dir=box.data_dir), environ={}, home=box.root)) as again:
         Queue.from_name("restart", client=again).put("after")
-        waiting.join(100)
+        waiting.join(WAIT_LIMIT_S)
         assert found == ["after"]
         assert Dict.from_name("kept", client=again)["a"] == 1
     assert run(url, 'out = modal.Dict.from_name("kept")["a"]') == 1

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from e2e_harness import Answer, Box, running
+from e2e_harness import WAIT_LIMIT_S, Answer, Box, running
 from e2e_sources import server
 
 
@@ -45,7 +45,7 @@ def test_the_audit_log_tells_who_did_what_and_finds_an_edited_record(tmp_path: P
         ]
         assert box.json("audit", "verify")["ok"] is True
         record = acts[1]["record"]
-        with sqlite3.connect(box.data_dir / "journal.db") as connection:
+        with sqlite3.connect(box.data_dir / "journal.db", timeout=WAIT_LIMIT_S) as connection:
             connection.executescript("DROP TRIGGER records_no_update")
             connection.execute("UPDATE records SET actor = 'mallory' WHERE seq = ?", (record,))
         connection.close()
@@ -54,7 +54,7 @@ def test_the_audit_log_tells_who_did_what_and_finds_an_edited_record(tmp_path: P
         assert f"record {record} (deployment.published) was changed after it was written" in done.err
         box.deploy("shop", server("shop"))  # the platform goes on, and so does the finding
         assert f"record {record} " in box.run("audit", "verify", "--json").out
-        with sqlite3.connect(box.data_dir / "journal.db") as connection:
+        with sqlite3.connect(box.data_dir / "journal.db", timeout=WAIT_LIMIT_S) as connection:
             connection.executescript("DROP TRIGGER records_no_delete")
             connection.execute("DELETE FROM records WHERE seq = 2")
         connection.close()

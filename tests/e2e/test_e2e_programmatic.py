@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from e2e_harness import Answer, Box
+from e2e_harness import COMMAND_LIMIT_S, Answer, Box
 from e2e_sources import server
 
 SCRIPT = '''
@@ -103,7 +103,9 @@ def run(box: Box, text: str) -> Any:
     path = box.write("script.py", text)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOMEPORT_", "MODAL_"))}
     environment = {**kept, "HOMEPORT_DATA_DIR": str(box.data_dir)}
-    done = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, path], env=environment, capture_output=True, text=True, timeout=COMMAND_LIMIT_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

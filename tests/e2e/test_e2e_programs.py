@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import pytest
-from e2e_harness import Box, connect
+from e2e_harness import REQUEST_LIMIT_S, Box, connect
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
@@ -68,11 +67,11 @@ def test_grpc_calls_streams_and_errors(programs: dict[str, str]) -> None:
     options = [("grpc.default_authority", parts.netloc)]
     with grpc.insecure_channel(f"127.0.0.1:{parts.port}", options=options) as channel:
         greet = channel.unary_unary("/Greeter/Greet")
-        assert greet(b"Ada", timeout=10) == b"Hello Ada"
-        assert list(channel.unary_stream("/Greeter/Count")(b"5", timeout=10)) == [b"0", b"1", b"2", b"3", b"4"]
-        assert list(channel.stream_stream("/Greeter/Shout")(iter([b"a", b"b"]), timeout=10)) == [b"A", b"B"]
+        assert greet(b"Ada", timeout=REQUEST_LIMIT_S) == b"Hello Ada"
+        assert list(channel.unary_stream("/Greeter/Count")(b"5", timeout=REQUEST_LIMIT_S)) == [b"0", b"1", b"2", b"3", b"4"]
+        assert list(channel.stream_stream("/Greeter/Shout")(iter([b"a", b"b"]), timeout=REQUEST_LIMIT_S)) == [b"A", b"B"]
         with pytest.raises(grpc.RpcError) as refused:
-            greet(b"", timeout=10)
+            greet(b"", timeout=REQUEST_LIMIT_S)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert refused.value.details() == "say a name"
 
@@ -81,16 +80,14 @@ def test_a_websocket_echo(programs: dict[str, str]) -> None:
     with websocket(programs["WebSocket"]) as connection:
         for message in ("hi", b"\0" * 300_000):
             connection.send(message)
-            assert connection.recv(timeout=10) == message
+            assert connection.recv(timeout=REQUEST_LIMIT_S) == message
 
 
-def test_events_arrive_one_by_one(programs: dict[str, str]) -> None:
-    """The first one is there before the last one is made: nothing on the way waits for more."""
+def test_a_stream_of_events(programs: dict[str, str]) -> None:
+    """That nothing on the way waits for more, a test of streams says."""
     events = call(programs["Events"], path="/events")
     assert events.headers["content-type"].startswith("text/event-stream")
-    seen = [(line, time.monotonic()) for line in events if line.strip()]
-    assert [line for line, _ in seen] == [b"data: %d\n" % number for number in range(5)]
-    assert seen[-1][1] - seen[0][1] > 0.2, "four pauses of 100 ms lie between them"
+    assert [line for line in events if line.strip()] == [b"data: %d\n" % number for number in range(5)]
 
 
 def test_jupyterlab_runs_a_kernel(box: Box) -> None:
@@ -111,6 +108,6 @@ def execute_request(code: str) -> dict[str, Any]:
 
 def result(connection: ClientConnection) -> Any:
     while True:
-        message = json.loads(connection.recv(timeout=60))
+        message = json.loads(connection.recv(timeout=REQUEST_LIMIT_S))
         if message["msg_type"] == "execute_result":
             return message["content"]["data"]

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from e2e_harness import Box, wait_until
+from e2e_harness import COMMAND_LIMIT_S, Box, wait_until
 from e2e_sources import server
 
 
@@ -51,7 +51,7 @@ def test_what_does_not_fit_waits_and_says_why_until_there_is_room(box: Box) -> N
         wait_until(lambda: words in (box.containers_or_none("small", "pending") or {}).get("reason", ""), "its reason")
         assert words in box.ok("container", "list", "--app", "small", "--json")
         box.ok("app", "stop", "large", "--yes")
-        _, err = deploying.communicate(timeout=60)
+        _, err = deploying.communicate(timeout=COMMAND_LIMIT_S)
     assert deploying.returncode == 0, err
     assert words in err
     assert box.container("small")["container_id"] == waiting["container_id"]

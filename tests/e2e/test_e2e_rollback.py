@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from e2e_harness import Answer, Box, Load, wait_until
+from e2e_harness import Answer, Box, wait_until
+from e2e_load import Load
 from e2e_sources import server
 
 

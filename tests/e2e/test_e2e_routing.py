@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,8 @@ def test_a_key_stays_while_others_come_and_go_and_the_data_plane_crashes(box: Bo
     leaver = before[KEYS[0]]
     box.ok("container", "stop", leaver, "--yes")
     newcomer = wait_until(lambda: pool(box, "loyal") - set(before.values()), "a container in its place")
+    for container_id in newcomer:
+        box.reaches(url, container_id)
     after = homes(box, url)
     kept = {key: home for key, home in before.items() if home != leaver}
     assert {key: after[key] for key in kept} == kept
@@ -97,5 +100,5 @@ def test_requests_without_a_key_are_spread_over_the_pool(box: Box) -> None:
 def answers(box: Box, url: str) -> bool:
     try:
         return box.get(url).status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
-from e2e_harness import Answer, Box, ask, connect, wait_until
+from e2e_harness import HELD_LIMIT_S, PATIENT, Answer, Box, ask, connect, wait_until
 from e2e_sources import server
 
 
@@ -29,16 +29,21 @@ def first(url: str) -> tuple[int, int]:
 
 
 @contextmanager
-def in_flight(url: str, requests: int) -> Iterator[list[Answer | str]]:
-    """So many people who each wait for an answer of a second, and then ask again. Gives their answers so far."""
+def in_flight(
+    url: str, requests: int, path: str = "/slow", let_go: Callable[[], None] = lambda: None
+) -> Iterator[list[Answer | str]]:
+    """So many people who each wait for an answer, and then ask again. Gives their answers so far.
+
+    At the end `let_go` is called until none of them waits any more.
+    """
     over = threading.Event()
     answers: list[Answer | str] = []
 
     def person() -> None:
-        connection = connect(url)
+        connection = connect(url, HELD_LIMIT_S)
         while not over.is_set():
             try:
-                answers.append(ask(connection, url, "/slow"))
+                answers.append(ask(connection, url, path))
             except (OSError, http.client.HTTPException) as error:
                 answers.append(repr(error))
                 connection.close()
@@ -51,14 +56,13 @@ def in_flight(url: str, requests: int) -> Iterator[list[Answer | str]]:
         yield answers
     finally:
         over.set()
-        for each in people:
-            each.join(10)
+        wait_until(lambda: not any(each.is_alive() for each in people) or let_go(), "the last answers")
 
 
 def test_an_idle_server_goes_to_nothing_and_the_first_request_brings_it_back(box: Box) -> None:
     """Check 11.22."""
     url = box.deploy("sleepy", server("sleepy", options="scaledown_window=2"))
-    assert box.get(url) == Answer(200, "one")
+    wait_until(lambda: box.get(url) == Answer(200, "one"), "its answer, also if it is asleep already")
     wait_until(lambda: not box.containers("sleepy"), "nothing to be left")
     status, retry_after_s = first(url)
     assert (status, retry_after_s >= 1) == (503, True)
@@ -71,7 +75,6 @@ def test_who_comes_too_early_is_told_how_long_starts_take(box: Box) -> None:
     wait_until(lambda: not box.containers("late"), "nothing to be left")
     status, retry_after_s = first(url)
     assert (status, retry_after_s >= 3) == (503, True)
-    time.sleep(retry_after_s)
     wait_until(lambda: box.get(url) == Answer(200, "one"), "the answer of the new container")
 
 
@@ -79,7 +82,7 @@ def test_an_idle_app_that_is_deployed_again_is_proved_and_goes_to_nothing_again(
     box.deploy("proved", server("proved", options="scaledown_window=2"))
     wait_until(lambda: not box.containers("proved"), "nothing to be left")
     url = box.deploy("proved", server("proved", "two", options="scaledown_window=2"))
-    assert box.get(url) == Answer(200, "two")
+    wait_until(lambda: box.get(url) == Answer(200, "two"), "its answer, also if it is asleep already")
     wait_until(lambda: not box.containers("proved"), "nothing to be left")
 
 
@@ -94,20 +97,31 @@ def test_without_a_target_there_are_as_many_as_the_minimum_and_all_take_part(box
 
 
 def test_load_adds_containers_up_to_the_target_of_each_and_refuses_nobody(box: Box) -> None:
-    """Check 11.34, with 15 in flight and a target of 4: about 4 containers."""
-    url = box.deploy("grown", server("grown", options="target_concurrency=4, scaleup_window=1, scaledown_window=4"))
-    with in_flight(url, 15) as answers:
+    """Check 11.34, with 15 in flight and a target of 4: about 4 containers. The requests go on until that is so."""
+    url = box.deploy("grown", server("grown", options="target_concurrency=4, scaleup_window=1, scaledown_window=120"))
+    (old,) = box.containers("grown")
+    let_go = partial(let_all_go, box, "grown")
+    with in_flight(url, 15, "/hold", let_go) as answers:
         wait_until(lambda: count(box, "grown") >= 4, "four containers")
-        seen = len(answers)
-        wait_until(lambda: len(answers) >= seen + 30, "two more rounds")
+        assert answers == []
+        wait_until(lambda: len(answers) >= 45 or let_go(), "three rounds of answers")
         assert count(box, "grown") in (4, 5)
+        assert old["container_id"] in {c["container_id"] for c in box.containers("grown")}
     assert set(answers) == {Answer(200, "one")}
+    box.ok("server", "autoscaler", "update", "grown/Server", "--scaledown-window", "2")
     wait_until(lambda: not box.containers("grown"), "nothing to be left")
 
 
+def let_all_go(box: Box, app: str) -> None:
+    for container in box.containers(app):
+        if container["state"] == "ready":
+            box.let_go(container["container_id"])
+
+
 def test_a_request_that_goes_on_keeps_its_container(box: Box) -> None:
-    url = box.deploy("held", server("held", options="scaledown_window=5"))
+    url = box.deploy("held", server("held", options="scaledown_window=120"))
     with box.held("held", url) as held:
+        box.ok("server", "autoscaler", "update", "held/Server", "--scaledown-window", "5")
         assert not held.box.ending("held", held.container_id)
         box.deploy("clock", server("clock", options="scaledown_window=6"))
         wait_until(lambda: not box.containers("clock"), "another one to be idle for longer")
@@ -118,11 +132,12 @@ def test_a_request_that_goes_on_keeps_its_container(box: Box) -> None:
 
 def test_a_container_that_the_autoscaler_takes_finishes_what_it_has(box: Box) -> None:
     """Check 11.29. The newest of two that are equally busy; no new request reaches it."""
-    url = box.deploy("shrunk", server("shrunk", options="exit_grace_period=20"))
+    url = box.deploy("shrunk", server("shrunk", options=PATIENT))
     with box.held("shrunk", url) as first:
         box.ok("server", "autoscaler", "update", "shrunk/Server", "--min-containers", "2")
         wait_until(lambda: count(box, "shrunk") == 2, "the second container")
         (second,) = {c["container_id"] for c in box.containers("shrunk")} - {first.container_id}
+        box.reaches(url, second)
         with box.held("shrunk", url, second) as held:
             box.ok("server", "autoscaler", "update", "shrunk/Server", "--min-containers", "1")
             wait_until(lambda: count(box, "shrunk", "draining") == 1, "the autoscaler to take it")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from e2e_harness import Box, running, wait_until
+from e2e_harness import REQUEST_LIMIT_S, Box, running, wait_until
 from e2e_sources import server
 
 from homeport.client import config
@@ -42,18 +42,19 @@ pytestmark = pytest.mark.host
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A platform that looks at its containers every second."""
     root = tmp_path_factory.mktemp("seen")
-    (root / "data").mkdir()
-    (root / "data" / "settings.toml").write_text('sample_s = 1\nlog_format = "json"\nserver_timing = true\n')
+    Box(root).settle('sample_s = 1\nlog_format = "json"\nserver_timing = true\n')
     with running(root) as box:
         yield box
 
 
 @pytest.fixture(scope="module")
 def shop(seen: Box) -> str:
-    """The URL of a Server that was asked a few times."""
+    """The URL of a Server that was asked a few times, which is known."""
     url = seen.deploy("shop", server("shop"))
     for path in ("/a", "/b?q=1", "/c"):
         assert seen.get(url, path).status == 200
+    # the router tells of a request after it was answered
+    wait_until(lambda: len(seen.json("server", "requests", "shop/Server")) >= 3, "the requests to be known")
     return url
 
 
@@ -74,10 +75,10 @@ def test_requests_are_listed_with_the_newest_first(seen: Box, shop: str) -> None
 def test_statistics_count_requests_and_what_containers_use(seen: Box, shop: str) -> None:
     def used() -> dict[str, Any]:
         answer: dict[str, Any] = seen.json("server", "stats", "shop/Server")
-        return answer if answer["container_percentile_stats"]["memory_usage"]["p50"] else {}
+        known = answer["request_count"] >= 3 and answer["container_percentile_stats"]["memory_usage"]["p50"]
+        return answer if known else {}
 
     answer = wait_until(used, "a reading")
-    assert answer["request_count"] >= 3
     assert answer["request_count_by_status_code"]["2xx"] >= 3
     assert answer["container_error_count"] == 0
     assert 1 < answer["container_percentile_stats"]["memory_usage"]["p50"] < 500
@@ -125,10 +126,14 @@ def test_requests_that_outlast_their_grace_period_are_told(seen: Box) -> None:
         return ended if ended and ended["requests_cut"] else {}
 
     assert wait_until(cut, "the word about it")["requests_cut"] == 1
-    lines = (seen.data_dir / "logs" / "control-plane.log").read_text().splitlines()
-    said = [json.loads(line) for line in lines if line.startswith("{")]
-    ends = [line for line in said if line.get("container_id") == old["container_id"] and "requests_cut" in line]
-    assert [(line["requests_cut"], line["level"]) for line in ends] == [(1, "warning")]
+
+    def ends() -> list[dict[str, Any]]:
+        lines = (seen.data_dir / "logs" / "control-plane.log").read_text().split("\n")[:-1]
+        said = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in said if line.get("container_id") == old["container_id"] and "requests_cut" in line]
+
+    told = wait_until(ends, "a line of the log")
+    assert [(line["requests_cut"], line["level"]) for line in told] == [(1, "warning")]
 
 
 def test_a_deploy_that_waits_for_the_end_of_the_old_containers_says_what_was_cut(seen: Box) -> None:
@@ -153,7 +158,8 @@ def test_an_image_with_a_program_of_its_own_is_a_server(seen: Box, tmp_path: Pat
     assert "already deployed" in refused.err + refused.out
     seen.ok("server", "deploy", "--image", "files:v1", *arguments, "--cmd", shlex.join(["python3", "-c", ECHO]), "--yes")
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    answer = httpx.get(f"http://127.0.0.1:{seen.http_port}/", headers={"Host": urlsplit(url).netloc, "traceparent": trace})
+    headers = {"Host": urlsplit(url).netloc, "traceparent": trace}
+    answer = httpx.get(f"http://127.0.0.1:{seen.http_port}/", headers=headers, timeout=REQUEST_LIMIT_S)
     assert "'COLOUR': 'red'" in answer.text
     assert f"traceparent: {trace}" in answer.text
     assert re.fullmatch(r"queue;dur=\d+, connect;dur=\d+, response;dur=\d+", answer.headers["server-timing"])
@@ -162,9 +168,10 @@ def test_an_image_with_a_program_of_its_own_is_a_server(seen: Box, tmp_path: Pat
 
 def test_prometheus_reads_the_platform_with_a_token_and_not_without(seen: Box, shop: str) -> None:
     url = f"http://127.0.0.1:{seen.api_port}/metrics"
-    assert httpx.get(url).status_code == 401
+    assert httpx.get(url, timeout=REQUEST_LIMIT_S).status_code == 401
     target = config.find(config.Choice(data_dir=seen.data_dir), environ={}, home=seen.root)
-    answer = httpx.get(url, headers={"Authorization": f"Bearer {target.token_id}.{target.token_secret}"})
+    rights = {"Authorization": f"Bearer {target.token_id}.{target.token_secret}"}
+    answer = httpx.get(url, headers=rights, timeout=REQUEST_LIMIT_S)
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'homeport_requests_total{environment="main",app="shop",server="Server",code="2xx"}' in answer.text
     assert "homeport_router_up 1" in answer.text

@@ -38,6 +38,7 @@ class Server:
         Server.said = [self.before, random.random(), __import__("os").environ["MODAL_TASK_ID"], {version}]
         threading.Thread(target=ThreadingHTTPServer(("", 8000), Handler).serve_forever, daemon=True).start()
 """
+SNAPSHOT_LIMIT_S = 300  # each look at it takes another container
 SAID = "started from its memory snapshot"
 
 
@@ -56,17 +57,17 @@ def from_snapshot(box: Box) -> dict[str, str] | None:
 def test_a_container_after_the_first_has_the_state_from_before_and_its_own(box: Box) -> None:
     url = box.deploy("frozen", SERVER.replace("{version}", "1"))
     first, *_ = json.loads(box.get(url).text)
-    one = wait_until(lambda: from_snapshot(box), "a container from the snapshot")
+    one = wait_until(lambda: from_snapshot(box), "a container from the snapshot", SNAPSHOT_LIMIT_S)
     said = json.loads(box.get(url).text)
-    two = wait_until(lambda: from_snapshot(box), "another")
+    two = wait_until(lambda: from_snapshot(box), "another", SNAPSHOT_LIMIT_S)
     said_then = json.loads(box.get(url).text)
     assert said[0] == said_then[0] != first
     assert said[1] != said_then[1]
     assert (said[2], said_then[2]) == (one["container_id"], two["container_id"])
 
-    assert len(list((box.data_dir / "run/snapshots").iterdir())) == 1
+    wait_until(lambda: len(list((box.data_dir / "run/snapshots").iterdir())) == 1, "one snapshot")
     url = box.deploy("frozen", SERVER.replace("{version}", "2"))
     assert json.loads(box.get(url).text)[3] == 2
-    wait_until(lambda: from_snapshot(box), "a container from the new version's snapshot")
+    wait_until(lambda: from_snapshot(box), "a container from the new version's snapshot", SNAPSHOT_LIMIT_S)
     assert json.loads(box.get(url).text)[3] == 2
     wait_until(lambda: len(list((box.data_dir / "run/snapshots").iterdir())) == 1, "the old snapshot's end")

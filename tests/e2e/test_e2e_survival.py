@@ -10,7 +10,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from e2e_harness import Answer, Box, Load, kill, lives, running, wait_until
+from e2e_harness import Answer, Box, kill, lives, running, wait_until
+from e2e_load import Load
 from e2e_sources import server
 
 OPENS_WHEN_LET_GO = "threading.Thread(target=lambda: (held(), serve()), daemon=True).start()"
@@ -129,8 +130,10 @@ def test_a_container_outlives_its_shim_and_its_end_is_still_noticed(sturdy: Box)
     url = sturdy.deploy("web", server("web"))
     old = sturdy.container("web")
     with Load(url) as load:
-        kill(sturdy.processes_of(old["container_id"])["shim"])
+        shim = sturdy.processes_of(old["container_id"])["shim"]
+        kill(shim)
         load.more()
+        wait_until(lambda: sturdy.processes_of(old["container_id"])["shim"] != shim, "another shim")
     assert load.failures == []
     assert sturdy.containers("web") == [old]
     assert sturdy.get(url, "/leave").status == 502
@@ -166,7 +169,7 @@ def test_down_ends_everything_and_up_brings_the_deployed_apps_back(sturdy: Box) 
     sturdy.deploy("gone", server("gone"))
     sturdy.ok("app", "stop", "gone", "--yes")
     sturdy.down()
-    assert sturdy.leftovers() == []
+    sturdy.leaves_nothing()
     sturdy.up()
     sturdy.answers(url, "one")
     lives_of = {name: sturdy.json("app", "info", name)["lifecycle"] for name in ("web", "gone")}

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from e2e_harness import Answer, Box, Load, wait_until
+from e2e_harness import Answer, Box, wait_until
+from e2e_load import Load
 from e2e_sources import server
 
 from homeport.client.config import Choice, find
@@ -62,9 +63,12 @@ def test_a_change_in_one_server_replaces_the_containers_of_both(box: Box) -> Non
 def test_the_log_of_one_server_is_asked_for_by_its_id(box: Box) -> None:  # 1.9.4
     box.deploy("speakers", two_servers("one", "first", "speakers"))
     ids = {name: server["id"] for name, server in box.json("app", "info", "speakers")["servers"].items()}
-    both = box.ok("app", "logs", "speakers", "--show-function-id").splitlines()
+    # the platform may have said something as well: how the first containers of an image were started
+    say = ("app", "logs", "speakers", "--source", "stdout")
+    wait_until(lambda: len(box.ok(*say).splitlines()) == 2, "what both have said")
+    both = box.ok(*say, "--show-function-id").splitlines()
     assert sorted(both) == sorted(f"{ids[name]} I am {name}" for name in ("Server", "Other"))
-    assert box.ok("app", "logs", "speakers", "--function", ids["Other"]) == "I am Other\n"
+    assert box.ok(*say, "--function", ids["Other"]) == "I am Other\n"
     unknown = box.run("app", "logs", "speakers", "--function", "fu-nobody")
     assert (unknown.code, unknown.out) == (1, "")
     assert "App 'speakers' has no Server with the id 'fu-nobody'" in unknown.err
@@ -102,7 +106,7 @@ def test_two_deploys_of_one_app_at_once_come_one_after_the_other(box: Box, first
     """The later one wins, also over one whose containers are still starting; each is told what became of it."""
     app = f"race-{first_ends}"
     url = box.deploy(app, server(app, "zero"))
-    enter = "serve()" if first_ends == "live" else "time.sleep(60); serve()"
+    enter = "serve()" if first_ends == "live" else "held(); serve()"
     one = box.write("one/race.py", server(app, "one", enter=enter))
     two = box.write("two/race.py", server(app, "two"))
     with Load(url) as load, box.begin("deploy", str(one), "--json") as deploying:
@@ -111,6 +115,7 @@ def test_two_deploys_of_one_app_at_once_come_one_after_the_other(box: Box, first
         else:
             wait_until(lambda: len(box.json("app", "history", app)) == 2, "the first to be published")
             wait_until(lambda: box.json("app", "history", app)[0]["outcome"] == "live", "the first to be live")
+            load.until("one")
         box.ok("deploy", str(two))
         _, err = deploying.communicate()
         load.until("two")

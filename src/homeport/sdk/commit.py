@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 5.0  # a busy machine takes seconds for what else takes milliseconds
 BRANCH_MAX = 255
 FIELD_MAX = 200
 
