@@ -226,6 +226,13 @@ def test_start_times_are_measured_from_when_there_was_room_and_the_last_ones_cou
     assert town.routes[app_id][0].retry_after_s == 5
 
 
+def test_a_window_that_is_made_much_shorter_counts_from_now() -> None:
+    town = Town(target_concurrency_centi=100, scaledown_window_s=3600)
+    assert town.load(3) == 3
+    town.say(AutoscalerUpdated(town.app().app_id, "web", (("scaledown_window_s", 5),), "ada"))
+    assert town.load(1, 1, 1, 1, 1, 1) == 1
+
+
 def test_windows_are_bounded_in_what_they_remember() -> None:
     service, settings = (
         Service("fu-1", "web"),

@@ -20,7 +20,7 @@ from ..store import records
 from .loop import ControlLoop
 
 TOGETHER_S = 0.1  # those of one container come at once
-LAST_RECORDS_S = 0.25  # until the router has told of requests that ended with the last container
+_LAST_RECORDS_PARTS, _LAST_RECORDS_PART_S = 5, 0.05
 OF_THE_SERVER = ("S", "K", "D")  # it broke off; the router took it out; it was found dead
 SWITCHING = 101  # a WebSocket
 REMEMBERED = 1_000  # containers
@@ -63,10 +63,18 @@ async def cut_until(happenings: asyncio.Queue[Event], is_over: Callable[[], bool
     cut = 0
     while not is_over():
         cut += cut_by(await happenings.get())
-    await asyncio.sleep(LAST_RECORDS_S)
+    await last_records()
     while not happenings.empty():
         cut += cut_by(happenings.get_nowait())
     return cut
+
+
+async def last_records() -> None:
+    """Until the router has told of requests that ended with the last container. In parts: a process that was held up for all
+    of one wait would not have looked at what came meanwhile.
+    """
+    for _ in range(_LAST_RECORDS_PARTS):
+        await asyncio.sleep(_LAST_RECORDS_PART_S)
 
 
 def cut_by(event: Event) -> int:

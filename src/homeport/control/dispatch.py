@@ -57,7 +57,7 @@ class Dispatch:
                 while not self._is_routed(app_id):  # noqa: ASYNC110 - news make another event of it
                     await asyncio.sleep(0.002)
         except TimeoutError:
-            log.warning("the router does not answer: who deployed %s is told so before it knows", app_id)
+            log.warning("the router does not answer: who changed %s is told so before it knows", app_id)
 
     def _is_routed(self, app_id: str) -> bool:
         applied = self._applied.get(app_id)

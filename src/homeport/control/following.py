@@ -18,7 +18,7 @@ from ..engine.loglines import Wanted
 from ..engine.logs import read_tail
 from ..settings import Settings
 from . import views
-from .cuts import LAST_RECORDS_S, cut_by
+from .cuts import cut_by, last_records
 from .loop import ControlLoop
 from .prepare import log_path
 from .requests import Event, progress
@@ -116,7 +116,7 @@ class Follower:
                 yield await asyncio.wait_for(happenings.get(), deadline_s - clock.time())
             except TimeoutError:
                 return
-        await asyncio.sleep(LAST_RECORDS_S)
+        await last_records()
         while not happenings.empty():
             yield happenings.get_nowait()
 

@@ -266,6 +266,7 @@ class Platform:
         with self._watchers.of_app(row.app_id) as happenings:
             self._loop.accept([Input(AppStopRequested(row.app_id), Origin(actor=actor))])
             cut = await cut_until(happenings, lambda: self._over(Subject(row.app_id)))
+        await self._loop.routed(row.app_id)  # whoever is told that it is stopped finds nothing at its URLs
         ended = sum(c.state is not ContainerState.PENDING for c in app.containers)
         return {"app_id": row.app_id, "containers_ended": ended, "requests_cut": cut}
 

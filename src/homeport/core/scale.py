@@ -69,7 +69,7 @@ def lowered(service: Service, spec: ServiceSpec, seen: LoadSeen, now_ms: int) ->
     if not service.count or not is_known(seen, now_ms):
         return service
     window_ms = spec.scaledown_window_s * 1000
-    kept = tuple(peak for peak in _peaks(service) if max(peak.at_ms, seen.since_ms) + window_ms > now_ms)
+    kept = tuple(peak for peak in _peaks(service, spec, now_ms) if max(peak.at_ms, seen.since_ms) + window_ms > now_ms)
     held = max((peak.count for peak in kept), default=0)
     if held >= service.count:
         forgotten = bool(service.load.peaks) and kept != service.load.peaks
@@ -83,7 +83,7 @@ def lowers_at_ms(service: Service, spec: ServiceSpec, seen: LoadSeen, now_ms: in
     """When the count falls if nothing else happens; 0 if it can't, or if nobody knows: then the next sample tells."""
     if not service.count or not is_known(seen, now_ms):
         return 0
-    last_ms = max((peak.at_ms for peak in _peaks(service) if peak.count >= service.count), default=0)
+    last_ms = max((peak.at_ms for peak in _peaks(service, spec, now_ms) if peak.count >= service.count), default=0)
     return max(last_ms, seen.since_ms) + spec.scaledown_window_s * 1000
 
 
@@ -104,15 +104,23 @@ def is_known(seen: LoadSeen, now_ms: int) -> bool:
     return bool(seen.until_ms) and seen.until_ms + FRESH_MS > now_ms
 
 
-def _peaks(service: Service) -> tuple[Peak, ...]:
-    """After a restart, what is there counts as needed when it was decided, and since the load is known again."""
-    return service.load.peaks or (Peak(service.scaled_at_ms, service.count),)
+def _peaks(service: Service, spec: ServiceSpec, now_ms: int) -> tuple[Peak, ...]:
+    """After a restart, what is there counts as needed when it was decided, and since the load is known again. A window that
+    was made shorter counts from now, and not from the end of a part of the longer one.
+    """
+    there = service.load.peaks or (Peak(service.scaled_at_ms, service.count),)
+    latest_ms = _end_of_part(spec, now_ms)
+    return tuple(peak if peak.at_ms <= latest_ms else replace(peak, at_ms=latest_ms) for peak in there)
 
 
 def _with_peak(service: Service, spec: ServiceSpec, count: int, now_ms: int) -> tuple[Peak, ...]:
     """Only what can still be the highest of a window is kept: later ones that are as high make earlier ones needless."""
-    part_ms = max(1, spec.scaledown_window_s * 1000 // PARTS)
-    at_ms = (now_ms // part_ms + 1) * part_ms
-    there = _peaks(service) if service.count else service.load.peaks
+    at_ms = _end_of_part(spec, now_ms)
+    there = _peaks(service, spec, now_ms) if service.count else service.load.peaks
     higher = tuple(peak for peak in there if peak.count > count)
     return higher if higher and higher[-1].at_ms >= at_ms else (*higher, Peak(at_ms, count))
+
+
+def _end_of_part(spec: ServiceSpec, now_ms: int) -> int:
+    part_ms = max(1, spec.scaledown_window_s * 1000 // PARTS)
+    return (now_ms // part_ms + 1) * part_ms
