@@ -14,7 +14,7 @@ from homeport.ports import ContainerSpec, ContainerStatus, Engine
 from homeport.testing.engine import FakeEngine
 
 T = TypeVar("T")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0  # a test that passes never waits for it; a slow machine may need it
 PORT, CONTROL_PORT = 8000, 9000
 
 # Does what it is told on its control port: "open" and "close" its port, "exit N".
