@@ -86,7 +86,7 @@ class Start(NamedTuple):
             go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(joined)), self._delete)
             steps.run([*apart, *self._for_volumes(), *self._before(), go])
             return begun[0]
-        forked = Forked(self.origin.reply)
+        forked = Forked(self.origin.reply, patient=self.trial)
         order = steps.Step("say what it shall become", lambda: self._order(forked))
         go = steps.Step("start its first process", lambda: begun.append(self._fork_or_run_crun(forked)), self._delete)
         steps.run([*apart, *self._for_volumes(), order, *self._before(), go])
