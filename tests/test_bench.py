@@ -15,6 +15,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from free_ports import free_ports
+
 WRK = """\
 Running 2s test @ http://127.0.0.1:8000/
   1 threads and 64 connections
@@ -173,8 +175,9 @@ def test_every_part_of_the_routers_rules_is_found_in_its_configuration() -> None
 
 
 @pytest.mark.usefixtures("together")
-def test_messages_come_back_over_websockets() -> None:
+def test_messages_come_back_over_websockets(monkeypatch: pytest.MonkeyPatch) -> None:
     messages = bench("messages")
+    monkeypatch.setattr(messages.bare, "free_ports", free_ports)
     with messages.echoing(None) as port:
         made = messages.exchange(messages.Plan(port, 2, 0.1, ("Host: x",)), None)
     assert made.requests > 0

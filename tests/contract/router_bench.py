@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from free_ports import free_ports
 from homeport.core.facts import ContainerDrained, Fact
 from homeport.core.routes import Route, Target
 from homeport.ports import Router
@@ -22,7 +22,8 @@ from homeport.router.haproxy import HAProxyRouter
 from homeport.router.settings import RouterSettings
 from homeport.testing.router import FakeRouter
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0  # a test that passes never waits for it; a slow machine may need it
+SCENARIO_LIMIT_S = 300
 SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
@@ -189,6 +190,28 @@ class HAProxyBench:
         await self.real.start()
         self.facts = DrainFacts(self.real)
 
+    async def up(self, but: object = 0) -> dict[str, object]:
+        """The status, once a worker serves that is another one than `but`. A busy one may not answer a single look."""
+        found: dict[str, object] = {}
+
+        async def serves() -> bool:
+            found.update(await self.real.status())
+            return found["state"] == "up" and found["worker"] not in (0, but)
+
+        await until(serves, "a worker")
+        return found
+
+    async def pid(self, name: str) -> int:
+        """Of "supervisor", "master", "sidecar" or "worker", once they all run."""
+        pids: list[int] = []
+
+        async def runs() -> bool:
+            pids[:] = [int(str((await self.up())[name]))]
+            return pids != [0]
+
+        await until(runs, f"a {name}")
+        return pids[0]
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.settings.http_port}"
@@ -243,7 +266,7 @@ def played(make: Callable[[], HAProxyBench], scenario: Callable[[HAProxyBench], 
     async def run() -> None:
         bench = await make().open(*names)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(SCENARIO_LIMIT_S):
                 await scenario(bench)
         finally:
             await bench.clean()
@@ -252,9 +275,7 @@ def played(make: Callable[[], HAProxyBench], scenario: Callable[[HAProxyBench], 
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def _headers(head: str) -> dict[str, str]:

@@ -40,7 +40,9 @@ def test_a_container_is_started_then_ready_when_its_port_opens_then_ended(play: 
         await bench.exit("ta-1", 3)
         ended = await bench.facts.of("ta-1", ContainerExited)
         assert (ended.reason, ended.exit_code) == (ExitReason.EXITED, 3)
-        assert [type(fact) for fact in bench.facts.about("ta-1")] == [ContainerStarted, ContainerReady, ContainerExited]
+        told = [type(fact) for fact in bench.facts.about("ta-1")]
+        # the port is closed before the end is known: a health check between the two sees that
+        assert [kind for kind in told if kind is not ContainerProbed] == [ContainerStarted, ContainerReady, ContainerExited]
 
     play(scenario)
 
@@ -63,7 +65,7 @@ def test_a_stopped_container_says_that_it_was_told_to(play: Play) -> None:
         await bench.engine.start(bench.spec("ta-1"))
         await bench.open_port("ta-1")
         await bench.facts.of("ta-1", ContainerReady)
-        await bench.engine.stop("ta-1", 20_000)
+        await bench.engine.stop("ta-1", 60_000)
         ended = await bench.facts.of("ta-1", ContainerExited)
         assert (ended.reason, ended.exit_code) == (ExitReason.STOPPED, 0)
 

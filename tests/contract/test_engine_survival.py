@@ -70,7 +70,7 @@ def test_a_killed_spawner_is_started_again_when_it_is_needed(play: Play) -> None
         await bench.engine.start(bench.spec("ta-2"))
         await bench.facts.of("ta-2", ContainerStarted)
         assert process.running() not in (None, first)
-        await bench.engine.stop("ta-1", 20_000)
+        await bench.engine.stop("ta-1", 60_000)
         assert (await bench.facts.of("ta-1", ContainerExited)).reason is ExitReason.STOPPED
 
     play(scenario)
@@ -163,7 +163,7 @@ def test_the_guest_serves_reaps_and_runs_exit_methods_as_pid_1(play: Play, tmp_p
         spec = _guest_spec(bench, source)
         await bench.engine.start(spec)
         await bench.facts.of("ta-1", ContainerReady)
-        await bench.engine.stop("ta-1", 20_000)
+        await bench.engine.stop("ta-1", 60_000)
         ended = await bench.facts.of("ta-1", ContainerExited)
         lines = [(line.source, line.text) for line in read_tail({"ta-1": spec.log_path}, 100)]
         assert (ended.reason, ended.exit_code) == (ExitReason.STOPPED, 0), lines

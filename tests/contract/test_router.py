@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from router_bench import Bench, FakeBench, HAProxyBench, until
+from router_bench import SCENARIO_LIMIT_S, Bench, FakeBench, HAProxyBench, until
 
 from homeport.core.routes import Route
 
@@ -23,7 +23,7 @@ def play(request: pytest.FixtureRequest) -> Play:
     async def run(scenario: Scenario) -> None:
         bench: Bench = FakeBench() if request.param == "fake" else await HAProxyBench().open(*CONTAINERS)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(SCENARIO_LIMIT_S):
                 await scenario(bench)
         finally:
             await bench.clean()

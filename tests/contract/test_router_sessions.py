@@ -41,8 +41,8 @@ def lobby() -> Iterator[str]:
     server.server_close()
 
 
-def play(scenario: Scenario, lobby: str = "127.0.0.1:9") -> None:
-    played(lambda: HAProxyBench(control_address=lobby, control_secret="cd" * 32), scenario, *NAMES)
+def play(scenario: Scenario, lobby: str = "127.0.0.1:9", **settings: int) -> None:
+    played(lambda: HAProxyBench(control_address=lobby, control_secret="cd" * 32, **settings), scenario, *NAMES)
 
 
 async def begin(bench: HAProxyBench, token: str, container: str, host: str = HOST) -> None:
@@ -155,7 +155,7 @@ def test_sessions_are_kept_by_reloads_crashes_and_a_new_control_plane_and_end_at
         assert {(await bench.get(**bearer("mine"))).text for _ in range(5)} == {"ta-2"}
         uses = await bench.real.sessions.uses()
         assert uses["sd-mine"].in_flight == 0
-        assert uses["sd-mine"].ago_ms < 10_000
+        assert uses["sd-mine"].ago_ms < 600_000, "not the age of the table"
         await bench.real.sessions.end([hashed("mine")])
         assert (await bench.get(**bearer("mine"))).status_code == 401
         assert (await bench.get(**bearer("late"))).text == "ta-3"
@@ -200,4 +200,4 @@ def test_who_begins_or_ends_a_session_talks_to_the_control_plane(lobby: str) -> 
         answer = await bench.client.post("/_modal/sessions/start", headers={"host": HOST})
         assert answer.text == "ta-1", "a Server without sessions has the path for itself"
 
-    play(scenario, lobby)
+    play(scenario, lobby, nbthread=1)  # so that records come in the order of the requests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,11 +15,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from router_bench import HAProxyBench, free_port, played, until
+from router_bench import DEADLINE_S, HAProxyBench, free_port, played, until
 
 from homeport.errors import PlatformError
-from homeport.router import loopback
+from homeport.router import loopback, parse
+from homeport.router.admin import DataPlaneError, Session
 from homeport.router.haproxy import HAProxyRouter
+from homeport.router.process import ProcessId
 from homeport.router.settings import RouterSettings
 
 pytestmark = pytest.mark.host
@@ -27,12 +30,6 @@ Scenario = Callable[[HAProxyBench], Awaitable[None]]
 
 def play(scenario: Scenario) -> None:
     played(HAProxyBench, scenario, "ta-1", "ta-2")
-
-
-async def pid(bench: HAProxyBench, name: str) -> int:
-    found = (await bench.real.status())[name]
-    assert isinstance(found, int)
-    return found
 
 
 async def answers(bench: HAProxyBench, text: str) -> None:
@@ -47,27 +44,17 @@ async def answers(bench: HAProxyBench, text: str) -> None:
     await until(answered, f"an answer by {text}")
 
 
-async def up(bench: HAProxyBench, but: int) -> None:
-    """Wait for a live worker that is another one than `but`."""
-
-    async def other() -> bool:
-        status = await bench.real.status()
-        return status["state"] == "up" and status["worker"] != but
-
-    await until(other, "another worker")
-
-
 @pytest.mark.parametrize("victim", ["worker", "master"])
 def test_killed_haproxy_is_back_by_itself_with_what_was_applied_last(victim: str) -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve("ta-1")
         await answers(bench, "ta-1")
-        before = await pid(bench, "worker")
+        before = await bench.pid("worker")
         await bench.serve("ta-2")
         await bench.real.close()  # no control plane: supervisor and files alone
-        os.kill(await pid(bench, victim), signal.SIGKILL)
+        os.kill(await bench.pid(victim), signal.SIGKILL)
+        await bench.up(but=before)  # a worker whose master was killed may answer once more
         await answers(bench, "ta-2")
-        assert await pid(bench, "worker") != before
 
     play(scenario)
 
@@ -77,16 +64,13 @@ def test_sessions_stay_with_their_containers_over_a_crash() -> None:
         await bench.serve("ta-1", "ta-2")
         keys = [str(number) for number in range(30)]
         await until(lambda: _written(bench, "ta-2"), "the files are current")
-        for attempt in range(4):  # on a busy machine the copy may be late, or its keeper be found late
-            homes = {key: (await bench.get(modal_session_id=key)).text for key in keys}
-            await asyncio.sleep(0.2 * attempt)
-            before = await pid(bench, "worker")
-            os.kill(before, signal.SIGKILL)
-            await up(bench, before)
-            found = {key: (await bench.get(modal_session_id=key)).text for key in keys}
-            if found == homes:
-                break
-        assert found == homes
+        homes = {key: (await bench.get(modal_session_id=key)).text for key in keys}
+        await until(lambda: _copied(bench), "the side-car has been told of all sessions")
+        before = await bench.pid("worker")
+        os.kill(before, signal.SIGKILL)
+        await bench.up(but=before)
+        await until(lambda: _learned(bench, len(keys)), "the new worker has heard of all sessions")
+        assert {key: (await bench.get(modal_session_id=key)).text for key in keys} == homes
 
     play(scenario)
 
@@ -94,12 +78,12 @@ def test_sessions_stay_with_their_containers_over_a_crash() -> None:
 def test_changes_while_haproxy_is_away_are_refused_and_followed_when_it_is_back() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve("ta-1")
-        supervisor, master = await pid(bench, "supervisor"), await pid(bench, "master")
+        supervisor, master, worker = [await bench.pid(name) for name in ("supervisor", "master", "worker")]
         os.kill(supervisor, signal.SIGSTOP)
         os.kill(master, signal.SIGKILL)
 
         async def down() -> bool:
-            return (await bench.real.status())["state"] == "down"
+            return ProcessId.of(worker) is None
 
         await until(down, "the worker ends after its master")
         with pytest.raises(OSError, match="HAProxy"):
@@ -120,7 +104,7 @@ def test_a_drain_goes_on_after_a_crash() -> None:
         await bench.serve("ta-1~", "ta-2")
         await bench.facts.told("ta-1", 1)
         await until(lambda: _written(bench, "disabled"), "the files are current")
-        os.kill(await pid(bench, "worker"), signal.SIGKILL)
+        os.kill(await bench.pid("worker"), signal.SIGKILL)
         await bench.facts.told("ta-1", 0)
         assert {(await bench.get()).text for _ in range(10)} == {"ta-2"}
         with pytest.raises(httpx.TransportError):
@@ -132,17 +116,17 @@ def test_a_drain_goes_on_after_a_crash() -> None:
 def test_a_new_supervisor_adopts_a_running_haproxy_and_restarts_it_when_it_dies() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve("ta-1")
-        supervisor, worker = await pid(bench, "supervisor"), await pid(bench, "worker")
+        supervisor, worker = await bench.pid("supervisor"), await bench.pid("worker")
         os.kill(supervisor, signal.SIGKILL)
 
         async def replaced() -> bool:
-            return await pid(bench, "supervisor") not in (0, supervisor)
+            return await bench.pid("supervisor") != supervisor
 
         await until(replaced, "another supervisor")
-        assert await pid(bench, "worker") == worker
+        assert await bench.pid("worker") == worker
         assert (await bench.get()).text == "ta-1"
         os.kill(worker, signal.SIGKILL)
-        await up(bench, worker)
+        await bench.up(worker)
         await answers(bench, "ta-1")
 
     play(scenario)
@@ -154,9 +138,9 @@ def test_a_new_control_plane_takes_over_without_a_change() -> None:
         await bench.serve("ta-1")
         await bench.hold("a.localhost", "ta-1")
         await bench.serve("ta-1~", "ta-2", max_concurrency=7)
-        before = await bench.real.status()
+        before = await bench.up()
         await bench.restart()
-        assert await bench.real.status() == before
+        assert await bench.up() == before
         await bench.facts.told("ta-1", 1)
         assert await bench.real.observe() == {"ta-1": 1, "ta-2": 0}
         assert "ab" * 32 in bench.settings.tokens_map.read_text()
@@ -174,10 +158,10 @@ def test_a_new_control_plane_takes_over_without_a_change() -> None:
 def test_other_settings_are_taken_up_by_a_reload() -> None:
     async def scenario(bench: HAProxyBench) -> None:
         await bench.serve("ta-1")
-        before = await pid(bench, "master")
+        before = await bench.pid("master")
         bench.settings = replace(bench.settings, http_port=free_port())
         await bench.restart()
-        assert await pid(bench, "master") == before
+        assert await bench.pid("master") == before
         answer = await bench.client.get(f"{bench.url}/id", headers={"host": "a.localhost"})
         assert answer.text == "ta-1"
 
@@ -210,19 +194,18 @@ def test_a_second_supervisor_is_refused() -> None:
             "--binary",
             "x",
         ]
-        second = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=20)
+        second = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=DEADLINE_S)
         assert (second.returncode, second.stderr) == (3, f"A supervisor already runs on {bench.settings.run_dir}.\n")
-        assert await pid(bench, "supervisor")
+        assert await bench.pid("supervisor")
 
     play(scenario)
 
 
 def test_stop_leaves_no_process() -> None:
     async def scenario(bench: HAProxyBench) -> None:
-        status = await bench.real.status()
+        pids = [await bench.pid(name) for name in ("supervisor", "master", "sidecar", "worker")]
         await bench.real.stop()
-        pids = [status[name] for name in ("supervisor", "master", "sidecar", "worker")]
-        assert [found for found in pids if os.path.exists(f"/proc/{found}/exe") and _runs(int(str(found)))] == []
+        assert [found for found in pids if ProcessId.of(found)] == []
         lock = os.open(bench.settings.run_dir / "supervisor.lock", os.O_RDWR)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(lock)
@@ -259,6 +242,21 @@ async def _written(bench: HAProxyBench, text: str) -> bool:
     return text in bench.settings.config_file.read_text() and "a.localhost" in bench.settings.hosts_map.read_text()
 
 
-def _runs(found: int) -> bool:
-    with open(f"/proc/{found}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] != "Z"
+async def _copied(bench: HAProxyBench) -> bool:
+    """Whether all that the worker knows of sessions has gone to the side-car."""
+    said = re.search(r"id=sidecar.*?last_pushed=(\d+).*?localupdate=(\d+)", await _told(bench, "show peers"), re.DOTALL)
+    return said is not None and said[1] == said[2] != "0"
+
+
+async def _learned(bench: HAProxyBench, sessions: int) -> bool:
+    return parse.table_used(await _told(bench, "show table")) == sessions
+
+
+async def _told(bench: HAProxyBench, command: str) -> str:
+    session = Session(bench.settings.admin_socket)
+    try:
+        return await session.one(command)
+    except DataPlaneError:
+        return ""
+    finally:
+        session.close()

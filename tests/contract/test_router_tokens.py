@@ -62,14 +62,9 @@ async def status(bench: HAProxyBench) -> int:
 
 async def killed(bench: HAProxyBench) -> None:
     """kill -9 of the worker, and the wait for the next one, which boots from the files."""
-    worker = int(str((await bench.real.status())["worker"]))
+    worker = await bench.pid("worker")
     os.kill(worker, signal.SIGKILL)
-
-    async def back() -> bool:
-        now = await bench.real.status()
-        return now["state"] == "up" and now["worker"] not in (0, worker)
-
-    await until(back, "another worker")
+    await bench.up(but=worker)
 
 
 def test_a_revocation_holds_for_the_next_request_of_a_connection_that_is_open() -> None:
@@ -89,10 +84,10 @@ def test_a_revocation_holds_for_connections_of_a_worker_that_was_replaced() -> N
     async def scenario(bench: HAProxyBench) -> None:
         connections = [await Kept().open(bench) for _ in range(4)]
         assert [await kept.ask() for kept in connections] == [200] * 4
-        before = (await bench.real.status())["worker"]
+        before = await bench.pid("worker")
         for number in range(5):
             await bench.real.apply(f"ap-x{number}", (bench.route("ta-1", host=f"x{number}", app=f"ap-x{number}"),))
-        assert (await bench.real.status())["worker"] != before, "four slots were not enough"
+        assert await bench.pid("worker") != before, "four slots were not enough"
         assert await connections[0].ask() == 200, "the old worker still answers on what it has"
         await bench.real.set_tokens({})
         assert [await kept.ask() for kept in connections[1:]] == [401] * 3

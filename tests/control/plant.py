@@ -162,7 +162,7 @@ async def running(root: Path, *, obedient: bool = True) -> AsyncIterator[Plant]:
     plant = Plant(root, obedient=obedient)
     await plant.loop.start(ROOM)
     try:
-        async with asyncio.timeout(20):  # no test takes that long unless it hangs
+        async with asyncio.timeout(60):  # no test takes that long unless it hangs
             yield plant
     finally:
         await plant.loop.close()

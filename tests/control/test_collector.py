@@ -322,7 +322,7 @@ def test_what_an_old_version_needs_stays_while_it_is_brought_back(tmp_path: Path
 
             def collect_first(tree: Tree) -> Path:
                 it.age()
-                assert asyncio.run_coroutine_threadsafe(it.collect(), loop).result(10) == {}
+                assert asyncio.run_coroutine_threadsafe(it.collect(), loop).result(60) == {}
                 return lay_out(tree)
 
             loop = asyncio.get_running_loop()

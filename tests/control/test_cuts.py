@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+import stepped_time
 from homeport.control import cuts
 from homeport.control.cuts import Cuts
 from homeport.control.loop import ControlLoop
@@ -86,4 +87,4 @@ def test_whoever_waits_for_an_end_is_told_of_all_that_it_cut_also_of_what_the_ro
         asyncio.get_running_loop().call_later(cuts.TOGETHER_S, happenings.put_nowait, RequestsCut(APP, GONE, 4))
         return await cuts.cut_until(happenings, happenings.empty)
 
-    assert asyncio.run(play()) == 7
+    assert stepped_time.run(play()) == 7

@@ -58,7 +58,7 @@ def samples(*answers: dict[str, int] | OSError, count: int) -> list[LoadSampled]
         loop = Loop()
         running = asyncio.create_task(sampler.Sampler(cast(ControlLoop, loop), Router(list(answers))).run())
         try:
-            return [await asyncio.wait_for(loop.told.get(), 10) for _ in range(count)]
+            return [await asyncio.wait_for(loop.told.get(), 60) for _ in range(count)]
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -105,7 +105,7 @@ def test_requests_of_a_session_are_no_load_beside_it() -> None:
         looking.on_request([record("fu-2", at_ms, container="ta-2"), record("fu-1", at_ms, container="ta-1")] * 50)
         running = asyncio.create_task(looking.run())
         try:
-            return cast(LoadSampled, await asyncio.wait_for(loop.told.get(), 10))
+            return cast(LoadSampled, await asyncio.wait_for(loop.told.get(), 60))
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -124,4 +124,4 @@ def test_a_process_is_known_by_pid_and_start_time() -> None:
     assert me is not None
     assert alive(me)
     assert not alive(ProcessId(me.pid, me.start + 1))
-    asyncio.run(asyncio.wait_for(ended(ProcessId(me.pid, me.start + 1)), 20))
+    asyncio.run(asyncio.wait_for(ended(ProcessId(me.pid, me.start + 1)), 60))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 
 import pytest
 
+from free_ports import free_ports
 from homeport.engine import sockdiag
 from homeport.engine.probe import Boots, Health, connects
 
 
 def closed_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+    """Nobody opens it but the test."""
+    return f"127.0.0.1:{free_ports(1)[0]}"
 
 
 def opened(address: str = "127.0.0.1:0") -> tuple[socket.socket, str]:
@@ -27,12 +29,13 @@ def test_open_and_closed_ports_are_told_apart_in_one_go() -> None:
     server, address = opened()
     with server:
         targets = [("a", address), ("b", closed_port()), ("c", address)]
-        assert asyncio.run(connects(targets, 500)) == [True, False, True]
+        assert asyncio.run(connects(targets, 60_000)) == [True, False, True]
 
 
 def test_a_port_that_swallows_everything_is_not_open() -> None:
     server = socket.create_server(("127.0.0.1", 0), backlog=0)
     with server, socket.create_connection(server.getsockname()), socket.socket() as second:
+        select.select([server], [], [], 60)  # the first one waits to be accepted
         second.setblocking(False)
         second.connect_ex(server.getsockname())  # fills the queue: from now on SYNs are dropped
         assert asyncio.run(connects([("a", f"127.0.0.1:{server.getsockname()[1]}")], 20)) == [False]
@@ -47,7 +50,7 @@ def test_waiting_for_a_port_ends_when_it_opens() -> None:
         assert not waiting.done()
         server, _ = opened(address)
         with server:
-            await asyncio.wait_for(waiting, 20)
+            await asyncio.wait_for(waiting, 60)
 
     asyncio.run(scenario())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 from contextlib import closing
 
 import pytest
 
+from free_ports import free_ports
 from homeport.engine import sockdiag
 from homeport.engine.sockdiag import Door
 
@@ -36,8 +38,8 @@ def test_a_server_for_both_families_is_open_and_one_for_ipv6_alone_is_not() -> N
 
 
 def test_what_listens_elsewhere_or_nowhere_is_not_open() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    (port,) = free_ports(1)  # which nobody else opens afterwards
+    with socket.create_server(("127.0.0.1", port)):
         assert not asked(port, "10.0.0.1")
     assert not asked(port)
 
@@ -53,6 +55,7 @@ def test_a_full_queue_takes_nobody() -> None:
     with server:
         assert asked(port)
         with socket.create_connection(server.getsockname()):
+            select.select([server], [], [], 60)  # until it waits to be accepted
             assert not asked(port)
             server.accept()[0].close()
             assert asked(port)

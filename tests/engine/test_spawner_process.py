@@ -15,7 +15,7 @@ from homeport.spawner import wire
 
 
 def test_one_that_dies_while_it_is_waited_for_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spawner_process, "ANSWER_LIMIT_S", 5.0)
+    monkeypatch.setattr(spawner_process, "ANSWER_LIMIT_S", 60.0)
     process = SpawnerProcess(str(tmp_path))
     Path(process.socket_path).parent.mkdir()
     started: list[str] = []

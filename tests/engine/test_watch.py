@@ -70,7 +70,7 @@ def play(spawner: Spawner, scenario: Callable[[LocalEngine], Awaitable[None]]) -
     async def run() -> None:
         engine = LocalEngine(str(spawner.containers.parent), spawner)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await scenario(engine)
         finally:
             await engine.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import Guest, loads_last, make_interpreter, read_until
+from .harness import DEADLINE_S, Guest, loads_last, make_interpreter, read_until
 
 
 @pytest.fixture(scope="session")
@@ -259,7 +259,7 @@ def test_a_module_and_a_nested_class_are_found_by_name(guest: Guest) -> None:
         "        def up(self):\n            print(word, __name__, sys.argv)\n            sys.exit(0)\n",
     )
     with guest.started(("pkg.main", "", "Outer.Inner")) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=DEADLINE_S)
     assert (out, err) == ("helped pkg.main ['pkg.main']\n", "")
 
 

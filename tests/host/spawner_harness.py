@@ -16,14 +16,17 @@ from typing import Any, TypeVar
 import pytest
 
 from homeport.daemon import guestlib
-from homeport.spawner import private, wire
+from homeport.spawner import private, process, wire
 from homeport.spawner.subnet import instance_tag
 
 T = TypeVar("T")
 MAIN = Path(wire.__file__).with_name("__main__.py")
 
 
-def wait_until(look: Callable[[], T], what: str, seconds: float = 20) -> T:
+WAIT_LIMIT_S = 60  # a test that passes never waits for it; a slow machine may need it
+
+
+def wait_until(look: Callable[[], T], what: str, seconds: float = WAIT_LIMIT_S) -> T:
     """What `look` returns, once it is true. Fails the test at the deadline."""
     deadline = time.monotonic() + seconds
     while True:
@@ -66,7 +69,7 @@ class SpawnerHarness:
             self.forget(name)
         wait_until(lambda: self.ask(op="shutdown")["ok"], "the shutdown")
         assert self.process is not None
-        assert self.process.wait(20) == 0
+        assert self.process.wait(WAIT_LIMIT_S) == 0
 
     # requests
 
@@ -179,7 +182,14 @@ class SpawnerHarness:
         self.request(op="stop", id=container_id, kill_after_ms=kill_after_ms)
 
     def forget(self, container_id: str) -> None:
-        self.request(op="forget", id=container_id)
+        """Also where the machine is so slow that its remains are still being removed."""
+
+        def forgotten() -> bool:
+            reply = self.ask(op="forget", id=container_id)
+            assert reply["ok"] or "try again" in reply["error"], reply
+            return bool(reply["ok"])
+
+        wait_until(forgotten, f"{container_id} to be forgotten")
 
     def exec(self, container_id: str, argv: list[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """(exit code, stdout, stderr)."""
@@ -218,15 +228,17 @@ class SpawnerHarness:
     def log(self, container_id: str) -> list[tuple[str, str]]:
         """(stream, text) of each line so far."""
         path = Path(self.data_dir, "logs", f"{container_id}.log")
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        lines = path.read_text(errors="replace").split("\n")[:-1] if path.exists() else []  # the last may not be whole yet
         return [(stream, text) for _, stream, text in (line.split(" ", 2) for line in lines)]
 
     def wait_for_line(self, container_id: str, text: str) -> None:
         wait_until(lambda: any(text in line for _, line in self.log(container_id)), f"{text!r} in the log")
 
     def kill_shim(self, container_id: str) -> int:
+        """kill -9. Its pid, once it is gone and its lock with it."""
         pid = int(self.state(container_id)["shim_pid"])
         os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: gone(pid), f"the death of the shim of {container_id}")
         return pid
 
     def _connect(self) -> bool:
@@ -244,9 +256,15 @@ def _read_to_end(fd: int) -> bytes:
         return file.read()
 
 
+def gone(pid: int) -> bool:
+    """Whether it ended; it may be a zombie."""
+    found = process.stat(pid)
+    return found is None or found.state in "ZX"
+
+
 def connects(address: str, port: int = 8000) -> bool:
     try:
-        socket.create_connection((address, port), 1).close()
+        socket.create_connection((address, port), WAIT_LIMIT_S).close()
     except OSError:
         return False
     return True

@@ -233,7 +233,7 @@ def test_the_traceback_of_a_failing_module_shows_only_the_users_lines(
 def test_a_stop_runs_exit_methods(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
     begin(spawner, rootfs, backend, LIFECYCLE)
     spawner.wait_for_line("it", "up")
-    spawner.stop("it", 20_000)
+    spawner.stop("it", 60_000)
     assert spawner.ending("it")["exit_code"] == 0
     assert ("o", "left") in spawner.log("it")
     assert by(spawner) == backend
@@ -243,6 +243,8 @@ def test_a_stop_runs_exit_methods(spawner: SpawnerHarness, rootfs: str, backend:
 def test_who_ignores_sigterm_is_killed_at_the_deadline(spawner: SpawnerHarness, rootfs: str, backend: str) -> None:
     begin(spawner, rootfs, backend, STAYS)
     spawner.wait_for_line("it", "up")
+    spawner.stop("it", 600_000)
+    wait_until(lambda: spawner.log("it").count(("o", "up")) == 2, "the signal to be swallowed")
     spawner.stop("it", 100)
     ending = spawner.ending("it")
     assert (ending["signal"], ending["oom"]) == (9, False)

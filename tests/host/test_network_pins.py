@@ -65,7 +65,7 @@ def arp(operation: int, mac: bytes, ip: str, to: bytes, asked: str) -> bytes:
 def listener(address: str) -> socket.socket:
     found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     found.bind((address, 7000))
-    found.settimeout(5)
+    found.settimeout(60)
     return found
 
 

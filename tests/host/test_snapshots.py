@@ -4,6 +4,7 @@ of any process leaves nothing behind.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spawner_harness import SpawnerHarness, connects, wait_until
-
-from homeport.spawner import process
+from spawner_harness import SpawnerHarness, connects, gone, wait_until
 
 pytestmark = pytest.mark.host
 
@@ -86,11 +85,6 @@ WHAT_BREAKS = {
 }
 
 
-def gone(pid: int) -> bool:
-    found = process.stat(pid)
-    return found is None or found.state in "ZX"
-
-
 def said(spawner: SpawnerHarness, name: str) -> list[Any]:
     spawner.wait_for_line(name, "[")
     assert spawner.state(name)["backend"] == "snapshot", spawner.log(name)
@@ -160,7 +154,7 @@ def test_a_version_that_is_over_ends_its_snapshot_with_the_last_container(spawne
     assert spawner.request(op="snapshots", drop=["another"])["names"] == ["version 1"]
     assert spawner.request(op="snapshots", drop=["version 1"])["names"] == []
     assert not gone(snapshot)
-    spawner.stop("it", 20_000)
+    spawner.stop("it", 60_000)
     assert spawner.ending("it")["exit_code"] == 0
     assert ("o", "left") in spawner.log("it")
     wait_until(lambda: gone(snapshot), "the snapshot's end")
@@ -174,7 +168,7 @@ def test_a_spawner_that_dies_leaves_containers_and_no_snapshot_without_any(spawn
     spawner.up()
     assert not gone(snapshot)
     assert connects(address)
-    spawner.stop("it", 20_000)
+    spawner.stop("it", 60_000)
     assert spawner.ending("it")["exit_code"] == 0
     wait_until(lambda: gone(snapshot), "the snapshot's end")
 
@@ -187,7 +181,9 @@ def test_all_killed_at_once_leaves_nothing(spawner: SpawnerHarness, rootfs: str)
     shim = json.loads((directory / "state.json").read_text())
     spawner.kill()
     for pid in (state["shim_pid"], shim["shim_pid"], snapshot):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended after the others
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: gone(state["shim_pid"]) and gone(shim["shim_pid"]), "the shims' death")
     wait_until(lambda: gone(state["init_pid"]), "the end of the container, which is in the snapshot's namespace")
     spawner.up()
     assert spawner.ending("it")["error"] == ""

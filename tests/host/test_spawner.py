@@ -14,13 +14,20 @@ from spawner_harness import MAIN, SpawnerHarness, connects, wait_until
 pytestmark = pytest.mark.host
 
 SLEEP = "import time\nprint('up')\ntime.sleep(600)"
+DEAF = """
+import os, signal, time
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, lambda *_: print('child told'))
+    print('up')
+while True: time.sleep(600)
+"""
 ON_TERM = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\nprint('up')\ntime.sleep(600)"
 
 
 def test_a_server_in_a_container_answers_the_host(spawner: SpawnerHarness, rootfs: str) -> None:
     address = spawner.start("web", rootfs, ["python3", "-m", "http.server", "8000"])
     wait_until(lambda: connects(address), "the port")
-    with urllib.request.urlopen(f"http://{address}:8000/", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{address}:8000/", timeout=60) as answer:
         assert answer.status == 200
     spawner.wait_for_line("web", '"GET / HTTP/1.1" 200')
 
@@ -92,28 +99,37 @@ def test_a_child_that_runs_out_of_memory_is_noted_but_is_not_the_containers_end(
 def test_stop_lets_the_program_end_in_its_own_way(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.python("polite", rootfs, ON_TERM)
     spawner.wait_for_line("polite", "up")
-    spawner.stop("polite", 20_000)
+    spawner.stop("polite", 60_000)
     assert spawner.ending("polite")["exit_code"] == 3
 
 
-def test_a_stop_that_comes_before_the_program_handles_it_is_not_lost(spawner: SpawnerHarness, rootfs: str) -> None:
+def test_a_stop_that_comes_before_the_program_handles_it_is_not_lost(
+    spawner: SpawnerHarness, rootfs: str, tmp_path: Path
+) -> None:
+    """It ignores it at first: a first process that does neither is ended after a while."""
     program = (
-        "import signal, sys, time\nprint('up')\ntime.sleep(0.3)\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n"
+        "import os, signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up')\n"
+        "while not os.path.exists('/gate/open'): time.sleep(0.01)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\ntime.sleep(600)"
     )
-    spawner.python("early", rootfs, program + "time.sleep(600)")
-    spawner.stop("early", 20_000)
+    spawner.python("early", rootfs, program, binds=[[str(tmp_path), "/gate", True]])
+    spawner.wait_for_line("early", "up")
+    spawner.stop("early", 60_000)
+    (tmp_path / "open").touch()
     assert spawner.ending("early")["exit_code"] == 3
 
 
 def test_a_first_process_that_passes_the_signal_on_is_the_only_one_told(spawner: SpawnerHarness, rootfs: str) -> None:
-    child = "signal.signal(signal.SIGTERM, lambda *_: print('child told', flush=True))\ntime.sleep(600)"
+    child = "signal.signal(signal.SIGTERM, lambda *_: print('child told', flush=True))\nprint('child up')\ntime.sleep(600)"
     program = (
         "import os, signal, sys, time\nif os.fork() == 0:\n    "
         + child.replace("\n", "\n    ")
-        + "\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\nprint('up')\ntime.sleep(600)"
+        + "\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\nprint('first up')\ntime.sleep(600)"
     )
     spawner.python("alone", rootfs, program)
-    spawner.stop("alone", 20_000)
+    for line in ("first up", "child up"):
+        spawner.wait_for_line("alone", line)
+    spawner.stop("alone", 60_000)
     assert spawner.ending("alone")["exit_code"] == 3
     assert ("o", "child told") not in spawner.log("alone")
 
@@ -121,13 +137,15 @@ def test_a_first_process_that_passes_the_signal_on_is_the_only_one_told(spawner:
 def test_stop_reaches_children_of_a_shell_that_forwards_nothing(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.start("shell", rootfs, ["sh", "-c", "python3 -c 'print(1, flush=True); import time; time.sleep(600)'; exit 5"])
     spawner.wait_for_line("shell", "1")
-    spawner.stop("shell", 20_000)
+    spawner.stop("shell", 60_000)
     assert spawner.ending("shell")["exit_code"] == 5
 
 
 def test_a_program_that_ignores_sigterm_is_killed_at_the_deadline(spawner: SpawnerHarness, rootfs: str) -> None:
-    spawner.python("deaf", rootfs, SLEEP)
+    spawner.python("deaf", rootfs, DEAF)
     spawner.wait_for_line("deaf", "up")
+    spawner.stop("deaf", 600_000)
+    spawner.wait_for_line("deaf", "child told")
     spawner.stop("deaf", 50)
     ending = spawner.ending("deaf")
     assert (ending["signal"], ending["oom"]) == (9, False)
@@ -229,7 +247,7 @@ def test_nonsense_is_answered_and_the_spawner_goes_on(spawner: SpawnerHarness) -
 
 def test_a_second_spawner_on_the_same_data_directory_is_refused(spawner: SpawnerHarness) -> None:
     argv = [sys.executable, "-I", "-S", str(MAIN), "--data-dir", spawner.data_dir]
-    second = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    second = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1
     assert f"pid {spawner.process.pid}" in second.stderr  # type: ignore[union-attr]  # the fixture started it
     assert len(second.stderr.splitlines()) == 1

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
-from spawner_harness import SpawnerHarness, connects, wait_until
-
-from homeport.spawner import process
+from spawner_harness import SpawnerHarness, connects, gone, wait_until
 
 pytestmark = pytest.mark.host
 
@@ -34,19 +34,14 @@ class Server:
         threading.Thread(target=ThreadingHTTPServer(("", 8000), SimpleHTTPRequestHandler).serve_forever).start()
 """
 RANDOM = """
-import json, logging, os, platform, random, secrets, ssl, sys, tempfile, time, uuid
+import json, logging, os, platform, random, secrets, ssl, sys, tempfile, uuid
 class Server:
     def __init__(self):
         numbers = [random.random(), str(uuid.uuid1()), str(uuid.uuid4()), secrets.token_hex(), ssl.RAND_bytes(8).hex()]
         names = [next(tempfile._get_candidate_names()), os.urandom(8).hex()]
-        print(json.dumps([*numbers, *names, platform.node(), time.time() - logging._startTime < 5]))
+        print(json.dumps([*numbers, *names, platform.node(), logging._startTime]))
         sys.stdout.flush()
 """
-
-
-def gone(pid: int) -> bool:
-    found = process.stat(pid)
-    return found is None or found.state in "ZX"
 
 
 def up(spawner: SpawnerHarness, name: str, rootfs: str, program: str = LEAVES) -> int:
@@ -92,15 +87,16 @@ def test_a_module_of_the_users_with_the_name_of_a_loaded_one_is_not_shadowed(
 
 def test_children_share_no_random_state_and_know_their_own_name(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.warm(rootfs)
-    seen = []
+    seen, begun = [], time.time()
     for name in ("first1", "second"):
         spawner.guest(name, rootfs, RANDOM, "fork")
         spawner.wait_for_line(name, "[")
         assert spawner.state(name)["backend"] == "fork"
         seen.append(json.loads(spawner.log(name)[0][1]))
-    *one, node, recent = seen[0]
+    *one, node, started = seen[0]
     *other, _, _ = seen[1]
-    assert (node, recent) == ("first1", True)
+    assert node == "first1"
+    assert started >= begun, "not when the template was made"
     assert [mine for mine, others in zip(one, other, strict=True) if mine == others] == []
 
 
@@ -108,15 +104,23 @@ def test_a_template_has_one_thread_and_none_of_a_containers_files(spawner: Spawn
     pid = spawner.warm(rootfs)
     up(spawner, "it", rootfs)
     assert len(os.listdir(f"/proc/{pid}/task")) == 1
-    links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
-    sockets = [link for link in links if link.startswith("socket:")]
-    assert len(sockets) <= 4  # to the spawner, to the shim of the one container, and to those that were forked ahead
-    assert {link.split(":")[0] for link in links} == {"socket", "pipe", "/dev/null", "pid"}
+    # to the spawner, to the shim of the one container, and to two that are forked ahead (one of them after the container)
+    wait_until(lambda: kinds_of_files(pid).count("socket") == 4, "four sockets")
+    assert set(kinds_of_files(pid)) == {"socket", "pipe", "/dev/null", "pid"}
     mounts = Path(f"/proc/{pid}/mountinfo").read_text()
     assert "/containers/" not in mounts
     assert "app.py" not in mounts
     with pytest.raises(OSError, match="Read-only"):
         Path(f"/proc/{pid}/root/usr/bin/new").touch()
+
+
+def kinds_of_files(pid: int) -> list[str]:
+    """What is open there; what is closed meanwhile is not."""
+    kinds = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            kinds.append(os.readlink(f"/proc/{pid}/fd/{name}").split(":")[0])
+    return kinds
 
 
 def test_containers_outlive_their_template_and_their_exit_codes_arrive(spawner: SpawnerHarness, rootfs: str) -> None:
@@ -126,7 +130,7 @@ def test_containers_outlive_their_template_and_their_exit_codes_arrive(spawner: 
     wait_until(lambda: not spawner.templates(), "the spawner to notice")
     spawner.guest("next", rootfs, LEAVES, "fork")
     spawner.wait_for_line("next", "up")
-    spawner.stop("it", 20_000)
+    spawner.stop("it", 60_000)
     ending = spawner.ending("it")
     assert ending["exit_code"] in (9, None)  # None where the kernel can't tell of a process that is nobody's child
     assert ending["signal"] is None
@@ -157,9 +161,8 @@ def test_a_new_spawner_makes_the_templates_of_the_last_one(spawner: SpawnerHarne
 def test_a_new_shim_takes_over_a_forked_container(spawner: SpawnerHarness, rootfs: str) -> None:
     spawner.warm(rootfs)
     up(spawner, "it", rootfs)
-    old = spawner.kill_shim("it")
-    wait_until(lambda: gone(old), "the shim's death")
-    spawner.stop("it", 20_000)
+    spawner.kill_shim("it")
+    spawner.stop("it", 60_000)
     assert spawner.ending("it")["exit_code"] in (9, None)
 
 

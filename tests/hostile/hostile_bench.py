@@ -28,7 +28,9 @@ from homeport.router.settings import RouterSettings
 
 APPS = Path(__file__).parent / "apps"
 HOST = b"Host: a.localhost\r\n"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0  # a test that passes never waits for it; a slow machine may need it
+QUIET_S = 0.15
+DATA, HEADERS, RST_STREAM, GOAWAY = 0, 1, 3, 7  # frames of HTTP/2
 KINDS = ("uvicorn", "gunicorn", "aiohttp", "node")
 
 
@@ -75,8 +77,10 @@ class HostileBench:
         self._server.wait()
         shutil.rmtree(self.directory)
 
-    async def send(self, *parts: bytes, seconds: float = 0.5) -> bytes:
-        """All that comes back on a connection of its own until it is closed, or nothing came for so long."""
+    async def send(self, *parts: bytes, ends: bool = True) -> bytes:
+        """All that comes back on a connection of its own. It says no more once it was quiet for a while; whatever was begun
+        by then is carried to its end. With `ends=False` nobody waits for that: the server waits for the client.
+        """
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         got = b""
         with suppress(OSError):
@@ -84,17 +88,42 @@ class HostileBench:
                 writer.write(part)
                 await writer.drain()
             with suppress(TimeoutError):
-                while True:
-                    async with asyncio.timeout(seconds):
-                        data = await reader.read(65536)
-                    if not data:
-                        break
-                    got += data
+                while not reader.at_eof():
+                    async with asyncio.timeout(QUIET_S):
+                        got += await reader.read(65536)
+            if ends:
+                writer.write_eof()
+                async with asyncio.timeout(DEADLINE_S):
+                    while data := await reader.read(65536):
+                        got += data
         writer.close()
         return got
 
+    async def ask(self, request: bytes) -> bytes:
+        """All that comes back until the router closes the connection, as it was asked to."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        async with asyncio.timeout(DEADLINE_S):
+            got = await reader.read()
+        writer.close()
+        return got
+
+    async def ask_h2(self, request: bytes) -> None:
+        """Waits for the end of stream 1, or of the connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        with suppress(OSError, EOFError):
+            async with asyncio.timeout(DEADLINE_S):
+                while True:
+                    head = await reader.readexactly(9)
+                    await reader.readexactly(int.from_bytes(head[:3], "big"))
+                    kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+                    if kind == GOAWAY or (stream == 1 and (kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & 1))):
+                        break
+        writer.close()
+
     async def get(self, path: str, headers: bytes = b"") -> bytes:
-        return await self.send(b"GET %s HTTP/1.1\r\n%s%sConnection: close\r\n\r\n" % (path.encode(), HOST, headers))
+        return await self.ask(b"GET %s HTTP/1.1\r\n%s%sConnection: close\r\n\r\n" % (path.encode(), HOST, headers))
 
     async def seen(self) -> list[Seen]:
         """Everything that reached the server, asked for past the router."""
@@ -127,7 +156,7 @@ def play(scenario: Callable[[HostileBench], Awaitable[None]], kind: str = "uvico
         bench = HostileBench(kind)
         try:
             await bench.open()
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(600):
                 await scenario(bench)
         finally:
             await bench.close()
@@ -142,10 +171,13 @@ def statuses(answer: bytes) -> list[int]:
 
 
 def _command(kind: str, port: int) -> Sequence[str]:
+    """None of them ends a connection, or itself, because nothing came for a while."""
     python, at = [sys.executable, "-m"], f"127.0.0.1:{port}"
+    uvicorn = ["uvicorn", "asgi:app", "--port", str(port), "--http", "h11", "--log-level", "critical"]
+    gunicorn = ["gunicorn", "wsgi:app", "-b", at, "-k", "gthread", "--threads", "4", "--timeout", "600"]
     return {
-        "uvicorn": [*python, "uvicorn", "asgi:app", "--port", str(port), "--http", "h11", "--log-level", "critical"],
-        "gunicorn": [*python, "gunicorn", "wsgi:app", "-b", at, "-k", "gthread", "--threads", "4", "--keep-alive", "30"],
+        "uvicorn": [*python, *uvicorn, "--timeout-keep-alive", "600"],
+        "gunicorn": [*python, *gunicorn, "--keep-alive", "600"],
         "aiohttp": [sys.executable, "aio.py", str(port)],
         "node": ["node", "node.js", str(port)],
     }[kind]

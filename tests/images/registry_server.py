@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from free_ports import free_ports
 from lacking import lacking
 
 USER, PASSWORD = "sesame", "sesame-pw"
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuMQ76ciA779KEOznqL87E0eSkoipAlGm\n"
-STARTS_IN_S = 20
+STARTS_IN_S = 60
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ def registry(place: Path, *, login: bool) -> Iterator[Registry]:
     program = str(unpacked) if unpacked.exists() else shutil.which("docker-registry")
     if program is None:
         lacking("needs Debian's docker-registry: run `make test`, or apt-get install docker-registry")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     files = place / "files"
     config = {
         "version": 0.1,

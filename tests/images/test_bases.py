@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import stepped_time
 from homeport.errors import InvalidError
 from homeport.images import ImageSettings, addpython, basenames, bases, chain, runner
 from homeport.images.bases import Bases
@@ -171,15 +172,15 @@ def test_a_pull_ends_when_nothing_comes_any_more(
                 on_bytes()
 
     monkeypatch.setattr(runner, "run", stalls)
-    assert words in asyncio.run(Storage(tmp_path, tmp_path).pull("r.example/x:1", Patience(0.05, 0.05, 0.3), print))[1]
+    assert words in stepped_time.run(Storage(tmp_path, tmp_path).pull("r.example/x:1", Patience(0.05, 0.05, 0.3), print))[1]
 
 
 def test_what_a_program_reads_and_writes_is_noticed_and_its_waiting_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LOOK_S", 0.01)
     monkeypatch.setattr(runner, "IDLE_BYTES", 1 << 20)
 
-    async def moved(command: str, until: asyncio.Event) -> int:
-        count = 0
+    async def moved(command: str, limit_s: float) -> int:
+        count, until = 0, asyncio.Event()
 
         def on_bytes() -> None:
             nonlocal count
@@ -187,10 +188,12 @@ def test_what_a_program_reads_and_writes_is_noticed_and_its_waiting_is_not(monke
             until.set()
 
         running = asyncio.create_task(runner.run(["sh", "-c", f"echo begun; {command}"], on_bytes=on_bytes))
-        await asyncio.wait([asyncio.ensure_future(until.wait()), running], return_when=asyncio.FIRST_COMPLETED, timeout=0.1)
+        await asyncio.wait(
+            [asyncio.ensure_future(until.wait()), running], return_when=asyncio.FIRST_COMPLETED, timeout=limit_s
+        )
         running.cancel()
         await asyncio.wait([running])
         return count
 
-    assert asyncio.run(moved("exec cat /dev/zero > /dev/null", asyncio.Event())) > 0
-    assert asyncio.run(moved("exec sleep 600", asyncio.Event())) == 0
+    assert asyncio.run(moved("exec cat /dev/zero > /dev/null", 60)) > 0
+    assert asyncio.run(moved("exec sleep 600", 0.1)) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -24,6 +25,7 @@ from .stock import BUSYBOX, INSTALL, SESAME, Stock, run, tiny
 pytestmark = pytest.mark.host
 
 TOKEN = SecretRef("st-token", "token")
+HANGS = f"sleep 600.{os.getpid()}"  # which no other run of the tests looks for
 
 
 class House:
@@ -230,30 +232,39 @@ def test_builds_that_begin_alike_build_that_part_once(house: House) -> None:
 def test_a_build_that_has_to_wait_for_others_says_so(house: House) -> None:
     """Otherwise it looks as if it hung."""
 
+    waiting, gate = "waiting until another build is over; no more are done at once", house.stock.volume("vo-gate")
+
+    def heard(line: str) -> None:
+        house.said.append(line)
+        if line == waiting:
+            (gate / "open").touch()
+
     async def story() -> None:
         images = BuildahImages(house.settings, house.stock)  # who has to wait belongs to this event loop
-        recipes = [tiny(run(f"RUN sleep 1; echo {n} > /own")) for n in range(3)]
-        await asyncio.gather(*(images.ensure(recipe, house.said.append) for recipe in recipes))
+        steps = [run(f"RUN until test -e /gate/open; do sleep 0.05; done; echo {n} > /own") for n in range(3)]
+        recipes = [tiny(replace(step, volumes=(VolumeMount("/gate", "vo-gate"),))) for step in steps]
+        async with asyncio.timeout(300):
+            await asyncio.gather(*(images.ensure(recipe, heard) for recipe in recipes))
 
     house.said = []
     asyncio.run(story())
-    assert house.said.count("waiting until another build is over; no more are done at once") == 1
+    assert house.said.count(waiting) == 1
 
 
 def test_a_step_that_hangs_ends_at_its_timeout_and_leaves_nothing(house: House) -> None:
     with pytest.raises(ImageBuildError, match=r"timed out\. Please try again with a larger `timeout` parameter"):
-        house.build(tiny(replace(run("RUN sleep 600.25"), timeout_s=1)))
+        house.build(tiny(replace(run(f"RUN {HANGS}"), timeout_s=1)))
     assert house.leftovers() == []
-    assert subprocess.run(["pgrep", "-f", "sleep 600.25"], capture_output=True).stdout == b""
+    assert subprocess.run(["pgrep", "-f", HANGS], capture_output=True).stdout == b""
 
 
 def test_a_cancelled_build_leaves_no_process_and_says_so_in_its_log(house: House) -> None:
-    recipe = tiny(run("RUN echo begun && sleep 600.75"))
+    recipe = tiny(run(f"RUN echo begun && {HANGS}"))
 
     async def story() -> None:
         said: asyncio.Queue[str] = asyncio.Queue()
         build = asyncio.create_task(house.images.ensure(recipe, said.put_nowait))
-        while await asyncio.wait_for(said.get(), 60) != "begun":
+        while await asyncio.wait_for(said.get(), 300) != "begun":
             pass
         build.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -261,7 +272,7 @@ def test_a_cancelled_build_leaves_no_process_and_says_so_in_its_log(house: House
 
     asyncio.run(story())
     assert house.leftovers() == []
-    assert subprocess.run(["pgrep", "-f", "sleep 600.75"], capture_output=True).stdout == b""
+    assert subprocess.run(["pgrep", "-f", HANGS], capture_output=True).stdout == b""
     assert "terminated due to external shut-down" in list(house.images.log(house.images.build_of(recipe)))[-1]
 
 

@@ -132,7 +132,7 @@ def test_cancelling_ends_the_program_and_its_children() -> None:
             await running
         ended = asyncio.Event()
         asyncio.get_running_loop().add_reader(handle, ended.set)
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
         os.close(handle)
 
     asyncio.run(story())

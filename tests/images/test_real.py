@@ -29,7 +29,7 @@ BASE = ImageRecipe()
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> ImageSettings:
-    return replace(ImageSettings.under(tmp_path_factory.mktemp("data"), CACHE), registry=None, answer_timeout_s=0.5)
+    return replace(ImageSettings.under(tmp_path_factory.mktemp("data"), CACHE), registry=None)
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +95,16 @@ def test_a_registry_that_says_nothing_is_given_up_and_left_alone_for_a_while(
     settings: ImageSettings, silent_registry: socket.socket
 ) -> None:
     address = f"127.0.0.1:{silent_registry.getsockname()[1]}/python"
-    images = BuildahImages(replace(settings, registry=address))
     recipe = ImageRecipe(python_version="3.12")
-    with pytest.raises(InvalidError, match=r"did not answer within 0\.5 s"):
-        asyncio.run(images.ensure(recipe, print))
-    assert connections(silent_registry) > 0
-    with pytest.raises(InvalidError, match=r"did not answer within 0\.5 s"):
+    for answer_s in (0.5, 5, 50):  # as long as this machine needs until it has asked
+        images = BuildahImages(replace(settings, registry=address, answer_timeout_s=answer_s))
+        with pytest.raises(InvalidError, match=f"did not answer within {answer_s} s"):
+            asyncio.run(images.ensure(recipe, print))
+        if connections(silent_registry):
+            break
+    else:
+        pytest.fail("it was never asked")
+    with pytest.raises(InvalidError, match=f"did not answer within {answer_s} s"):
         asyncio.run(images.ensure(recipe, print))
     assert connections(silent_registry) == 0
 
@@ -112,7 +116,7 @@ def test_a_cancelled_build_ends_its_programs_and_can_be_done_again(settings: Ima
     async def story() -> None:
         said: asyncio.Queue[str] = asyncio.Queue()
         build = asyncio.create_task(BuildahImages(settings).ensure(recipe, said.put_nowait))
-        while not (await asyncio.wait_for(said.get(), 60)).startswith("begun as"):
+        while not (await asyncio.wait_for(said.get(), 300)).startswith("begun as"):
             pass
         build.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -125,7 +129,7 @@ def test_a_cancelled_build_ends_its_programs_and_can_be_done_again(settings: Ima
     assert str(settings.root) not in Path("/proc/self/mountinfo").read_text()
 
 
-def wait_until(holds: Callable[[], bool], deadline_s: float = 10) -> bool:
+def wait_until(holds: Callable[[], bool], deadline_s: float = 60) -> bool:
     end = time.monotonic() + deadline_s
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
@@ -151,6 +155,6 @@ def test_builds_end_with_a_control_plane_that_is_killed() -> None:
         assert parent.stdout is not None
         handle = os.pidfd_open(int(parent.stdout.readline()))
         parent.kill()
-    ended = select.select([handle], [], [], 10)[0]
+    ended = select.select([handle], [], [], 60)[0]
     os.close(handle)
     assert ended

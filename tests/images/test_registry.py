@@ -48,7 +48,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "wrong": {"REGISTRY_USERNAME": USER, "REGISTRY_PASSWORD": "nobody-knows"},
         "half": {"REGISTRY_USERNAME": USER},
     }
-    settings = replace(ImageSettings.under(place / "data", place / "cache"), answer_timeout_s=10)
+    settings = replace(ImageSettings.under(place / "data", place / "cache"), answer_timeout_s=60)
     for name in ("one", "two"):
         (place / name).mkdir()
     with registry(place / "one", login=False) as unlocked, registry(place / "two", login=True) as locked:

@@ -59,7 +59,7 @@ def test_a_process_is_known_by_pid_and_start() -> None:
         assert who.alive
         assert not ProcessId(who.pid, who.start + 1).alive, "another process with the same pid"
         assert ProcessId(who.pid, who.start + 1).open() is None
-        assert who.end(5, signal.SIGTERM)
+        assert who.end(60, signal.SIGTERM)
         assert not who.alive, "a zombie is no process"
     finally:
         child.communicate()

@@ -105,7 +105,7 @@ def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
         (settings.sidecar_file, render.sidecar_config(replace(SHAPE, settings=settings))),
     ):
         path.write_text(text)
-        checked = subprocess.run([binary, "-c", "-f", str(path)], capture_output=True, text=True, timeout=20)
+        checked = subprocess.run([binary, "-c", "-f", str(path)], capture_output=True, text=True, timeout=60)
         said = checked.stdout + checked.stderr
         assert checked.returncode == 0, said
         assert "WARNING" not in said

@@ -11,6 +11,12 @@ from homeport.sdk import commit
 ANSWER = "0123456789abcdef0123456789abcdef01234567\n1700000000\nAda\nada@example.org\n"
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deploy goes on without what git does not say soon; here a slow machine is waited for."""
+    monkeypatch.setattr(commit, "TIMEOUT_S", 60)
+
+
 def git(folder: Path, *argv: str) -> None:
     identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")

@@ -147,6 +147,8 @@ def test_a_second_look_reads_only_what_has_changed(folder: Path, monkeypatch: py
 
 
 def test_what_changed_just_now_is_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest_ns = max(path.stat().st_ctime_ns for path in folder.rglob("*"))
+    monkeypatch.setattr(hashes.time, "time_ns", lambda: newest_ns + 1_000_000_000)
     tree(folder)
     read = counted(monkeypatch)
     tree(folder)

@@ -151,9 +151,9 @@ def test_nothing_that_makes_a_secret_or_reads_the_machine_is_loaded_before_a_for
 class Other:
     """The template's end of a conversation, and its child's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
         ours, self.socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.forked = forked.Forked(ours.detach())
+        self.forked = forked.Forked(ours.detach(), patient=patient)
         self.pids: list[int] = []
 
     def begin(self, *said: bytes) -> None:
@@ -201,6 +201,19 @@ def test_a_template_that_died_leaves_the_status_to_others(other: Other) -> None:
     other.begin(b"pid 7", b"ready")
     other.socket.close()
     assert other.forked.status() is None
+
+
+def test_a_trial_waits_for_an_end_that_is_still_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine would be without its template for good."""
+    monkeypatch.setattr(forked, "_STATUS_MS_MAX", 0)
+    hasty, patient = Other(), Other(patient=True)
+    for other in (hasty, patient):
+        other.begin(b"pid 7", b"ready")
+    assert hasty.forked.status() is None
+    ends = threading.Timer(0.05, patient.socket.send, [b"status 0"])
+    ends.start()
+    assert patient.forked.status() == 0
+    ends.join()
 
 
 def test_an_unanswered_request_has_a_deadline(other: Other, monkeypatch: pytest.MonkeyPatch) -> None:

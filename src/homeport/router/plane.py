@@ -6,6 +6,7 @@ Asks and tells; it keeps no wish of its own. Every method raises DataPlaneError 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,10 +14,12 @@ from collections.abc import Iterable, Sequence
 from . import parse
 from .admin import CONNECT_PATIENCE_S, DataPlaneError, Session, ask_master
 from .commands import Command, Observed
+from .process import ProcessId
 from .settings import RouterSettings
 from .slots import Server, Slot
 
-MASTER_PATIENCE_S = 1.0  # it never answers for a worker that ends just then
+MASTER_PATIENCE_S = 1.0  # it never answers for a worker that ends just then, nor while it executes itself again
+MASTER_ATTEMPTS = 10
 RELOAD_S_MAX = 15.0
 TEACHING_S_MAX = 15.0
 CONFIG_VARIABLE = "HOMEPORT_CONFIG"
@@ -39,7 +42,7 @@ class DataPlane:
         return int(info.get("Pid", "0")), parse.info(env).get(CONFIG_VARIABLE, "")
 
     async def processes(self) -> parse.Processes:
-        found = parse.processes(await ask_master(self._settings.master_socket, "show proc", MASTER_PATIENCE_S))
+        found = parse.processes(await self._said_by_master())
         self.old = found.old
         return found
 
@@ -159,11 +162,29 @@ class DataPlane:
                 return
             await asyncio.sleep(0.1)
 
+    async def _said_by_master(self) -> str:
+        """On another connection where it does not answer for a while: a busy machine is no reason to give a change up."""
+        for _ in range(MASTER_ATTEMPTS - 1):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MASTER_PATIENCE_S):
+                    return await ask_master(self._settings.master_socket, "show proc")
+        return await ask_master(self._settings.master_socket, "show proc", MASTER_PATIENCE_S)
+
     async def _ask(self, lines: Sequence[str], pid: int | None) -> list[str]:
         if pid is None:
             return await self._changes.run(lines)
-        master = self._settings.master_socket
-        return [await ask_master(master, f"@!{pid} {line}", MASTER_PATIENCE_S) for line in lines]
+        return [await self._ask_old(line, pid) for line in lines]
+
+    async def _ask_old(self, line: str, pid: int) -> str:
+        """Waits for as long as that worker is there."""
+        asking = asyncio.create_task(ask_master(self._settings.master_socket, f"@!{pid} {line}"))
+        try:
+            while not (await asyncio.wait({asking}, timeout=MASTER_PATIENCE_S))[0]:
+                if ProcessId.of(pid) is None:
+                    raise DataPlaneError(f"HAProxy's master does not answer for its worker {pid}, which has ended.")
+            return asking.result()
+        finally:
+            asking.cancel()
 
     async def _old_or_nothing(self, lines: Sequence[str], pid: int) -> list[str]:
         """An old worker may end at any moment; then nothing of it is in flight any more."""

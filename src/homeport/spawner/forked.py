@@ -21,7 +21,7 @@ from typing import Any
 from . import template
 
 _ANSWER_MS_MAX = 10_000  # a machine that starts hundreds at once is slow, but not this slow
-_STATUS_MS_MAX = 1_000
+_STATUS_MS_MAX = 1_000  # of one that has ended; whoever waits for its news can look elsewhere, too
 
 
 def ask(control: int, *, credentials: bool = False) -> int:
@@ -38,10 +38,11 @@ def ask(control: int, *, credentials: bool = False) -> int:
 
 
 class Forked:
-    """`reply` is an fd from `ask`."""
+    """`reply` is an fd from `ask`. patient: nobody but the template can tell how it ended, and it may not have ended yet."""
 
-    def __init__(self, reply: int) -> None:
+    def __init__(self, reply: int, *, patient: bool = False) -> None:
         self._reply = reply
+        self._patient = patient
         self._problem: OSError | None = None
 
     def order(self, request: dict[str, Any], fds: tuple[int, ...]) -> None:
@@ -79,7 +80,8 @@ class Forked:
     def status(self) -> int | None:
         """The wait status, once the process ended; None when the template died before it."""
         try:
-            word, _, rest = self._next(time.monotonic() + _STATUS_MS_MAX / 1000).partition(" ")
+            limit_ms = _ANSWER_MS_MAX if self._patient else _STATUS_MS_MAX
+            word, _, rest = self._next(time.monotonic() + limit_ms / 1000).partition(" ")
         except OSError:
             return None
         return int(rest) if word == "status" else None

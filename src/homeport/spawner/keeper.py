@@ -22,7 +22,7 @@ _READ_BYTES = 1 << 16
 _SIGNAL_ROUNDS_MAX = 5
 _EARLY_MS, _INSIST_MS = 2_000, 10  # how long and how often a first process may still be setting up its handlers
 _DEAF_MS = 100  # how often it is asked later on
-_OOM_RECENT_MS = 2_000
+_OOM_RECENT_MS = 10_000  # one that was killed for its memory may take a while to end, on a slow machine
 _CHILD_KILLED = 128 + signal.SIGKILL  # how the first process says that its child, which is the user's, was killed
 
 
@@ -47,6 +47,7 @@ class Keeper:
         self._kill_at_ms = 0
         self._stop_at_ms = 0
         self._insist_at_ms = 0
+        self._company_at_ms = 0  # when its first process was last seen with others, after a stop
         self._killed = False
 
     def add_stream(self, fd: int, letter: bytes) -> None:
@@ -136,9 +137,12 @@ class Keeper:
     def _end_deaf(self, init: Init) -> None:
         """SIGTERM ends a process that has no handler for it; only for the first one of a pid namespace the kernel drops it.
 
-        So it is ended here, as it would have been anywhere else, once all that it started is gone.
+        So it is ended here, as it would have been anywhere else, once all that it started is gone for a while: then a shell
+        goes on with its next line.
         """
-        if self._members(init) == [init.pid] and not process.ignores(init.pid, signal.SIGTERM):
+        if self._members(init) != [init.pid]:
+            self._company_at_ms = monotonic_ms()
+        elif monotonic_ms() - self._company_at_ms >= _EARLY_MS and not process.ignores(init.pid, signal.SIGTERM):
             self._killed = True
             self._log.say("ended: its first process has no handler for SIGTERM")
             with contextlib.suppress(ProcessLookupError):

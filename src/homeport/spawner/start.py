@@ -109,7 +109,7 @@ class Start(NamedTuple):
             joined = Joined(self.origin.reply, self._room)
             steps.run([note, *apart, *self._for_volumes(), *self._before(), go(joined)])
             return begun[0]
-        forked = self.forked or Forked(self.origin.reply)
+        forked = self.forked or Forked(self.origin.reply, patient=self.trial)
         order = [] if self.forked else [steps.Step("say what it shall become", lambda: self._order(forked))]
         steps.run([*apart, *self._for_volumes(), *order, *self._before(), go(forked)])
         return begun[0]

@@ -22,4 +22,4 @@ async def answer(request: web.Request) -> web.Response:
 if __name__ == "__main__":
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
-    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), print=None)
+    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), print=None, keepalive_timeout=600)

@@ -1,7 +1,7 @@
 // What Node serves on the port given: it keeps every request as it understood it, and tells them at /_seen.
 const http = require("http");
 const seen = [];
-http.createServer((request, response) => {
+http.createServer({ keepAliveTimeout: 600000 }, (request, response) => {
   const parts = [];
   request.on("data", (part) => parts.push(part));
   request.on("end", () => {
