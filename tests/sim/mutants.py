@@ -330,7 +330,7 @@ MUTANTS = (
     Mutant("of a window the last need counts, not the highest", scale, "_with_peak", scaling.only_the_last_need),
     Mutant("nobody asks whether the load is known", scale, "is_known", lambda *_: True),
     Mutant("a gap in the samples is overlooked", reconcile._Work, "_sampled", scaling.gaps_are_overlooked),
-    Mutant("after a restart nothing counts as needed", scale, "_peaks", lambda service: service.load.peaks),
+    Mutant("after a restart nothing counts as needed", scale, "_peaks", lambda service, spec, now_ms: service.load.peaks),
     Mutant("a request on an empty pool starts nothing", observe, "demanded", _nothing),
     Mutant("samples are overlooked", observe, "loaded", _nothing),
     Mutant("what a sample asks for is left to the next look", draft.Draft, "is_calm", scaling.same_containers),
