@@ -46,6 +46,7 @@ peers homeport
 
 """
 
+# `splice-…`: bodies go through the kernel, at a quarter of the CPU for a mebibyte; `splice-auto` decides against it.
 # `no-delay`: without it each chunk of a stream lags up to 200 ms.
 # `retries 1` with `redispatch 1`: a dead container costs no request; 0 would make it a black hole under leastconn.
 # `timeout connect`: a full accept backlog drops what comes, and TCP asks again after a second.
@@ -58,7 +59,8 @@ defaults
     log-format "{log_format}"
     option http-keep-alive
     option redispatch 1
-    option splice-auto
+    option splice-request
+    option splice-response
     option http-no-delay
     retries 1
     timeout connect 2s
