@@ -53,14 +53,12 @@ class Preparer:
 
     async def spec(self, action: StartContainer) -> ContainerSpec:
         """Raises NotFoundError or another `Error` for what is missing, OSError for the disk."""
-        manifest = await asyncio.to_thread(self.manifests.get, action.manifest_digest)
+        manifest = await asyncio.to_thread(self.manifests.recall, action.manifest_digest)
         server = next(s for s in manifest.servers if s.name == action.service_name)
         image = await self.images.find(server.image_id)
         if image is None:
             raise NotFoundError(f"its image is gone (python {server.image.python_version}); deploy the App again")
-        binds = await asyncio.to_thread(lambda: tuple(self._file_binds(manifest, server, image)))
-        volumes = await asyncio.to_thread(volume_mounts.binds, server, self.volumes) if server.volumes else ()
-        values = await asyncio.to_thread(self.vault.values, server.secrets)
+        binds, values = await asyncio.to_thread(self._binds_and_secrets, manifest, server, image)
         hidden = secret_environment(values, server, self.identity.token(action))
         told = environment(self.settings, action, server, image)
         return ContainerSpec(
@@ -70,7 +68,7 @@ class Preparer:
             image_layers=image.layers,
             command=command(server, image),
             env=tuple(pair for pair in told if pair[0] not in dict(hidden)),
-            binds=(*self._own_binds(server), *binds, *volumes),
+            binds=binds,
             resources=server.resources,
             port=server.port,
             hostname=action.container_id.lower(),
@@ -82,6 +80,14 @@ class Preparer:
             gpus=action.gpus,
             snapshot=snapshot_name(action.service_id, action.version) if _wants_snapshot(server) else "",
         )
+
+    def _binds_and_secrets(
+        self, manifest: AppManifest, server: ServerSpec, image: Image
+    ) -> tuple[tuple[Bind, ...], dict[str, str]]:
+        """All that is read from disk. Blocks."""
+        volumes = volume_mounts.binds(server, self.volumes) if server.volumes else ()
+        binds = (*self._own_binds(server), *self._file_binds(manifest, server, image), *volumes)
+        return binds, self.vault.values(server.secrets)
 
     def _own_binds(self, server: ServerSpec) -> tuple[Bind, ...]:
         own = (Bind(str(self.guest_lib), GUEST_LIB),) if _is_class(server) else ()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..manifest import codec
 from ..manifest.schema import AppManifest
 from .blobs import Blobs
+
+_RECALLED = 32
 
 
 class Manifests:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
+        self.recall = functools.lru_cache(_RECALLED)(self.get)  # for who starts many containers of one, and not to check it
 
     def put(self, manifest: AppManifest) -> str:
         """Store it; durable on return. Returns `digest.of(manifest)`. Raises as `Blobs.add`."""
