@@ -98,7 +98,7 @@ def measure(work: Path, rounds: int) -> Measured:
         Figure.of((f"cold start: {name}", "ms", "bare process"), [each.answered_ms for each in ours[name]], answered, TARGET)
         for name in KINDS
     ]
-    title = ("cold start, listening: container, http.server inside enter()", "ms", "bare process")
+    title = (f"cold start, listening: {INSIDE}", "ms", "bare process")
     inside, bare_ones = ([each.listening_ms for each in some] for some in (ours[INSIDE], theirs))
     return Measured([*figures, Figure.of(title, inside, bare_ones, LISTENING)])
 

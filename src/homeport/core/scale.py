@@ -116,8 +116,7 @@ def _peaks(service: Service, spec: ServiceSpec, now_ms: int) -> tuple[Peak, ...]
 def _with_peak(service: Service, spec: ServiceSpec, count: int, now_ms: int) -> tuple[Peak, ...]:
     """Only what can still be the highest of a window is kept: later ones that are as high make earlier ones needless."""
     at_ms = _end_of_part(spec, now_ms)
-    there = _peaks(service, spec, now_ms) if service.count else service.load.peaks
-    higher = tuple(peak for peak in there if peak.count > count)
+    higher = tuple(peak for peak in _peaks(service, spec, now_ms) if peak.count > count)
     return higher if higher and higher[-1].at_ms >= at_ms else (*higher, Peak(at_ms, count))
 
 

@@ -1,11 +1,12 @@
 """The platform's side of a template: ask it for a process, tell that one what to become, learn its pid, let it go, hear how
 it ended.
 
-    fd of a socket to the template -> it forks and says "pid N"; the shim's orders, with 4 fds, to the child
+    fd of a socket to the template -> it forks and says "pid N"; orders, with 4 fds, to the child
     -> cgroups and files made -> "prepared" -> "ready" from the child -> pid written down -> "go"
     -> ... "status N" from the template
 
-The fork is asked for before there is a shim: both are made at the same time.
+All up to the orders comes before there is a shim, where no Volumes have to be mounted first: both are made at the same
+time.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     hosts and resolv files -> cgroups -> private mounts -> overlay -> Volumes -> first process, from a template or by crun
 
-A process from a template gets its orders before there is a shim, and makes its namespaces while that makes the rest.
-Each is small, can be undone, and names itself when it fails. The network was taken by the spawner before the shim existed.
+Each is small, can be undone, and names itself when it fails. The network was taken by the spawner before the shim existed;
+then a process from a template was told what to become, too, and makes its namespaces while the shim makes the rest.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Start(NamedTuple):
         return gpus.give(config, given, self.host.cdi) if given else config
 
     def _order(self, forked: Forked) -> None:
-        """It unfolds its image while we make the rest."""
+        """From then on it unfolds its image, whatever else is being made."""
         request: dict[str, object] = {**self._orders(), "trial": self.trial}
         mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         fds = (self.lease.netns, mounts, self.stdout, self.stderr, *([] if self.control < 0 else [self.control]))

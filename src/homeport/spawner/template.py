@@ -165,8 +165,8 @@ def _be_given(waiting: socket.socket) -> int:
 
 
 def _become(reply: int) -> Child:
-    """Carries out the orders that come from the shim, with fds: network and mount namespace, stdout, stderr, and a control
-    socket if it is to be a memory snapshot.
+    """Carries out the orders that come by the socket of its shim, with fds: network and mount namespace, stdout, stderr,
+    and a control socket if it is to be a memory snapshot.
     """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

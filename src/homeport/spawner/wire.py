@@ -42,8 +42,8 @@ to a temporary name and renamed:
     exit.json    {exit_code|null, signal|null, oom: bool, error: ""|"one line", step: "", ended_at_ms}
     stop.json    {deadline_ms}, on the monotonic clock: SIGTERM was asked for, SIGKILL follows then
     lock         a shim holds flock(2) on it as long as it lives
-init_pid is 0 until the container runs. A container whose shim is gone and that has no exit.json ended unseen, or runs
-without one (look at init_pid): `adopt` settles both.
+init_pid is 0 until the container runs; one from a template has no state.json before that. A container whose shim is gone
+and that has no exit.json ended unseen, or runs without one (look at init_pid): `adopt` settles both.
 
 The log, `spec["log_path"]`, has one line per line of output: `<ms since epoch> <o|e|s> <text>\n` for stdout, stderr and
 system (ours); a line too long is cut into several. At LOG_ROTATE_BYTES it is renamed to `<log_path>.1` (one is kept).
